@@ -1,0 +1,1 @@
+"""Digit Lab's core: everything but the pages. Never imports streamlit."""

@@ -1,0 +1,392 @@
+"""A run is a folder, and this is its format: who writes what, and how it is read back.
+
+    config.json       asked: the TrainingConfig; its presence makes the folder a run
+    owner.json        which process queued the run and answers for it
+    events.jsonl      happened: one JSON object a line, appended by the run's one writer
+    control.json      wanted now: written whole by whoever steers, read by the worker
+    environment.json  versions, processor, threads: what the figures were made with
+    model.keras       the trained network, for Keras
+    model.tflite      the same, for inference without TensorFlow
+    test.npz          probabilities (n, classes) float32 on the test set, and labels (n,) uint8
+    worker.log        what the worker process printed
+
+The writer of ``events.jsonl`` is the worker process while it lives, and the run's owner (see
+``workers``) before it starts and after it has died. Readers never lock: they may see the last line
+torn, and skip it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from mnist_core.config import ConfigError, TrainingConfig, read_config
+
+
+class RunError(ValueError):
+    """A run is missing or its folder can't be read; the message says which file and why."""
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    """Waits for a worker; its owner is alive."""
+    RUNNING = "running"
+    """A worker has it; its owner is alive."""
+    FINISHED = "finished"
+    """Trained to the end (or to its early stop) and evaluated."""
+    STOPPED = "stopped"
+    """Ended by the user; what was learned is kept and evaluated."""
+    FAILED = "failed"
+    """Ended by an error or by the death of its worker."""
+    INTERRUPTED = "interrupted"
+    """Its owner (the dashboard's server or the command line) ended first."""
+
+    @property
+    def live(self) -> bool:
+        """Whether more is to be expected."""
+        return self in (State.QUEUED, State.RUNNING)
+
+
+# --- Events ---------------------------------------------------------------------------------------
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    time: float = Field(default_factory=time.time)
+    """Seconds since the epoch of Unix."""
+
+
+class Started(_Event):
+    """The worker has taken the run."""
+
+    kind: Literal["started"] = "started"
+
+
+class Fitting(_Event):
+    """Data and network are ready; training begins."""
+
+    kind: Literal["fitting"] = "fitting"
+    weights: int
+    train_images: int
+    validation_images: int
+    steps_per_epoch: int
+
+
+class Batch(_Event):
+    """Some steps further: means over the epoch so far. ``loss`` is None when not finite."""
+
+    kind: Literal["batch"] = "batch"
+    epoch: int
+    step: int
+    loss: float | None
+    accuracy: float
+    images_per_second: float
+
+
+class Epoch(_Event):
+    """An epoch has ended. Validation figures are None where nothing is held back."""
+
+    kind: Literal["epoch"] = "epoch"
+    epoch: int
+    loss: float | None
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+
+
+class Evaluated(_Event):
+    """The test set has been used, once. ``train_seconds`` is the time in fit alone."""
+
+    kind: Literal["evaluated"] = "evaluated"
+    test_accuracy: float
+    test_loss: float
+    test_images: int
+    train_seconds: float
+
+
+class Ended(_Event):
+    """The last event of a run."""
+
+    kind: Literal["ended"] = "ended"
+    state: Literal[State.FINISHED, State.STOPPED, State.FAILED, State.INTERRUPTED]
+    message: str = ""
+    """For people: why it ended so, where that needs saying."""
+
+
+Event = Started | Fitting | Batch | Epoch | Evaluated | Ended
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+
+def append_event(folder: Path, event: Event) -> None:
+    """Append one line; a line torn by the death of the last writer is closed first."""
+    with (folder / "events.jsonl").open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(event.model_dump_json().encode() + b"\n")
+
+
+@dataclass
+class History:
+    """A run's events, folded; call :meth:`update` to take in what has been appended since."""
+
+    path: Path
+    started: Started | None = None
+    fitting: Fitting | None = None
+    batches: list[Batch] = field(default_factory=list)
+    """Of the running epoch only."""
+    epochs: list[Epoch] = field(default_factory=list)
+    evaluated: Evaluated | None = None
+    ended: Ended | None = None
+    _offset: int = 0
+
+    def update(self) -> None:
+        """Read on from where the last update ended; cheap when nothing has happened.
+
+        Raises:
+            RunError: a whole line is JSON but no event.
+        """
+        for event in self._read_on():
+            match event:
+                case Started():
+                    self.started = event
+                case Fitting():
+                    self.fitting = event
+                case Batch():
+                    self.batches.append(event)
+                case Epoch():
+                    self.epochs.append(event)
+                    self.batches.clear()
+                case Evaluated():
+                    self.evaluated = event
+                case Ended():
+                    self.ended = event
+
+    def _read_on(self) -> Iterator[Event]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                text = file.read()
+        except FileNotFoundError:
+            return
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            try:
+                yield _EVENT.validate_python(json.loads(line))
+            except (json.JSONDecodeError, UnicodeDecodeError):
+                continue  # torn: its writer died in the middle of it
+            except ValidationError as error:
+                raise RunError(f"{self.path}: not an event: {line[:200]!r} ({error})") from None
+
+
+# --- Control --------------------------------------------------------------------------------------
+
+
+class Control(BaseModel):
+    """What the user wants of a live run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stop: bool = False
+
+
+# --- The run --------------------------------------------------------------------------------------
+
+
+class Owner(BaseModel):
+    """The process that answers for a run; a process id alone may be given to another one later."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    pid: int
+    created: float
+    """When the process began, in seconds since the epoch of Unix."""
+
+    @classmethod
+    def this_process(cls) -> Owner:
+        return cls(
+            host=socket.gethostname(), pid=os.getpid(), created=psutil.Process().create_time()
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs, on this machine."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            return (
+                abs(process.create_time() - self.created) < 1
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.NoSuchProcess:
+            return False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder; every property reads the disk."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def config(self) -> TrainingConfig:
+        """What was asked.
+
+        Raises:
+            RunError: the file is missing, no JSON, or not a configuration.
+        """
+        path = self.folder / "config.json"
+        try:
+            return read_config(json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            raise RunError(f"no run {self.id!r}: {path} does not exist") from None
+        except (json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
+            raise RunError(f"{path}: {error}") from None
+
+    @cached_property
+    def owner(self) -> Owner | None:
+        try:
+            return Owner.model_validate_json((self.folder / "owner.json").read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    @property
+    def created(self) -> datetime:
+        """When the run was asked for (UTC)."""
+        return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+
+    def history(self) -> History:
+        """All that has happened so far."""
+        history = History(self.folder / "events.jsonl")
+        history.update()
+        return history
+
+    def state(self, history: History) -> State:
+        """Where the run stands, by what has happened and whether its owner is alive."""
+        if history.ended:
+            return State(history.ended.state)
+        if self.owner is None or not self.owner.alive:
+            return State.INTERRUPTED
+        return State.RUNNING if history.started else State.QUEUED
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the run can be evaluated and asked: its model and test results are there."""
+        return all((self.folder / name).is_file() for name in ("model.tflite", "test.npz"))
+
+    def control(self) -> Control:
+        """What is wanted now."""
+        try:
+            return Control.model_validate_json((self.folder / "control.json").read_bytes())
+        except FileNotFoundError:
+            return Control()
+
+    def request_stop(self) -> None:
+        """Ask for a graceful end: what was learned is kept and evaluated."""
+        write_whole(self.folder / "control.json", Control(stop=True).model_dump_json().encode())
+
+    def test_results(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Probabilities ``(n, classes)`` float32 on the test set, and its labels ``(n,)`` uint8.
+
+        Raises:
+            RunError: the run has none (yet), or the file is damaged.
+        """
+        path = self.folder / "test.npz"
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays["probabilities"], arrays["labels"]
+        except FileNotFoundError:
+            raise RunError(f"run {self.id} has no test results: {path} does not exist") from None
+        except (ValueError, KeyError, OSError, EOFError) as error:
+            raise RunError(f"{path} is damaged: {error}") from error
+
+
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """The folder that holds every run's folder."""
+
+    folder: Path
+
+    def create(self, config: TrainingConfig) -> Run:
+        """A new run, queued, owned by this process."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            folder = self.folder / run_id
+            try:
+                folder.mkdir()
+                break
+            except FileExistsError:
+                continue
+        write_whole(folder / "owner.json", Owner.this_process().model_dump_json().encode())
+        write_whole(folder / "config.json", config.model_dump_json(indent=2).encode())
+        return Run(folder)
+
+    def get(self, run_id: str) -> Run:
+        """The run of that id.
+
+        Raises:
+            RunError: there is none, or the id is not one.
+        """
+        run = Run(self.folder / run_id)
+        if not _RUN_ID.fullmatch(run_id) or not (run.folder / "config.json").is_file():
+            raise RunError(f"there is no run {run_id!r} in {self.folder}")
+        return run
+
+    def list(self) -> list[Run]:
+        """Every run, newest first."""
+        if not self.folder.is_dir():
+            return []
+        ids = sorted((e.name for e in os.scandir(self.folder) if e.is_dir()), reverse=True)
+        return [
+            Run(self.folder / run_id)
+            for run_id in ids
+            if _RUN_ID.fullmatch(run_id) and (self.folder / run_id / "config.json").is_file()
+        ]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON, whole (see :func:`write_whole`)."""
+    write_whole(path, json.dumps(value, indent=2).encode())
