@@ -164,10 +164,9 @@ def _explain(error: dict[str, Any]) -> str:
 def bounds(name: str) -> tuple[float, float]:
     """The least and the greatest allowed value of a numeric field."""
     metadata = TrainingConfig.model_fields[name].metadata
-    return (
-        next(m.ge for m in metadata if isinstance(m, Ge)),  # type: ignore[misc]
-        next(m.le for m in metadata if isinstance(m, Le)),  # type: ignore[misc]
-    )
+    low: Any = next(m.ge for m in metadata if isinstance(m, Ge))
+    high: Any = next(m.le for m in metadata if isinstance(m, Le))
+    return low, high
 
 
 def choices(name: str) -> tuple[str, ...]:

@@ -239,10 +239,9 @@ class Owner(BaseModel):
             return False
         try:
             process = psutil.Process(self.pid)
-            return (
-                abs(process.create_time() - self.created) < 1
-                and process.status() != psutil.STATUS_ZOMBIE
-            )
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return bool(abs(process.create_time() - self.created) < 1)
         except psutil.NoSuchProcess:
             return False
 

@@ -1,0 +1,37 @@
+"""Digit Lab's dashboard: page configuration and navigation, nothing else."""
+
+import streamlit as st
+
+st.set_page_config(page_title="Digit Lab", page_icon=":material/network_node:", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page(
+            "pages/train.py",
+            title="Train",
+            icon=":material/model_training:",
+            help="Choose a network, press Train and watch it learn.",
+            default=True,
+        ),
+        st.Page(
+            "pages/evaluate.py",
+            title="Evaluate",
+            icon=":material/fact_check:",
+            help="What a trained network gets right and wrong on images it has never seen.",
+        ),
+        st.Page(
+            "pages/draw.py",
+            title="Draw",
+            icon=":material/draw:",
+            help="Draw a digit, or bring a picture, and see what the network makes of it.",
+        ),
+        st.Page(
+            "pages/data.py",
+            title="Data",
+            icon=":material/grid_on:",
+            help="The images themselves, and the download of the whole set.",
+        ),
+    ],
+    position="top",
+)
+page.run()
