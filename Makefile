@@ -1,0 +1,34 @@
+# The first Python from 3.11 on that TensorFlow has wheels for; name another with PYTHON=...
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN = .venv/bin
+
+.PHONY: app test lint bench clean
+
+app: .venv/app  ## run the dashboard
+	$(BIN)/streamlit run app.py
+
+test: .venv/dev  ## run the tests; those that need a browser or the whole data are skipped without
+	$(BIN)/python -m pytest
+
+lint: .venv/dev  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/app  ## print the benchmark tables
+	$(BIN)/python benchmarks/training.py
+
+.venv/app: requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+.venv/dev: .venv/app requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv
