@@ -17,6 +17,7 @@ torn, and skip it.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -389,3 +390,10 @@ def write_whole(path: Path, content: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON, whole (see :func:`write_whole`)."""
     write_whole(path, json.dumps(value, indent=2).encode())
+
+
+def write_npz(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write ``arrays`` as compressed npz, whole (see :func:`write_whole`)."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_whole(path, buffer.getvalue())

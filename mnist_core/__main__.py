@@ -1,0 +1,270 @@
+"""The command line: ``python -m mnist_core train | evaluate | predict | download | runs``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from mnist_core import datasets, drawing, evaluation
+from mnist_core.config import PRESETS, ConfigError, TrainingConfig, allowed, apply_preset, read_config
+from mnist_core.inference import Predictor
+from mnist_core.runs import Epoch, History, Run, RunError, RunStore, State
+from mnist_core.settings import Settings
+from mnist_core.workers import WorkerPool
+
+EXPECTED_ERRORS = (ValueError, OSError)
+"""What a user can cause and mend, told in one line; anything else is ours, and shows as it is."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and ends with exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their flags; the flags of ``train`` are the fields of TrainingConfig."""
+    parser = _Parser(prog="mnist_core", description="Train, evaluate and ask digit classifiers.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train a network and evaluate it on the test set")
+    train.add_argument(
+        "--preset", default="article", choices=PRESETS, help="what to start from (article)"
+    )
+    for name, field in TrainingConfig.model_fields.items():
+        default = "the whole set if it is here" if name == "dataset" else "the preset's"
+        train.add_argument(
+            f"--{name.replace('_', '-')}",
+            nargs="+" if name == "widths" else None,
+            metavar=name.upper(),
+            help=f"{field.title}: {allowed(name)} ({default})",
+        )
+    train.add_argument("--json", action="store_true", help="end with one line of JSON")
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="a run's figures on the test set")
+    _add_run_argument(evaluate)
+    evaluate.add_argument("--json", action="store_true", help="as one line of JSON")
+    evaluate.set_defaults(run=_evaluate)
+
+    predict = commands.add_parser("predict", help="what a run's network sees in pictures")
+    _add_run_argument(predict)
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a picture's path")
+    predict.add_argument("--json", action="store_true", help="a line of JSON for each picture")
+    predict.set_defaults(run=_predict)
+
+    download = commands.add_parser("download", help="fetch a dataset")
+    download.add_argument("name", choices=[n for n, s in datasets.SPECS.items() if s.urls])
+    download.set_defaults(run=_download)
+
+    runs = commands.add_parser("runs", help="list the runs, newest first")
+    runs.add_argument("--json", action="store_true", help="a line of JSON for each run")
+    runs.set_defaults(run=_runs)
+    return parser
+
+
+def _add_run_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_id", metavar="RUN", help="a run's id, as `runs` lists it, or: latest")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong arguments."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except ConfigError as error:
+        parser.error("; ".join(str(error).splitlines()))
+    except EXPECTED_ERRORS as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+# --- train ----------------------------------------------------------------------------------------
+
+
+def _train(options: argparse.Namespace) -> int:
+    config = _config(options)
+    datasets.load(config.dataset)  # missing or damaged: said now, not by a failed run
+    settings = Settings.from_environment()
+    run = RunStore(settings.runs).create(config)
+    with WorkerPool(settings.workers) as pool:
+        pool.submit(run)
+        history = _follow(run)
+    assert history.ended
+    if history.ended.message:
+        print(history.ended.message, file=sys.stderr)
+    if not history.evaluated:
+        return 1
+    result = {
+        "run": run.id,
+        "folder": str(run.folder),
+        "state": history.ended.state,
+        "test_accuracy": history.evaluated.test_accuracy,
+        "test_loss": history.evaluated.test_loss,
+        "epochs": len(history.epochs),
+        "train_seconds": history.evaluated.train_seconds,
+    }
+    if options.json:
+        print(json.dumps(result))
+    else:
+        print(
+            f"Run {run.id}: test accuracy {history.evaluated.test_accuracy:.2%}, "
+            f"loss {history.evaluated.test_loss:.4f}, "
+            f"{history.evaluated.train_seconds:.1f} s in training\n{run.folder}"
+        )
+    return 0
+
+
+def _config(options: argparse.Namespace) -> TrainingConfig:
+    start = apply_preset(
+        options.preset, TrainingConfig(dataset=datasets.default_name())
+    ).model_dump()
+    given: dict[str, Any] = {
+        name: value
+        for name in TrainingConfig.model_fields
+        if (value := getattr(options, name)) is not None
+    }
+    if given.get("patience") == "none":
+        given["patience"] = None
+    return read_config(start | given)
+
+
+def _follow(run: Run) -> History:
+    """Show the run's progress until it ends; Ctrl-C asks it to stop and keep what it has."""
+    history = run.history()
+    told = 0
+    with tqdm(unit=" steps", desc="Loading TensorFlow", dynamic_ncols=True) as bar:
+        while not history.ended:
+            try:
+                time.sleep(0.2)
+                history.update()
+                if history.fitting and bar.total is None:
+                    bar.reset(total=run.config.epochs * history.fitting.steps_per_epoch)
+                for epoch in history.epochs[told:]:
+                    bar.write(_line(epoch, run.config.epochs), file=sys.stderr)
+                told = len(history.epochs)
+                _advance(bar, history)
+            except KeyboardInterrupt:
+                if run.control().stop:
+                    raise
+                run.request_stop()
+                bar.write("Stopping; Ctrl-C again to drop the run.", file=sys.stderr)
+    return history
+
+
+def _advance(bar: tqdm[NoReturn], history: History) -> None:
+    if not history.fitting:
+        return
+    epoch = len(history.epochs)
+    steps = epoch * history.fitting.steps_per_epoch
+    if history.batches:
+        last = history.batches[-1]
+        steps += last.step
+        bar.set_postfix_str(f"accuracy {last.accuracy:.2%}", refresh=False)
+    bar.set_description(f"Epoch {epoch + 1 if history.batches else epoch}", refresh=False)
+    bar.update(steps - bar.n)
+
+
+def _line(epoch: Epoch, epochs: int) -> str:
+    figures = f"loss {_figure(epoch.loss)}  accuracy {epoch.accuracy:.2%}"
+    if epoch.val_accuracy is not None:
+        figures += f"  validation loss {_figure(epoch.val_loss)}  accuracy {epoch.val_accuracy:.2%}"
+    return f"Epoch {epoch.epoch}/{epochs}  {figures}  {epoch.seconds:.1f} s"
+
+
+def _figure(loss: float | None) -> str:
+    return "not finite" if loss is None else f"{loss:.4f}"
+
+
+# --- The others -----------------------------------------------------------------------------------
+
+
+def _find(run_id: str) -> Run:
+    store = RunStore(Settings.from_environment().runs)
+    if run_id != "latest":
+        return store.get(run_id)
+    runs = store.list()
+    if not runs:
+        raise RunError(f"there is no run yet in {store.folder}")
+    return runs[0]
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    run = _find(options.run_id)
+    result = evaluation.evaluate(*run.test_results())
+    print(result)
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    run = _find(options.run_id)
+    predictor = Predictor(run.folder)
+    class_names = datasets.SPECS[run.config.dataset].class_names
+    for path in options.images:
+        try:
+            with Image.open(path) as picture:
+                image = drawing.image_from_picture(picture)
+        except UnidentifiedImageError:
+            raise ValueError(f"{path} is not a picture that can be read") from None
+        probabilities = predictor.probabilities(image[None])[0]
+        answer = int(probabilities.argmax())
+        if options.json:
+            line = {
+                "image": str(path),
+                "answer": class_names[answer],
+                "probabilities": [round(float(p), 6) for p in probabilities],
+            }
+            print(json.dumps(line))
+        else:
+            print(f"{path}: {class_names[answer]} ({probabilities[answer]:.1%})")
+    return 0
+
+
+def _download(options: argparse.Namespace) -> int:
+    with tqdm(unit="B", unit_scale=True, unit_divisor=1024, desc=options.name) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        path = datasets.download(options.name, progress=progress)
+    print(path)
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    store = RunStore(Settings.from_environment().runs)
+    for run in store.list():
+        try:
+            history = run.history()
+            state = run.state(history)
+            config = run.config
+        except RunError as error:
+            print(error, file=sys.stderr)
+            continue
+        accuracy = history.evaluated.test_accuracy if history.evaluated else None
+        if options.json:
+            line = {"run": run.id, "state": state, "test_accuracy": accuracy}
+            print(json.dumps(line | config.model_dump(mode="json")))
+        else:
+            network = "-".join(str(units) for units in config.widths)
+            shown = "" if accuracy is None else f"{accuracy:.2%}"
+            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {network}")
+    if not store.list():
+        print(f"No runs yet in {store.folder}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""The process that trains: takes runs from its standard input, writes what happens into them.
+
+Started by ``mnist_core.workers`` as ``python -m mnist_core.training.worker THREADS``. Each line of
+its input is the folder of a run; when the input ends, so does the process, at once.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TextIO
+
+from mnist_core import datasets
+from mnist_core.runs import (
+    Ended,
+    Evaluated,
+    Event,
+    Run,
+    Started,
+    State,
+    append_event,
+    write_json,
+    write_npz,
+)
+
+RUNS_PER_PROCESS = 10
+"""Repeated trainings in one process leak a little whatever is cleared; so it is replaced."""
+
+
+class Inbox:
+    """The runs to train; ends the process, and marks its run interrupted, when the input ends."""
+
+    def __init__(self, lines: TextIO) -> None:
+        self._lines = lines
+        self._folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        self._writing = threading.Lock()
+        self._run: Run | None = None
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def next(self) -> Run:
+        """Wait for the next run."""
+        self._run = Run(self._folders.get())
+        return self._run
+
+    def emit(self, event: Event) -> None:
+        """Append to the events of the run in hand; its :class:`Ended` puts it down."""
+        with self._writing:
+            assert self._run
+            append_event(self._run.folder, event)
+            if isinstance(event, Ended):
+                self._run = None
+
+    def _listen(self) -> None:
+        for line in self._lines:
+            self._folders.put(Path(line.rstrip("\n")))
+        self._writing.acquire()  # for good: nothing may follow the last event
+        if self._run:
+            message = "The program that had started it ended before the training did."
+            append_event(self._run.folder, Ended(state=State.INTERRUPTED, message=message))
+        os._exit(0)
+
+
+def train(run: Run, inbox: Inbox, threads: int) -> None:
+    """Train and evaluate ``run``; whatever goes wrong becomes the run's state."""
+    from mnist_core.training import export, fit
+
+    inbox.emit(Started())
+    began = time.time()
+    try:
+        config = run.config
+        dataset = datasets.load(config.dataset)
+        result = fit.fit(config, dataset, inbox.emit, lambda: run.control().stop)
+        probabilities = fit.probabilities(result.model, dataset.x_test)
+        export.save_keras(result.model, run.folder / "model.keras")
+        export.save_tflite(result.model, run.folder / "model.tflite")
+        write_npz(run.folder / "test.npz", probabilities=probabilities, labels=dataset.y_test)
+        write_json(
+            run.folder / "environment.json",
+            _environment(threads)
+            | {
+                "seed": config.seed,
+                "data": dataset.source,
+                "duration_seconds": time.time() - began,
+            },
+        )
+        correct = probabilities.argmax(axis=1) == dataset.y_test
+        inbox.emit(
+            Evaluated(
+                test_accuracy=float(correct.mean()),
+                test_loss=fit.cross_entropy(probabilities, dataset.y_test),
+                test_images=len(correct),
+                train_seconds=result.train_seconds,
+            )
+        )
+        state = State.STOPPED if result.stopped else State.FINISHED
+        inbox.emit(Ended(state=state, message=result.message))
+    except Exception as error:  # noqa: BLE001 - the one place that turns an exception into a state
+        traceback.print_exc()
+        inbox.emit(Ended(state=State.FAILED, message=f"{type(error).__name__}: {error}"))
+
+
+def _environment(threads: int) -> dict[str, object]:
+    packages = ("tensorflow", "keras", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+    }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")  # where platform.processor() says nothing: Linux
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def main(threads: int) -> None:
+    # Ctrl-C in the terminal is for the server; this process ends when its input does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(5)  # the pages answer first
+    # Standard output belongs to the pool; what libraries print there goes to the log.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    starting_log = os.dup(2)
+    inbox = Inbox(sys.stdin)
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from mnist_core.training import fit  # TensorFlow: seconds, and only now that stdin is watched
+
+    fit.warm_up(threads)
+    for _ in range(RUNS_PER_PROCESS):
+        print("ready", file=answers, flush=True)  # noqa: T201
+        run = inbox.next()
+        log = os.open(run.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        train(run, inbox, threads)
+        os.dup2(starting_log, 1)
+        os.dup2(starting_log, 2)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
