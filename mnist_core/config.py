@@ -154,7 +154,7 @@ def read_config(values: Mapping[str, Any]) -> TrainingConfig:
 def _explain(error: dict[str, Any]) -> str:
     location = error["loc"]
     if not location:
-        return str(error["ctx"]["error"])
+        return str(error.get("ctx", {}).get("error", error["msg"]))
     name = str(location[0])
     if error["type"] == "extra_forbidden":
         return f"{name} is not a setting; allowed: {', '.join(TrainingConfig.model_fields)}"

@@ -31,6 +31,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 import psutil
@@ -322,11 +323,11 @@ class Run:
         """
         path = self.folder / "test.npz"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return arrays["probabilities"], arrays["labels"]
         except FileNotFoundError:
             raise RunError(f"run {self.id} has no test results: {path} does not exist") from None
-        except (ValueError, KeyError, OSError, EOFError) as error:
+        except (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile) as error:
             raise RunError(f"{path} is damaged: {error}") from error
 
 

@@ -1,0 +1,135 @@
+"""TrainingConfig: the article's recipe, its bounds, and what is said of a wrong value."""
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_core import datasets
+from mnist_core.config import (
+    PRESETS,
+    ConfigError,
+    DatasetName,
+    TrainingConfig,
+    allowed,
+    apply_preset,
+    bounds,
+    choices,
+    read_config,
+    summarize,
+)
+
+
+def test_defaults_are_the_articles_recipe() -> None:
+    assert TrainingConfig().model_dump() == {
+        "dataset": "mnist",
+        "widths": (512, 256),
+        "dropout": 0.2,
+        "activation": "relu",
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "schedule": "constant",
+        "batch_size": 64,
+        "epochs": 10,
+        "validation_share": 0.1,
+        "patience": None,
+        "seed": 1,
+    }
+
+
+def test_the_articles_network_has_the_articles_weights() -> None:
+    layers = summarize(TrainingConfig(), (28, 28), 10)
+
+    assert [layer.weights for layer in layers if layer.weights] == [401_920, 131_328, 2_570]
+    assert sum(layer.weights for layer in layers) == 535_818
+    assert [layer.output_shape for layer in layers] == [
+        (784,),
+        (512,),
+        (512,),
+        (256,),
+        (256,),
+        (10,),
+    ]
+
+
+def test_no_dropout_layer_where_there_is_no_dropout() -> None:
+    layers = summarize(TrainingConfig(dropout=0, widths=(8,)), (28, 28), 10)
+
+    assert [layer.name for layer in layers] == ["flatten", "dense_1", "probabilities"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"dropout": 1.5}, "dropout is 1.5; allowed: a number from 0 to 0.9"),
+        ({"epochs": "many"}, "epochs is 'many'; allowed: a whole number from 1 to 200"),
+        ({"widths": [512, 0]}, "widths is 0; allowed: 1 to 8 layers of 1 to 4,096 units each"),
+        ({"widths": []}, "widths is []; allowed: 1 to 8 layers of 1 to 4,096 units each"),
+        ({"activation": "step"}, "activation is 'step'; allowed: relu, gelu, tanh, sigmoid"),
+        (
+            {"learning_rate": float("nan")},
+            "learning_rate is nan; allowed: a number from 1e-05 to 1",
+        ),
+        ({"patience": 0}, "patience is 0; allowed: a whole number from 1 to 50, or none for off"),
+        ({"layers": 2}, "layers is not a setting; allowed: dataset, widths, dropout"),
+        ({"patience": 2, "validation_share": 0}, "patience needs a validation share above 0"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(values: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        read_config(values)
+
+    assert str(refusal.value).startswith(words)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as refusal:
+        read_config({"dropout": 2, "epochs": 0})
+
+    assert len(str(refusal.value).splitlines()) == 2
+
+
+@given(
+    st.builds(
+        TrainingConfig,
+        widths=st.lists(st.integers(1, 4096), min_size=1, max_size=8).map(tuple),
+        dropout=st.floats(0, 0.9),
+        learning_rate=st.floats(1e-5, 1),
+        epochs=st.integers(1, 200),
+        patience=st.none() | st.integers(1, 50),
+        seed=st.integers(0, 2**31 - 1),
+    )
+)
+def test_json_gives_back_the_same_config(config: TrainingConfig) -> None:
+    assert TrainingConfig.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize("name", TrainingConfig.model_fields)
+def test_every_field_can_be_shown_and_explained(name: str) -> None:
+    field = TrainingConfig.model_fields[name]
+
+    assert field.title
+    assert field.description
+    assert allowed(name)
+    if not choices(name) and name != "widths":
+        low, high = bounds(name)
+        assert low < high
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_keeps_dataset_and_seed_and_resets_the_rest(preset: str) -> None:
+    mine = TrainingConfig(dataset="mnist-sample", seed=7, activation="tanh", dropout=0.7)
+
+    config = apply_preset(preset, mine)
+
+    assert (config.dataset, config.seed, config.activation) == ("mnist-sample", 7, "relu")
+
+
+def test_an_unknown_preset_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="preset is 'best'; allowed: article, fast, tiny"):
+        apply_preset("best", TrainingConfig())
+
+
+def test_the_datasets_to_choose_from_are_those_that_can_be_loaded() -> None:
+    assert get_args(DatasetName) == tuple(datasets.SPECS)

@@ -1,0 +1,55 @@
+"""The architecture's first rule, kept by the import statements and by what is really loaded."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+CORE = sorted((PROJECT / "mnist_core").rglob("*.py"))
+TRAINING = PROJECT / "mnist_core" / "training"
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level packages that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda p: str(p.relative_to(PROJECT)))
+def test_the_core_never_imports_streamlit(path: Path) -> None:
+    assert "streamlit" not in imported(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        p
+        for p in [PROJECT / "app.py", *(PROJECT / "pages").glob("*.py"), *CORE]
+        if TRAINING not in p.parents
+    ],
+    ids=lambda p: str(p.relative_to(PROJECT)),
+)
+def test_only_training_imports_tensorflow(path: Path) -> None:
+    assert not imported(path) & {"tensorflow", "keras"}
+
+
+def test_importing_the_core_loads_neither() -> None:
+    modules = [
+        ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+        for path in CORE
+        if TRAINING not in path.parents and path.name not in {"__init__.py", "__main__.py"}
+    ]
+    script = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert not {"streamlit", "tensorflow", "keras"} & set(loaded)
