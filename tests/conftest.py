@@ -1,0 +1,58 @@
+"""What several test files share."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mnist_core.config import TrainingConfig
+from mnist_core.runs import History, Run, RunStore
+from mnist_core.workers import WorkerPool
+
+SMALL = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=2)
+"""Learns in a second."""
+LONG = SMALL.model_copy(update={"widths": (512, 512), "epochs": 200})
+"""Does not end by itself while a test looks on."""
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Return as soon as the condition holds; fail when it does not in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.02)
+
+
+def wait_for_end(run: Run) -> History:
+    """The history of a run that some worker trains, once it is over."""
+    history = run.history()
+
+    def ended() -> bool:
+        history.update()
+        return history.ended is not None
+
+    wait_until(ended)
+    return history
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[WorkerPool]:
+    """One real worker process; TensorFlow is loaded once for all tests that train."""
+    with WorkerPool(1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def trained(pool: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that was really trained, on the built-in sample."""
+    config = TrainingConfig(dataset="mnist-sample", epochs=4, seed=1)
+    run = RunStore(tmp_path_factory.mktemp("runs")).create(config)
+    pool.submit(run)
+    wait_for_end(run)
+    return run

@@ -1,0 +1,112 @@
+"""The command line, as an engineer would call it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_core import datasets
+from mnist_core.runs import Run
+
+PROJECT = Path(__file__).parents[1]
+
+
+def command(runs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mnist_core", *arguments],
+        cwd=PROJECT,
+        env=os.environ | {"DIGIT_LAB_RUNS": str(runs)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_train_ends_with_one_line_of_json(tmp_path: Path) -> None:
+    flags = "--dataset mnist-sample --preset fast --widths 32 16 --epochs 2 --seed 3 --json"
+    done = command(tmp_path, "train", *flags.split())
+
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    run = Run(Path(result["folder"]))
+    assert run.folder == tmp_path / result["run"]
+    assert (result["epochs"], result["state"]) == (2, "finished")
+    assert 0.5 < result["test_accuracy"] <= 1
+    assert result["train_seconds"] > 0
+    assert result["test_loss"] > 0
+    assert (run.config.widths, run.config.schedule, run.config.seed) == ((32, 16), "one-cycle", 3)
+    assert run.has_model
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("train --dropout 2", "dropout is '2'; allowed: a number from 0 to 0.9"),
+        ("train --widths 512 x", "widths is 'x'; allowed: 1 to 8 layers of 1 to 4,096 units each"),
+        ("train --dataset cats", "dataset is 'cats'; allowed: mnist, mnist-sample"),
+        ("train --preset best", "choose from article, fast, tiny"),
+        ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
+        ("fly", "choose from train, evaluate, predict, download, runs"),
+        ("", "the following arguments are required: COMMAND"),
+    ],
+)
+def test_wrong_arguments_are_named_in_one_line(tmp_path: Path, arguments: str, words: str) -> None:
+    done = command(tmp_path, *arguments.split())
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr.replace("'train', 'evaluate'", "train, evaluate")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_run_is_named(tmp_path: Path) -> None:
+    done = command(tmp_path, "evaluate", "20260101-000000-abcd")
+
+    assert done.returncode == 1
+    assert "there is no run '20260101-000000-abcd'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_evaluate_gives_the_runs_figures(trained: Run) -> None:
+    done = command(trained.folder.parent, "evaluate", "latest", "--json")
+
+    assert done.returncode == 0, done.stderr
+    evaluated = trained.history().evaluated
+    assert evaluated
+    assert json.loads(done.stdout)["accuracy"] == pytest.approx(evaluated.test_accuracy)
+
+
+def test_predict_names_the_digit_in_a_picture(trained: Run, tmp_path: Path) -> None:
+    data = datasets.load("mnist-sample")
+    probabilities, labels = trained.test_results()
+    sure = int(np.argmax(np.where(probabilities.argmax(1) == labels, probabilities.max(1), 0)))
+    Image.fromarray(data.x_test[sure]).resize((280, 280)).save(tmp_path / "digit.png")
+    done = command(
+        trained.folder.parent, "predict", trained.id, str(tmp_path / "digit.png"), "--json"
+    )
+
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["answer"] == str(labels[sure])
+    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_predict_names_a_file_that_is_no_picture(trained: Run, tmp_path: Path) -> None:
+    (tmp_path / "digit.png").write_text("not a picture")
+    done = command(trained.folder.parent, "predict", trained.id, str(tmp_path / "digit.png"))
+
+    assert done.returncode == 1
+    assert "digit.png is not a picture" in done.stderr
+
+
+def test_runs_lists_what_is_there(trained: Run) -> None:
+    done = command(trained.folder.parent, "runs", "--json")
+
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["run"] == trained.id
+    assert json.loads(line)["state"] == "finished"
