@@ -1,0 +1,294 @@
+"""Numbers -> plotly figures, as plain dictionaries in plotly's JSON schema.
+
+Colours are left to the theme wherever plotly lets the theme choose: the traces of a figure take
+the theme's colours in their order, and heatmaps its colour scale. Every figure has a fixed height
+and fixed margins, so that nothing moves when it is drawn anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.evaluation import row_shares
+from mnist_core.runs import History
+
+Figure = dict[str, Any]
+
+# For figures to look at, whose tool bar would only cover them.
+STATIC = {"displayModeBar": False, "scrollZoom": False}
+
+
+def training_curves(history: History, epochs: int) -> tuple[Figure, Figure]:
+    """Accuracy and loss by epoch, with the batches of the running epoch.
+
+    The traces are always three: training, validation, and the running epoch.
+
+    Args:
+        epochs: where the horizontal axis ends.
+    """
+    accuracy = _curves(history, epochs, "accuracy", "Accuracy", "%{y:.2%}")
+    accuracy["layout"]["yaxis"]["tickformat"] = ".0%"
+    loss = _curves(history, epochs, "loss", "Loss", "%{y:.4f}")
+    loss["layout"]["yaxis"]["rangemode"] = "tozero"
+    return accuracy, loss
+
+
+def _curves(history: History, epochs: int, name: str, title: str, value: str) -> Figure:
+    done = [epoch.epoch for epoch in history.epochs]
+    trained = [getattr(epoch, name) for epoch in history.epochs]
+    running_x: list[float] = []
+    running_y: list[float | None] = []
+    if history.fitting and history.batches:
+        if done:  # start where the last epoch ended
+            running_x, running_y = [done[-1]], [trained[-1]]
+        steps = history.fitting.steps_per_epoch
+        running_x += [batch.epoch - 1 + batch.step / steps for batch in history.batches]
+        running_y += [getattr(batch, name) for batch in history.batches]
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": "Training",
+                "x": done,
+                "y": trained,
+                "customdata": [[epoch.learning_rate, epoch.seconds] for epoch in history.epochs],
+                "hovertemplate": f"{value} · learning rate %{{customdata[0]:.2~g}}, "
+                "%{customdata[1]:.1f} s",
+            },
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": "Validation",
+                "x": done,
+                "y": [getattr(epoch, f"val_{name}") for epoch in history.epochs],
+                "marker": {"symbol": "diamond"},
+                "hovertemplate": value,
+            },
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "Running epoch",
+                "x": running_x,
+                "y": running_y,
+                "line": {"dash": "dot"},
+                "hovertemplate": value,
+            },
+        ],
+        "layout": _layout(
+            height=320,
+            xaxis={"title": {"text": "Epoch"}, "range": [0, epochs * 1.02], "fixedrange": False},
+            yaxis={"title": {"text": title}},
+            hovermode="x unified",
+            showlegend=True,
+        ),
+    }
+
+
+def confusion_matrix(
+    confusion: NDArray[np.int64], class_names: Sequence[str], shares: bool = False
+) -> Figure:
+    """How often each class (row) was taken for each (column); its points can be selected.
+
+    A heatmap can't be clicked in Streamlit, so invisible points lie on it: point ``i`` is the cell
+    in row ``i // classes`` and column ``i % classes``.
+
+    Args:
+        confusion: ``(classes, classes)`` counts.
+        shares: write percent of the row instead of counts.
+    """
+    share = row_shares(confusion)
+    rows, columns = np.indices(confusion.shape).reshape(2, -1)
+    names = np.array(class_names)
+    numbers = [
+        [
+            "" if count == 0 else f"{part:.1%}".replace("%", " %") if shares else f"{count:,}"
+            for count, part in zip(*row, strict=True)
+        ]
+        for row in zip(confusion, share, strict=True)
+    ]
+    return {
+        "data": [
+            {
+                "type": "heatmap",
+                # The square root lets a single mistake be seen beside a thousand right answers.
+                "z": np.sqrt(share).tolist(),
+                "zmin": 0,
+                "zmax": 1,
+                "text": numbers,
+                "texttemplate": "%{text}",
+                "showscale": False,
+                "hoverinfo": "skip",
+                "xgap": 1,
+                "ygap": 1,
+            },
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": columns.tolist(),
+                "y": rows.tolist(),
+                "marker": {"symbol": "square", "size": 24, "opacity": 0},
+                "selected": {"marker": {"opacity": 0}},
+                "unselected": {"marker": {"opacity": 0}},
+                "customdata": np.stack(
+                    [names[rows], names[columns], confusion.ravel(), share.ravel()], axis=1
+                ).tolist(),
+                "hovertemplate": "%{customdata[0]} taken for %{customdata[1]}: "
+                "%{customdata[2]}, %{customdata[3]:.1%}<extra></extra>",
+            },
+        ],
+        "layout": _layout(
+            height=440,
+            xaxis=_classes("Predicted class", class_names),
+            yaxis=_classes("True class", class_names) | {"autorange": "reversed"},
+            hovermode="closest",
+            hoverdistance=60,
+        ),
+    }
+
+
+def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[str]) -> Figure:
+    """How likely each class is, first class on top; the likeliest stands out.
+
+    Args:
+        probabilities: ``(classes,)``, summing to one.
+    """
+    answer = int(probabilities.argmax())
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "orientation": "h",
+                "x": probabilities.tolist(),
+                "y": list(range(len(class_names))),
+                "text": [f"{100 * p:.1f} %" for p in probabilities.tolist()],
+                "textposition": "outside",
+                "cliponaxis": False,
+                "marker": {
+                    "opacity": [1 if i == answer else 0.35 for i in range(len(class_names))]
+                },
+                "hoverinfo": "skip",
+            }
+        ],
+        "layout": _layout(
+            height=320,
+            xaxis={
+                "title": {"text": "Probability"},
+                "range": [0, 1.15],  # room for "100.0 %"
+                "tickvals": [0, 0.25, 0.5, 0.75, 1],
+                "tickformat": ".0%",
+                "fixedrange": True,
+            },
+            yaxis=_classes("Class", class_names) | {"autorange": "reversed"},
+            bargap=0.25,
+        ),
+    }
+
+
+def class_balance(
+    train_labels: NDArray[np.uint8], test_labels: NDArray[np.uint8], class_names: Sequence[str]
+) -> Figure:
+    """How many images each class has, for training and for the test."""
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "name": name,
+                "x": list(range(len(class_names))),
+                "y": np.bincount(labels, minlength=len(class_names)).tolist(),
+                "hovertemplate": "%{y:,}",
+            }
+            for name, labels in (("Training", train_labels), ("Test", test_labels))
+        ],
+        "layout": _layout(
+            height=320,
+            xaxis=_classes("Class", class_names),
+            yaxis={"title": {"text": "Images"}, "fixedrange": True},
+            hovermode="x unified",
+            showlegend=True,
+        ),
+    }
+
+
+def pixels(image: NDArray[np.uint8]) -> Figure:
+    """A grey image ``(height, width)``, its values to be read under the pointer."""
+    height, _ = image.shape
+    return {
+        "data": [
+            {
+                "type": "heatmap",
+                "z": image.tolist(),
+                "zmin": 0,
+                "zmax": 255,
+                "colorscale": "Greys",
+                "reversescale": True,
+                "showscale": False,
+                "hovertemplate": "row %{y}, column %{x}: %{z}<extra></extra>",
+            }
+        ],
+        "layout": _layout(
+            height=360,
+            xaxis={
+                "title": {"text": "Column"},
+                "fixedrange": True,
+                "constrain": "domain",
+                "showgrid": False,
+                "zeroline": False,
+            },
+            yaxis={
+                "title": {"text": "Row"},
+                "fixedrange": True,
+                "autorange": "reversed",
+                "scaleanchor": "x",
+                "constrain": "domain",
+                "showgrid": False,
+                "zeroline": False,
+                "range": [height, 0],
+            },
+        ),
+    }
+
+
+def input_strip(values: NDArray[np.float32]) -> Figure:
+    """What goes into the network: ``(inputs,)`` from 0 to 1; drag to enlarge a part."""
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "x": list(range(len(values))),
+                "y": [round(value, 4) for value in values.tolist()],
+                "hovertemplate": "input %{x}: %{y:.3f}<extra></extra>",
+            }
+        ],
+        "layout": _layout(
+            height=200,
+            xaxis={"title": {"text": "Input"}, "range": [-0.5, len(values) - 0.5]},
+            yaxis={"title": {"text": "Value"}, "range": [0, 1], "fixedrange": True},
+            bargap=0,
+        ),
+    }
+
+
+def _classes(title: str, class_names: Sequence[str]) -> dict[str, Any]:
+    """An axis of classes: numbers inside, names outside."""
+    return {
+        "title": {"text": title},
+        "tickvals": list(range(len(class_names))),
+        "ticktext": list(class_names),
+        "fixedrange": True,
+        "showgrid": False,
+        "zeroline": False,
+    }
+
+
+def _layout(**options: Any) -> dict[str, Any]:
+    return {
+        "margin": {"l": 56, "r": 16, "t": 32, "b": 48},
+        "uirevision": "same",  # keeps zoom and hidden traces when the figure is drawn anew
+        "showlegend": False,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    } | options

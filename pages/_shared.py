@@ -1,0 +1,202 @@
+"""What pages share: cached one-liners around mnist_core, the chosen run, pictures of images."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_core import datasets
+from mnist_core.datasets import Dataset
+from mnist_core.estimate import Pace
+from mnist_core.evaluation import Evaluation, evaluate
+from mnist_core.runs import History, Run, RunError, RunStore
+from mnist_core.settings import Settings
+from mnist_core.workers import WorkerPool
+
+RUNS_IN_PICKER = 50
+
+
+# --- Around mnist_core. What a run's folder holds is cached by the version of the file, so that a
+# file that grows or is replaced is read anew. ---
+
+
+def store() -> RunStore:
+    """The runs on this machine."""
+    return RunStore(Settings.from_environment().runs)
+
+
+@st.cache_resource(show_spinner=False)
+def pool() -> WorkerPool:
+    """The worker processes of this server, one for all sessions."""
+    return WorkerPool(Settings.from_environment().workers)
+
+
+@st.cache_resource(show_spinner="Reading the images")
+def dataset(name: str) -> Dataset:
+    """The images, read and checked once for all sessions; raises what ``datasets.load`` raises."""
+    return datasets.load(name)
+
+
+def history(run: Run) -> History:
+    """What has happened so far: a copy of the caller's own, which may be updated.
+
+    Raises:
+        RunError: the events are damaged.
+    """
+    return _history(run.folder, _version(run.folder / "events.jsonl"))
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _history(folder: Path, version: tuple[int, int] | None) -> History:
+    return Run(folder).history()
+
+
+def evaluation(run: Run) -> Evaluation:
+    """The run's answers to the test images, judged.
+
+    Raises:
+        RunError: there are none (yet), or they are damaged.
+    """
+    return _evaluation(run.folder, _version(run.folder / "test.npz"))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
+    run = Run(folder)
+    probabilities, labels = run.test_results()
+    try:
+        return evaluate(probabilities, labels, datasets.SPECS[run.config.dataset].class_names)
+    except ValueError as error:
+        raise RunError(f"{folder / 'test.npz'} is damaged: {error}") from error
+
+
+def environment(run: Run) -> dict[str, Any]:
+    """What the run was made with: versions, processor, threads; {} where it was not written down.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    path = run.folder / "environment.json"
+    try:
+        values = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{path} is damaged: {values!r} is not a JSON object")
+    return values
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+# --- The chosen run: its id is in the URL, and in the session while pages change ---
+
+
+def choose_run(run_id: str) -> None:
+    """Make it the run that every page shows."""
+    st.session_state["run"] = run_id
+    st.query_params["run"] = run_id
+
+
+def chosen_run() -> Run | None:
+    """The run named by ``?run=``, else the one chosen last, else the newest; None without any."""
+    wanted = st.query_params.get("run") or st.session_state.get("run")
+    try:
+        run = store().get(wanted) if wanted else None
+    except RunError:
+        st.warning(
+            f"There is no run `{wanted}` here: it was deleted, or the address has a typo.",
+            icon=":material/search_off:",
+        )
+        run = None
+    run = run or next(iter(store().list()), None)
+    if run:
+        choose_run(run.id)
+    return run
+
+
+def run_picker() -> Run | None:
+    """The chosen run, with a menu of the newest ones; says what to do where there is none."""
+    run = chosen_run()
+    if run is None:
+        st.info("No network has been trained here yet.", icon=":material/model_training:")
+        st.page_link("pages/train.py", label="Train one")
+        return None
+    labels = {
+        other.id: run_label(other) for other in [*store().list()[:RUNS_IN_PICKER], run]
+    }  # the last one only adds a run that is older than those
+    times_seen = Counter(labels.values())
+    st.session_state["picked_run"] = run.id
+    st.selectbox(
+        "Run",
+        list(labels),
+        # Streamlit tells options apart by their labels.
+        format_func=lambda run_id: (
+            labels[run_id] if times_seen[labels[run_id]] == 1 else f"{labels[run_id]} · {run_id}"
+        ),
+        key="picked_run",
+        on_change=lambda: choose_run(st.session_state["picked_run"]),
+        help=f"The newest {RUNS_IN_PICKER}. The address of this page names the chosen run: "
+        "keep it to come back to the run, or to show it to others.",
+    )
+    return run
+
+
+def run_label(run: Run) -> str:
+    """For menus and headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1 %"``."""
+    zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
+    created = run.created.astimezone(zone)
+    when = f"{created.day} {created:%b %H:%M}"
+    try:
+        config, past = run.config, history(run)
+    except RunError:
+        return f"{when} · damaged"
+    outcome = f"{past.evaluated.test_accuracy:.1%}" if past.evaluated else run.state(past)
+    widths = "-".join(map(str, config.widths))
+    return f"{when} · {datasets.SPECS[config.dataset].title} · {widths} · {outcome}"
+
+
+# --- Images ---
+
+
+def png(image: NDArray[np.uint8], side: int = 280) -> bytes:
+    """An image ``(height, width[, 3])`` as PNG, its pixels enlarged to squares; ``side`` pixels."""
+    factor = max(1, side // max(image.shape[:2]))
+    buffer = io.BytesIO()
+    Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def gallery(
+    images: NDArray[np.uint8],
+    alts: Sequence[str],
+    captions: Sequence[str] | None = None,
+    columns: int = 10,
+) -> None:
+    """Images ``(n, height, width[, 3])`` in rows of ``columns``, fewer where there is less room."""
+    with st.grid(columns, min_column_width=76, gap="small"):
+        for index, image in enumerate(images):
+            st.image(
+                png(image),
+                caption=captions[index] if captions else None,
+                width="stretch",
+                alt=alts[index],
+            )
