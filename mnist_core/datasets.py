@@ -61,6 +61,16 @@ class Spec:
     url: str | None = None  # None: the file ships with the program, in samples/
     file_sha256: str | None = None  # of what the url gives
 
+    @property
+    def train_images(self) -> int:
+        """How many images there are to train on, validation included."""
+        return self.train_rows or self.arrays["x_train"].shape[0]
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Of one image, e.g. ``(28, 28)``."""
+        return next(iter(self.arrays.values())).shape[1:]
+
 
 DIGITS = tuple("0123456789")
 
@@ -284,7 +294,10 @@ def _read_array(archive: zipfile.ZipFile, key: str, spec: Spec) -> NDArray[np.ui
         version = np.lib.format.read_magic(member)
         if version != (1, 0):
             raise ValueError(f"{key} has .npy version {version}, expected (1, 0)")
-        found, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
+        try:
+            found, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
+        except Exception as error:  # NumPy evaluates the text in there: anything can come of it
+            raise ValueError(f"{key} has a damaged .npy header") from error
         if (found, fortran_order, dtype) != (shape, False, np.dtype(np.uint8)):
             order = " in Fortran order" if fortran_order else ""
             raise ValueError(f"{key} is {dtype} {found}{order}, expected uint8 {shape}")

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import tracemalloc
 import zipfile
@@ -72,6 +73,10 @@ def npy(array: NDArray[Any], version: tuple[int, int] = (1, 0)) -> bytes:
     file = io.BytesIO()
     np.lib.format.write_array(file, array, version)
     return file.getvalue()
+
+
+def npy_header(text: bytes) -> bytes:
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text
 
 
 GOOD = npz(made_arrays())
@@ -300,6 +305,11 @@ DAMAGED = {
     "header only": (with_member("x_train.npy", npy(X)[:128]), "x_train does not have the 313,600"),
     "a byte too many": (with_member("x_train.npy", npy(X) + b"\0"), "x_train does not have the"),
     "not npy": (with_member("x_train.npy", X.tobytes()), "magic"),
+    "open bracket": (with_member("x_train.npy", npy(X).replace(b"}", b"(")), "damaged .npy head"),
+    "deep header": (
+        with_member("x_train.npy", npy_header(b"-" * 9000 + b"1")),
+        "damaged .npy head",
+    ),
     "npy version 2": (with_member("x_train.npy", npy(X, (2, 0))), r"\.npy version \(2, 0\)"),
     "bzip2": (with_member("x_train.npy", npy(X), zipfile.ZIP_BZIP2), "another method than defl"),
 }
@@ -367,19 +377,11 @@ def test_nothing_is_unpickled(folder: Path) -> None:
     assert not (folder / "sprung").exists()
 
 
-def header(shape: tuple[int, ...]) -> bytes:
-    file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
-    )
-    return file.getvalue()
-
-
 @pytest.mark.parametrize(
     "member",
     [
-        pytest.param(header((10**13,)), id="claims ten terabytes"),
-        pytest.param(header(X.shape) + bytes(64 << 20), id="unpacks to 64 MB"),
+        pytest.param(npy(X)[:128].replace(b"(400,", b"(4" + b"0" * 12 + b","), id="claims 3 PB"),
+        pytest.param(npy(X) + bytes(64 << 20), id="unpacks to 64 MB"),
     ],
 )
 def test_a_bomb_is_not_unpacked(member: bytes, folder: Path) -> None:
@@ -483,6 +485,15 @@ def test_other_users_may_read_the_file_as_the_umask_says(server: Server, folder:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_the_unfinished_file_is_on_the_data_folders_file_system(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A rename from elsewhere, such as the system's temporary folder, would not be atomic.
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "no temporary folder"))
+
+    assert datasets.download("made", folder).is_file()
+
+
 def test_progress_grows_to_the_size_of_the_file(server: Server, folder: Path) -> None:
     seen: list[tuple[int, int]] = []
 
@@ -559,7 +570,7 @@ def send_another(handler: BaseHTTPRequestHandler) -> None:
     ("answer", "reason", "requests"),
     [
         pytest.param(send_half, "IncompleteRead", 3, id="always dropped"),
-        pytest.param(send_404, "404", 1, id="not found"),
+        pytest.param(send_404, "404 Client Error", 1, id="not found"),
         pytest.param(send_another, f"SHA-256 .*, expected {SPEC.file_sha256}", 1, id="other hash"),
     ],
 )
