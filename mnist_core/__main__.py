@@ -63,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
 
     download = commands.add_parser("download", help="fetch a dataset")
-    download.add_argument("name", choices=[n for n, s in datasets.SPECS.items() if s.urls])
+    download.add_argument("name", choices=[n for n, s in datasets.SPECS.items() if s.url])
     download.set_defaults(run=_download)
 
     runs = commands.add_parser("runs", help="list the runs, newest first")

@@ -8,6 +8,7 @@ process ends. (Not ``multiprocessing``: under ``streamlit run`` a spawned child 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -16,11 +17,12 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
 from mnist_core.runs import Ended, Run, State, append_event
+from mnist_core.settings import Settings
 
 _PROJECT = Path(__file__).resolve().parents[1]
 
@@ -29,9 +31,10 @@ _PROJECT = Path(__file__).resolve().parents[1]
 class _Worker:
     """One worker process and what it is doing, as the pool's thread knows it."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     log: IO[bytes]
     """What it printed before its first run; after that, each run has its own log."""
+    listener: threading.Thread = field(init=False)
     ready: bool = False
     run: Run | None = None
 
@@ -86,9 +89,9 @@ class WorkerPool:
         self._inbox.put(_Submitted(run))
 
     @property
-    def warm(self) -> bool:
-        """Whether a worker is free and has TensorFlow loaded: a run would start at once."""
-        return any(worker.ready and worker.run is None for worker in tuple(self._workers))
+    def starting(self) -> bool:
+        """Whether a worker is still loading TensorFlow."""
+        return any(not worker.ready for worker in tuple(self._workers))
 
     def place(self, run: Run) -> int | None:
         """How many runs are before this one in the queue; None when it does not wait here."""
@@ -126,7 +129,8 @@ class WorkerPool:
             assert worker.process.stdin
             worker.process.stdin.close()
         for worker in self._workers:
-            worker.process.wait()
+            worker.listener.join()
+            _release(worker)
 
     def _keep_warm(self) -> None:
         free = [worker for worker in self._workers if worker.run is None]
@@ -134,18 +138,21 @@ class WorkerPool:
             self._workers.append(self._start())
 
     def _start(self) -> _Worker:
-        log = tempfile.TemporaryFile()
+        log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the worker has ended
         threads = max(1, (os.cpu_count() or 1) // self._limit)
         process = subprocess.Popen(
             [sys.executable, "-m", "mnist_core.training.worker", str(threads)],
             cwd=_PROJECT,
+            # Absolute, for the worker runs in another folder.
+            env=os.environ | {"DIGIT_LAB_DATA": str(Settings.from_environment().data)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            text=True,
+            bufsize=0,
         )
         worker = _Worker(process, log)
-        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
+        worker.listener = threading.Thread(target=self._listen, args=(worker,), daemon=True)
+        worker.listener.start()
         return worker
 
     def _listen(self, worker: _Worker) -> None:
@@ -169,7 +176,7 @@ class WorkerPool:
             while self._waiting:
                 run = self._waiting.popleft()
                 append_event(run.folder, Ended(state=State.FAILED, message=reason))
-        worker.log.close()
+        _release(worker)
 
     def _drop_stopped(self) -> None:
         for run in tuple(self._waiting):
@@ -184,11 +191,16 @@ class WorkerPool:
             if self._waiting and worker.ready and worker.run is None:
                 worker.run = self._waiting.popleft()
                 assert worker.process.stdin
-                try:
-                    worker.process.stdin.write(f"{worker.run.folder}\n")
-                    worker.process.stdin.flush()
-                except BrokenPipeError:
-                    pass  # it has just died; its listener says so next, and the run fails with it
+                # A broken pipe: it has just died. Its listener says so next; the run fails with it.
+                with contextlib.suppress(BrokenPipeError):
+                    worker.process.stdin.write(f"{worker.run.folder}\n".encode())
+
+
+def _release(worker: _Worker) -> None:
+    """Close what a worker that has ended leaves open here."""
+    for file in (worker.process.stdin, worker.process.stdout, worker.log):
+        assert file
+        file.close()
 
 
 def _cause_of_death(worker: _Worker, log: Path | None = None) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mnist_core import datasets
+from mnist_core.evaluation import evaluate
 from mnist_core.runs import (
     Ended,
     Evaluated,
@@ -91,12 +92,12 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
                 "duration_seconds": time.time() - began,
             },
         )
-        correct = probabilities.argmax(axis=1) == dataset.y_test
+        evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names)
         inbox.emit(
             Evaluated(
-                test_accuracy=float(correct.mean()),
-                test_loss=fit.cross_entropy(probabilities, dataset.y_test),
-                test_images=len(correct),
+                test_accuracy=evaluation.accuracy,
+                test_loss=evaluation.loss,
+                test_images=len(evaluation.labels),
                 train_seconds=result.train_seconds,
             )
         )
@@ -144,7 +145,7 @@ def main(threads: int) -> None:
 
     fit.warm_up(threads)
     for _ in range(RUNS_PER_PROCESS):
-        print("ready", file=answers, flush=True)  # noqa: T201
+        print("ready", file=answers, flush=True)
         run = inbox.next()
         log = os.open(run.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
