@@ -14,9 +14,16 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from mnist_core import datasets, drawing, evaluation
-from mnist_core.config import PRESETS, ConfigError, TrainingConfig, allowed, apply_preset, read_config
+from mnist_core.config import (
+    PRESETS,
+    ConfigError,
+    TrainingConfig,
+    allowed,
+    apply_preset,
+    read_config,
+)
 from mnist_core.inference import Predictor
-from mnist_core.runs import Epoch, History, Run, RunError, RunStore, State
+from mnist_core.runs import Epoch, History, Run, RunError, RunStore
 from mnist_core.settings import Settings
 from mnist_core.workers import WorkerPool
 
@@ -202,8 +209,26 @@ def _find(run_id: str) -> Run:
 
 def _evaluate(options: argparse.Namespace) -> int:
     run = _find(options.run_id)
-    result = evaluation.evaluate(*run.test_results())
-    print(result)
+    class_names = datasets.SPECS[run.config.dataset].class_names
+    result = evaluation.evaluate(*run.test_results(), class_names)
+    low, high = result.interval
+    if options.json:
+        figures = {
+            "run": run.id,
+            "test_accuracy": result.accuracy,
+            "interval": [low, high],
+            "test_loss": result.loss,
+            "report": result.report.to_dict("index"),
+            "confusion_matrix": result.confusion.tolist(),
+        }
+        print(json.dumps(figures).replace("NaN", "null"))
+    else:
+        print(
+            f"Run {run.id}: test accuracy {result.accuracy:.2%} (95 % interval {low:.2%} to ",
+            end="",
+        )
+        print(f"{high:.2%}), loss {result.loss:.4f}, {len(result.labels):,} test images")
+        print(result.report.to_string(float_format="{:.4f}".format, na_rep=""))
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pooch
 import requests
 from numpy.typing import NDArray
 
@@ -214,7 +216,7 @@ def download(
     Args:
         progress: called as ``progress(bytes done, bytes in all)``; the second is 0 if the
             server does not tell. What it raises ends the download and is raised from here, so that
-            is how to cancel one (an OSError becomes a DownloadError).
+            is how to cancel one (an OSError or a ValueError becomes a DownloadError).
 
     Returns:
         The file.
@@ -231,14 +233,20 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
         # Inside the data folder, for a rename within one file system is all or nothing.
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as unfinished:
-            file = Path(unfinished, spec.file)
-            _fetch(spec.url, file, progress)
-            with file.open("rb") as content:
-                found = hashlib.file_digest(content, "sha256").hexdigest()
-            if found != spec.file_sha256:
-                raise OSError(f"the file has SHA-256 {found}, expected {spec.file_sha256}")
+            fetched = pooch.retrieve(
+                spec.url,
+                known_hash=f"sha256:{spec.file_sha256}",
+                fname=f"{spec.file}.part",
+                path=unfinished,
+                downloader=lambda url, output, _: _fetch(url, Path(output), progress),
+            )
+            # Copied, for pooch makes files that only their owner may read.
+            file = Path(shutil.copyfile(fetched, Path(unfinished, spec.file)))
             file.replace(target)
-    except OSError as error:  # requests' exceptions are OSErrors, too
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # requests' are OSErrors; pooch's, of a hash, ValueErrors
         raise DownloadError(
             f"{spec.title} could not be downloaded from {spec.url}: {error}. You can fetch that "
             f"file elsewhere and put it at {target}. The dataset mnist-sample needs no network."
@@ -315,6 +323,7 @@ def _read_array(archive: zipfile.ZipFile, key: str, spec: Spec) -> NDArray[np.ui
 
 
 def _fetch(url: str, file: Path, progress: Callable[[int, int], None] | None) -> None:
+    """For pooch, whose own downloader does not try again, and leaves a failed connection open."""
     for attempts_left in (2, 1, 0):
         try:
             with (

@@ -571,7 +571,7 @@ def send_another(handler: BaseHTTPRequestHandler) -> None:
     [
         pytest.param(send_half, "IncompleteRead", 3, id="always dropped"),
         pytest.param(send_404, "404 Client Error", 1, id="not found"),
-        pytest.param(send_another, f"SHA-256 .*, expected {SPEC.file_sha256}", 1, id="other hash"),
+        pytest.param(send_another, "does not match the known hash", 1, id="other hash"),
     ],
 )
 @pytest.mark.parametrize("before", [None, b"what was there before"])
@@ -626,7 +626,7 @@ class CancelledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("wish", [CancelledError, ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("wish", [CancelledError, KeyboardInterrupt])
 def test_progress_can_cancel(wish: type[BaseException], server: Server, folder: Path) -> None:
     def progress(done: int, total: int) -> None:
         raise wish("enough")

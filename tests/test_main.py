@@ -77,7 +77,7 @@ def test_evaluate_gives_the_runs_figures(trained: Run) -> None:
     assert done.returncode == 0, done.stderr
     evaluated = trained.history().evaluated
     assert evaluated
-    assert json.loads(done.stdout)["accuracy"] == pytest.approx(evaluated.test_accuracy)
+    assert json.loads(done.stdout)["test_accuracy"] == pytest.approx(evaluated.test_accuracy)
 
 
 def test_predict_names_the_digit_in_a_picture(trained: Run, tmp_path: Path) -> None:
