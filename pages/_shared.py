@@ -161,7 +161,7 @@ def run_picker() -> Run | None:
 
 
 def run_label(run: Run) -> str:
-    """For menus and headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1 %"``."""
+    """For menus and headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1%"``."""
     zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
     created = run.created.astimezone(zone)
     when = f"{created.day} {created:%b %H:%M}"
@@ -192,7 +192,7 @@ def gallery(
     columns: int = 10,
 ) -> None:
     """Images ``(n, height, width[, 3])`` in rows of ``columns``, fewer where there is less room."""
-    with st.grid(columns, min_column_width=76, gap="small"):
+    with st.grid(columns, min_column_width=60, gap="xsmall", width=120 * columns):
         for index, image in enumerate(images):
             st.image(
                 png(image),

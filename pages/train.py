@@ -1,0 +1,376 @@
+"""Choose a network, press Train, watch it learn, stop it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import datasets, estimate, figures
+from mnist_core.config import (
+    PRESETS,
+    ConfigError,
+    TrainingConfig,
+    apply_preset,
+    bounds,
+    choices,
+    read_config,
+    summarize,
+)
+from mnist_core.runs import History, Run, RunError, State
+from pages import _shared
+
+FIELDS = TrainingConfig.model_fields
+LABELS = {
+    "relu": "ReLU",
+    "gelu": "GELU",
+    "tanh": "tanh",
+    "sigmoid": "Sigmoid",
+    "adam": "Adam",
+    "sgd": "SGD with momentum",
+    "rmsprop": "RMSprop",
+    "constant": "Constant",
+    "one-cycle": "One-cycle",
+} | {name: spec.title for name, spec in datasets.SPECS.items()}
+MOST_LAYERS = 8
+ARTICLE_ACCURACY = 0.9803
+REFRESH_SECONDS = 0.4
+
+
+# --- The draft: every setting lives in the URL, so that a reload or a shared link brings it back ---
+
+
+def put_in_form(config: TrainingConfig) -> None:
+    """Set every widget to ``config``'s values."""
+    for name, value in config.model_dump().items():
+        if name == "widths":
+            st.session_state["layers"] = len(value)
+            for number, units in enumerate(value, start=1):
+                st.session_state[f"width_{number}"] = units
+        elif name == "patience":
+            st.session_state["early_stopping"] = value is not None
+            if value is not None:
+                st.session_state["patience"] = value
+        else:
+            st.session_state[name] = value
+
+
+def take_preset() -> None:
+    preset = st.session_state["preset"]
+    if preset:
+        put_in_form(apply_preset(preset, TrainingConfig(**draft("dataset", "seed"))))
+
+
+def draft(*names: str) -> dict[str, Any]:
+    """What the widgets hold now, by field name."""
+    return {name: st.session_state[name] for name in names}
+
+
+def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **options: Any) -> Any:
+    """The widget of a config field: label, help, default and bounds are the field's own."""
+    field = FIELDS[name]
+    st.session_state.setdefault(name, field.default if default is None else default)
+    if choices(name):
+        options |= {"options": choices(name), "format_func": LABELS.__getitem__}
+    else:
+        options["min_value"], options["max_value"] = bounds(name)
+    return widget(field.title, key=name, help=field.description, bind="query-params", **options)
+
+
+def width_widgets() -> tuple[int, ...]:
+    default = FIELDS["widths"].default
+    st.session_state.setdefault("layers", len(default))
+    layers = st.number_input(
+        FIELDS["widths"].title,
+        min_value=1,
+        max_value=MOST_LAYERS,
+        key="layers",
+        help=FIELDS["widths"].description,
+        bind="query-params",
+    )
+    widths = []
+    with st.grid(4, min_column_width=110, gap="small"):
+        for number in range(1, layers + 1):
+            key = f"width_{number}"
+            st.session_state.setdefault(key, default[number - 1] if number <= len(default) else 128)
+            widths.append(
+                st.number_input(
+                    f"Units in {number}", min_value=1, max_value=4096, key=key, bind="query-params"
+                )
+            )
+    return tuple(widths)
+
+
+def form() -> TrainingConfig | None:
+    """All settings; None, and the reason on the page, where they can't be used as they are."""
+    preset_place = st.container()
+    values: dict[str, Any] = {
+        "dataset": field_widget(
+            "dataset", st.segmented_control, datasets.default_name(), required=True
+        ),
+        "widths": width_widgets(),
+        "epochs": field_widget("epochs", st.number_input),
+        "dropout": field_widget("dropout", st.slider, step=0.05),
+    }
+    with st.expander("Activation, optimizer and learning rate", icon=":material/tune:"):
+        values["activation"] = field_widget("activation", st.segmented_control, required=True)
+        values["optimizer"] = field_widget("optimizer", st.segmented_control, required=True)
+        values["learning_rate"] = field_widget(
+            "learning_rate", st.number_input, step=0.001, format="%.5f"
+        )
+        values["schedule"] = field_widget("schedule", st.segmented_control, required=True)
+        values["batch_size"] = field_widget("batch_size", st.number_input)
+    with st.expander("Validation, early stopping and seed", icon=":material/science:"):
+        values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
+        early_stopping = st.toggle(
+            FIELDS["patience"].title,
+            key="early_stopping",
+            help=FIELDS["patience"].description,
+            bind="query-params",
+        )
+        if early_stopping:
+            st.session_state.setdefault("patience", 3)
+            low, high = bounds("patience")
+            values["patience"] = st.number_input(
+                "Patience in epochs",
+                min_value=low,
+                max_value=high,
+                key="patience",
+                bind="query-params",
+            )
+        values["seed"] = field_widget("seed", st.number_input)
+    with st.expander("What is fixed, and why", icon=":material/help:"):
+        st.markdown(FIXED_PARTS)
+    try:
+        config = read_config(values)
+    except ConfigError as error:
+        st.error(str(error), icon=":material/error:")
+        config = None
+    with preset_place:
+        preset_widget(config)
+    return config
+
+
+def preset_widget(config: TrainingConfig | None) -> None:
+    matching = [name for name in PRESETS if config and apply_preset(name, config) == config]
+    st.session_state["preset"] = matching[0] if matching else None
+    st.segmented_control(
+        "Preset",
+        options=list(PRESETS),
+        format_func=lambda name: PRESETS[name].title,
+        key="preset",
+        on_change=take_preset,
+        help="  \n".join(f"**{p.title}**: {p.description}" for p in PRESETS.values()),
+    )
+
+
+FIXED_PARTS = """
+- **Flatten** turns the 28 × 28 picture into 784 numbers in a row: a dense layer has no notion of
+  neighbouring pixels.
+- **Softmax** turns the ten sums of the last layer into probabilities that add up to one.
+- **Sparse categorical cross-entropy** is the loss: minus the logarithm of the probability given to
+  the right class. "Sparse" means that labels stay plain numbers, with no one-hot table.
+"""
+
+
+# --- The network before training ---
+
+
+def summary(config: TrainingConfig) -> None:
+    spec = datasets.SPECS[config.dataset]
+    layers = summarize(config, spec.image_shape, len(spec.class_names))
+    weights = sum(layer.weights for layer in layers)
+    images = round(spec.train_images * (1 - config.validation_share))
+    seconds = estimate.epoch_seconds(images, weights, config.batch_size, _shared.paces())
+    pace = f"about {duration(seconds)} an epoch here" if seconds else "time an epoch: not known yet"
+    st.markdown(f"**{weights:,} weights** · {pace}")
+    st.table(
+        {
+            "Layer": [layer.kind for layer in layers],
+            "Output": [" × ".join(map(str, layer.output_shape)) for layer in layers],
+            "Weights": [f"{layer.weights:,}" for layer in layers],
+        },
+    )
+
+
+def duration(seconds: float) -> str:
+    """Rounded for reading: ``"0.4 s"``, ``"12 s"``, ``"3 min 20 s"``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+# --- The run ---
+
+
+def start(config: TrainingConfig) -> None:
+    run = _shared.store().create(config)
+    _shared.pool().submit(run)
+    _shared.choose_run(run.id)
+
+
+def watch(run: Run) -> None:
+    """The chosen run, redrawn in place while it is live."""
+    history = run.history()
+    live = run.state(history).live
+
+    @st.fragment(run_every=REFRESH_SECONDS if live else None)
+    def part() -> None:
+        history.update()
+        state = run.state(history)
+        if live and not state.live:
+            st.rerun()  # the timer ends with the run
+        st.subheader(_shared.run_label(run))
+        status(run, history, state)
+        figures_so_far(run, history, state)
+        accuracy, loss = figures.training_curves(history, run.config.epochs)
+        left, right = st.columns(2)
+        left.plotly_chart(
+            accuracy, key="accuracy_curves", alt="Training and validation accuracy by epoch"
+        )
+        right.plotly_chart(loss, key="loss_curves", alt="Training and validation loss by epoch")
+        if state.live:
+            stopping = run.control().stop
+            st.button(
+                "Stopping" if stopping else "Stop",
+                icon=":material/stop:",
+                on_click=run.request_stop,
+                disabled=stopping,
+                help="Ends after the current steps; what was learned is kept and evaluated.",
+            )
+        elif history.evaluated:
+            onwards(run)
+
+    part()
+
+
+def status(run: Run, history: History, state: State) -> None:
+    """One line on where the run stands."""
+    match state:
+        case State.QUEUED:
+            st.progress(0.0, text=waiting_for(run))
+        case State.RUNNING if history.fitting is None:
+            st.progress(0.0, text="Loading the images and building the network")
+        case State.RUNNING:
+            st.progress(*progress(run, history))
+        case State.FINISHED:
+            st.success(history.ended.message or "Trained to the end.", icon=":material/check:")
+        case State.STOPPED:
+            st.info(
+                history.ended.message or "Stopped. What was learned is kept.",
+                icon=":material/stop:",
+            )
+        case State.FAILED:
+            st.error(history.ended.message, title="The run failed", icon=":material/error:")
+        case State.INTERRUPTED:
+            st.warning(
+                "The server that trained it ended first. Press Train to start anew.",
+                title="The run was interrupted",
+                icon=":material/power_off:",
+            )
+
+
+def waiting_for(run: Run) -> str:
+    place = _shared.pool().place(run)
+    if place is None:
+        return "Waiting for its turn"
+    if place > 0:
+        return f"Waiting: {place} {'run' if place == 1 else 'runs'} before this one"
+    if _shared.pool().starting:
+        return "Loading TensorFlow, about ten seconds; the next runs start at once"
+    return "Waiting for the run before this one to end"
+
+
+def progress(run: Run, history: History) -> tuple[float, str]:
+    """How much of the training is done, in [0, 1], and the same in words."""
+    assert history.fitting
+    epochs, steps = run.config.epochs, history.fitting.steps_per_epoch
+    done = len(history.epochs) * steps + (history.batches[-1].step if history.batches else 0)
+    share = min(1.0, done / (epochs * steps))
+    if share == 1.0:
+        return share, "Evaluating on the test images"
+    latest = (history.batches or history.epochs or [history.fitting])[-1].time
+    left = (latest - history.fitting.time) * (1 - share) / share if share else None
+    words = f"Epoch {min(epochs, len(history.epochs) + 1)} of {epochs}"
+    if history.batches:
+        words += f", step {history.batches[-1].step:,} of {steps:,}"
+    return share, words + (f" · {duration(left)} left" if left else "")
+
+
+def figures_so_far(run: Run, history: History, state: State) -> None:
+    last = history.epochs[-1] if history.epochs else None
+    batch = history.batches[-1] if history.batches else last
+    with st.grid(4, min_column_width=140, gap="small"):
+        if history.evaluated:
+            st.metric(
+                "Test accuracy",
+                f"{history.evaluated.test_accuracy:.2%}",
+                border=True,
+            )
+            if run.config.dataset == "mnist":
+                st.metric("Seen by the article", f"{ARTICLE_ACCURACY:.2%}", border=True)
+            st.metric("Test loss", f"{history.evaluated.test_loss:.4f}", border=True)
+            st.metric("Time in training", duration(history.evaluated.train_seconds), border=True)
+        else:
+            st.metric("Training accuracy", percent(batch and batch.accuracy), border=True)
+            st.metric("Validation accuracy", percent(last and last.val_accuracy), border=True)
+            st.metric(
+                "Training loss",
+                "–" if batch is None or batch.loss is None else f"{batch.loss:.4f}",
+                border=True,
+            )
+            st.metric("Images per second", images_per_second(history), border=True)
+
+
+def images_per_second(history: History) -> str:
+    if history.batches:
+        return f"{history.batches[-1].images_per_second:,.0f}"
+    if history.epochs and history.fitting:
+        return f"{history.fitting.train_images / history.epochs[-1].seconds:,.0f}"
+    return "–"
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}"
+
+
+def onwards(run: Run) -> None:
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/evaluate.py",
+            label="Evaluate it",
+            icon=":material/fact_check:",
+            query_params={"run": run.id},
+        )
+        st.page_link(
+            "pages/draw.py",
+            label="Draw digits at it",
+            icon=":material/draw:",
+            query_params={"run": run.id},
+        )
+
+
+# --- The page ---
+
+st.title("Train")
+left, right = st.columns([2, 3], gap="large")
+with left:
+    config = form()
+    if config:
+        st.button(
+            "Train",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            on_click=start,
+            args=(config,),
+        )
+        with st.expander("Layers and weights", icon=":material/table_rows:"):
+            summary(config)
+with right:
+    run = _shared.chosen_run()
+    if run:
+        watch(run)
+    else:
+        st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
