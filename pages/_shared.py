@@ -62,6 +62,22 @@ def _history(folder: Path, version: tuple[int, int] | None) -> History:
     return Run(folder).history()
 
 
+@st.cache_data(ttl=60, show_spinner=False)
+def paces() -> list[Pace]:
+    """What the epochs of the newest runs took."""
+    found = []
+    for run in store().list()[:10]:
+        try:
+            past = history(run)
+            if past.fitting and past.epochs:
+                seconds = median(epoch.seconds for epoch in past.epochs)
+                images, weights = past.fitting.train_images, past.fitting.weights
+                found.append(Pace(images, weights, run.config.batch_size, seconds))
+        except RunError:
+            continue  # a damaged run teaches nothing here; the pages that show it say so
+    return found
+
+
 def evaluation(run: Run) -> Evaluation:
     """The run's answers to the test images, judged.
 
