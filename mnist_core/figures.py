@@ -106,7 +106,7 @@ def confusion_matrix(
     names = np.array(class_names)
     numbers = [
         [
-            "" if count == 0 else f"{part:.1%}".replace("%", " %") if shares else f"{count:,}"
+            "" if count == 0 else f"{part:.1%}" if shares else f"{count:,}"
             for count, part in zip(*row, strict=True)
         ]
         for row in zip(confusion, share, strict=True)
@@ -144,7 +144,7 @@ def confusion_matrix(
         "layout": _layout(
             height=440,
             xaxis=_classes("Predicted class", class_names),
-            yaxis=_classes("True class", class_names) | {"autorange": "reversed"},
+            yaxis=_classes("True class", class_names, downwards=True),
             hovermode="closest",
             hoverdistance=60,
         ),
@@ -165,7 +165,7 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
                 "orientation": "h",
                 "x": probabilities.tolist(),
                 "y": list(range(len(class_names))),
-                "text": [f"{100 * p:.1f} %" for p in probabilities.tolist()],
+                "text": [f"{probability:.1%}" for probability in probabilities.tolist()],
                 "textposition": "outside",
                 "cliponaxis": False,
                 "marker": {
@@ -178,12 +178,12 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
             height=320,
             xaxis={
                 "title": {"text": "Probability"},
-                "range": [0, 1.15],  # room for "100.0 %"
+                "range": [0, 1.15],  # room for "100.0%"
                 "tickvals": [0, 0.25, 0.5, 0.75, 1],
                 "tickformat": ".0%",
                 "fixedrange": True,
             },
-            yaxis=_classes("Class", class_names) | {"autorange": "reversed"},
+            yaxis=_classes("Class", class_names, downwards=True),
             bargap=0.25,
         ),
     }
@@ -273,10 +273,12 @@ def input_strip(values: NDArray[np.float32]) -> Figure:
     }
 
 
-def _classes(title: str, class_names: Sequence[str]) -> dict[str, Any]:
+def _classes(title: str, class_names: Sequence[str], downwards: bool = False) -> dict[str, Any]:
     """An axis of classes: numbers inside, names outside."""
+    ends = [-0.5, len(class_names) - 0.5]
     return {
         "title": {"text": title},
+        "range": ends[::-1] if downwards else ends,
         "tickvals": list(range(len(class_names))),
         "ticktext": list(class_names),
         "fixedrange": True,

@@ -214,5 +214,6 @@ def gallery(
                 png(image),
                 caption=captions[index] if captions else None,
                 width="stretch",
+                output_format="PNG",  # JPEG would blur the squares
                 alt=alts[index],
             )

@@ -1,0 +1,396 @@
+"""What a trained network gets right and wrong on images that it has never seen."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core import figures
+from mnist_core.config import TrainingConfig, summarize
+from mnist_core.datasets import SPECS, DatasetError
+from mnist_core.evaluation import Evaluation, mistakes, right_answers
+from mnist_core.runs import History, Run, RunError, State
+from pages import _shared
+
+ARTICLE_ACCURACY = 0.9803
+PREDICTIONS = 10
+IMAGES_ON_A_PAGE = 12
+ANY = "Any"
+
+
+# --- Where the run stands ---
+
+
+def standing(state: State, history: History) -> None:
+    """Said when the run is not simply finished."""
+    reason = history.ended.message if history.ended else ""
+    match state:
+        case State.QUEUED | State.RUNNING:
+            st.info(
+                "The test comes when training is over.",
+                title="This network is still training",
+                icon=":material/model_training:",
+            )
+            st.page_link("pages/train.py", label="Watch it learn", icon=":material/show_chart:")
+        case State.STOPPED:
+            st.info(
+                reason or "What it had learned until then is judged here.",
+                title="Training was stopped early",
+                icon=":material/stop_circle:",
+            )
+        case State.FAILED:
+            st.error(
+                f"{reason or 'No reason was written down.'}\n\nChoose another run above, or train "
+                "a network anew.",
+                title="This run failed",
+                icon=":material/error:",
+            )
+        case State.INTERRUPTED:
+            st.warning(
+                "The program that trained it ended first. Choose another run above, or train a "
+                "network anew.",
+                title="This run was interrupted",
+                icon=":material/power_off:",
+            )
+
+
+# --- In numbers ---
+
+
+def headline(result: Evaluation, dataset: str) -> None:
+    low, high = result.interval
+    with st.grid(3, min_column_width=160):
+        st.metric(
+            "Test accuracy",
+            f"{result.accuracy:.2%}",
+            f"{low:.2%} to {high:.2%}",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
+        st.metric("Test loss", f"{result.loss:.4f}", border=True, height="stretch")
+        if dataset == "mnist":
+            st.metric(
+                "The article's accuracy", f"{ARTICLE_ACCURACY:.2%}", border=True, height="stretch"
+            )
+    st.markdown(
+        f"The network was tested once, on {len(result.labels):,} images that it had never seen. "
+        "Other images of the same kind would give a slightly different figure. How different, says "
+        f"the interval: with 95% confidence, the true accuracy lies from {low:.2%} to {high:.2%}."
+    )
+    if dataset == "mnist":
+        if low > ARTICLE_ACCURACY:
+            comparison = "The article's figure lies below that: this network is better."
+        elif high < ARTICLE_ACCURACY:
+            comparison = "The article's figure lies above that: this network is worse."
+        else:
+            comparison = "The article's figure lies there, too: the difference may be chance."
+        st.markdown(comparison)
+
+
+def curves(history: History) -> None:
+    st.header("Training curves")
+    accuracy, loss = figures.training_curves(history, epochs=len(history.epochs))
+    left, right = st.columns(2)
+    left.plotly_chart(
+        accuracy,
+        key="accuracy_curves",
+        config=figures.STATIC,
+        alt=f"Accuracy by epoch, {history.epochs[-1].accuracy:.1%} on the training images in the "
+        "last one",
+    )
+    right.plotly_chart(
+        loss,
+        key="loss_curves",
+        config=figures.STATIC,
+        alt="Loss by epoch, on training and validation images",
+    )
+    st.caption(
+        "Where training goes on getting better and validation does not, the network begins to "
+        "learn its images by heart: it overfits."
+    )
+
+
+def report(result: Evaluation) -> None:
+    st.header("Classification report")
+    explained = {
+        "precision": "Of the images taken for this class, the share that belongs to it.",
+        "recall": "Of the images that belong to this class, the share that was recognised.",
+        "f1-score": "The harmonic mean of precision and recall: high only where both are high.",
+    }
+    columns = {
+        name: st.column_config.NumberColumn(name.capitalize(), format="%.4f") for name in explained
+    }
+    columns["support"] = st.column_config.NumberColumn("Support", format="localized")
+    classes = len(result.confusion)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.dataframe(
+            result.report[:classes].rename_axis("Class"),
+            column_config=columns,
+            height="content",
+            alt="Precision, recall, F1-score and support of each class",
+        )
+    with right:
+        st.dataframe(
+            result.report[classes:].rename_axis("All classes").rename(index=str.capitalize),
+            column_config=columns,
+            height="content",
+            placeholder="",
+            alt="Accuracy, and averages of precision, recall and F1-score",
+        )
+        st.markdown("\n".join(f"- **{n.capitalize()}**: {text}" for n, text in explained.items()))
+        st.caption(
+            "Click on a column's name to sort. The macro average counts each class alike, the "
+            "weighted average by its support: how many test images belong to it."
+        )
+
+
+# --- In pictures ---
+
+
+def test_images(result: Evaluation, dataset: str) -> NDArray[np.uint8] | None:
+    """The images that the network was tested on; None, and the reason said, where they are not."""
+    try:
+        images = _shared.dataset(dataset)
+    except DatasetError as error:
+        st.warning(
+            str(error), title="The images can't be shown", icon=":material/image_not_supported:"
+        )
+        st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
+        return None
+    if not np.array_equal(images.y_test, result.labels):
+        st.error(
+            f"The run was tested on other images than those of {images.title} on this machine.",
+            title="The images can't be shown",
+            icon=":material/image_not_supported:",
+        )
+        return None
+    return images.x_test
+
+
+def show(
+    indices: NDArray[np.int64],
+    images: NDArray[np.uint8],
+    result: Evaluation,
+    names: tuple[str, ...],
+    columns: int,
+) -> None:
+    """Test images with the network's answers."""
+    captions, alts = [], []
+    for index in indices:
+        answer, truth = names[result.predicted[index]], names[result.labels[index]]
+        confidence = f"{result.confidence[index]:.1%}"
+        if answer == truth:
+            captions.append(f":green[:material/check: **{answer}**]  \n{confidence}")
+            alts.append(f"{truth}, recognised with {confidence}; test image {index}")
+        else:
+            captions.append(f":red[:material/close: **{answer}**, is {truth}]  \n{confidence}")
+            alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
+    _shared.gallery(images[indices], alts, captions, columns)
+
+
+@st.fragment
+def predictions(images: NDArray[np.uint8], result: Evaluation, names: tuple[str, ...]) -> None:
+    st.header("Predictions")
+    seed = st.session_state.get("shuffled")
+    if seed is None:
+        indices = np.arange(min(PREDICTIONS, len(images)))
+        st.caption("The first ten test images, with the network's answer and how sure it is.")
+    else:
+        indices = np.random.default_rng(seed).permutation(len(images))[:PREDICTIONS]
+        st.caption("Ten test images by chance, with the network's answer and how sure it is.")
+    show(indices, images, result, names, columns=5)
+    with st.container(horizontal=True):
+        st.button("Shuffle", icon=":material/shuffle:", on_click=shuffle)
+
+
+def shuffle() -> None:
+    st.session_state["shuffled"] = st.session_state.get("shuffled", 0) + 1
+
+
+@st.fragment
+def confusion(images: NDArray[np.uint8] | None, result: Evaluation, names: tuple[str, ...]) -> None:
+    st.header("Confusion matrix and mistakes")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        numbers = st.segmented_control(
+            "Numbers",
+            ["Images", "Percent of the true class"],
+            default="Images",
+            required=True,
+            label_visibility="collapsed",
+        )
+        st.plotly_chart(
+            figures.confusion_matrix(result.confusion, names, shares=numbers != "Images"),
+            key="confusion",
+            config=figures.STATIC,
+            on_select=lambda: take_cell(names),
+            selection_mode="points",
+            alt="How many images of each class were taken for each class",
+        )
+        st.caption(
+            "A row for each true class, a column for each answer; right answers lie on the "
+            "diagonal. Shades follow the square root of the share, so that rare mistakes show."
+        )
+    with right:
+        st.markdown("Click on a cell, or choose its classes here, to see its images.")
+        first, second = st.columns(2)
+        true = first.selectbox("True class", [ANY, *names], key="true_class")
+        predicted = second.selectbox("Predicted class", [ANY, *names], key="predicted_class")
+        indices, words = behind(result, names, true, predicted)
+        st.markdown(words)
+        if images is not None and len(indices):
+            pages = -(-len(indices) // IMAGES_ON_A_PAGE)
+            place = st.container()
+            page = 1
+            if pages > 1:
+                page = st.pagination(pages, key=f"page_of_{true}_{predicted}")
+            with place:
+                show(
+                    indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE],
+                    images,
+                    result,
+                    names,
+                    columns=4,
+                )
+
+
+def take_cell(names: tuple[str, ...]) -> None:
+    """Put the clicked cell into the menus."""
+    points = st.session_state["confusion"].selection.points
+    if points:
+        row, column = divmod(points[0]["point_index"], len(names))
+        st.session_state["true_class"] = names[row]
+        st.session_state["predicted_class"] = names[column]
+
+
+def behind(
+    result: Evaluation, names: tuple[str, ...], true: str, predicted: str
+) -> tuple[NDArray[np.int64], str]:
+    """The images of a cell, a row, a column, or of all mistakes; and the same in words."""
+    if true == predicted != ANY:
+        indices = right_answers(result, names.index(true))
+        return indices, f"**{true}, recognised: {len(indices):,}**, the least confident first"
+    indices = mistakes(
+        result,
+        None if true == ANY else names.index(true),
+        None if predicted == ANY else names.index(predicted),
+    )
+    if true == predicted == ANY:
+        what = "Mistakes"
+    elif predicted == ANY:
+        what = f"{true}, taken for something else"
+    elif true == ANY:
+        what = f"Something else, taken for {predicted}"
+    else:
+        what = f"{true}, taken for {predicted}"
+    return indices, f"**{what}: {len(indices):,}**" + (
+        ", the most confident first" if len(indices) > 1 else ""
+    )
+
+
+# --- What it was made with ---
+
+
+def making(run: Run, config: TrainingConfig, history: History) -> None:
+    with st.expander("How this network was made", icon=":material/settings:"):
+        left, middle, right = st.columns(3, gap="medium")
+        with left:
+            st.markdown("**Settings**")
+            st.table(
+                {
+                    str(config.__class__.model_fields[name].title): setting(name, value)
+                    for name, value in config
+                },
+                border="horizontal",
+                alt="Settings of the run",
+            )
+        with middle:
+            st.markdown("**Layers**")
+            layers = summarize(config, (28, 28), len(SPECS[config.dataset].class_names))
+            st.table(
+                {
+                    "Layer": [layer.kind for layer in layers],
+                    "Weights": [f"{layer.weights:,}" for layer in layers],
+                },
+                border="horizontal",
+                alt="Layers of the network and their weights",
+            )
+            st.markdown(f"{sum(layer.weights for layer in layers):,} weights in all.")
+        with right:
+            st.markdown("**Environment**")
+            try:
+                environment = _shared.environment(run)
+            except RunError as error:
+                st.error(str(error), icon=":material/error:")
+            else:
+                if environment:
+                    st.table(
+                        {key: str(value) for key, value in environment.items()},
+                        border="horizontal",
+                        alt="Versions and machine that the run was made with",
+                    )
+                else:
+                    st.markdown("Not written down.")
+        if history.evaluated:
+            st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s.")
+
+
+def setting(name: str, value: object) -> str:
+    if name == "widths":
+        return "-".join(map(str, config.widths))
+    return "off" if value is None else str(value)
+
+
+TAKEAWAYS = """
+- **ReLU** is cheap, and its gradient does not vanish, however many layers it passes.
+- **Dropout** keeps a network from relying on single units. For small data sets, it is often all
+  the regularisation that is needed.
+- **Softmax** turns the sums of the last layer into probabilities. That they are high does not make
+  them right: see the most confident mistakes above.
+- **Sparse categorical cross-entropy** takes labels as plain numbers, so there is no one-hot table
+  to build.
+- **Flattening** forgets which pixels are neighbours. For small, centred, grey pictures, dense
+  layers do well all the same; convolutions keep the picture's structure and get past 99 %.
+- **What next?** Convolutional layers with max pooling; harder pictures, such as clothes
+  (Fashion-MNIST) or photographs (CIFAR-10); training on turned, shifted and stretched copies.
+"""
+
+
+# --- The page ---
+
+st.title("Evaluate")
+run = _shared.run_picker()
+if run is None:
+    st.stop()
+try:
+    config, history = run.config, _shared.history(run)
+except RunError as error:
+    st.error(str(error), title="This run can't be read", icon=":material/error:")
+    st.stop()
+
+state = run.state(history)
+standing(state, history)
+headline_place = st.container()
+if history.epochs:
+    curves(history)
+result = None
+if not state.live:
+    try:
+        with st.spinner("Judging the answers"):
+            result = _shared.evaluation(run)
+    except RunError as error:
+        if state in (State.FINISHED, State.STOPPED):
+            st.error(str(error), title="There is nothing to judge", icon=":material/error:")
+if result:
+    with headline_place:
+        headline(result, config.dataset)
+    report(result)
+    names = SPECS[config.dataset].class_names
+    images = test_images(result, config.dataset)
+    confusion(images, result, names)
+    if images is not None:
+        predictions(images, result, names)
+making(run, config, history)
+st.header("What to take away")
+st.markdown(TAKEAWAYS)
