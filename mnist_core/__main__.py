@@ -213,22 +213,23 @@ def _evaluate(options: argparse.Namespace) -> int:
     result = evaluation.evaluate(*run.test_results(), class_names)
     low, high = result.interval
     if options.json:
+        report = result.report.astype(object).where(result.report.notna(), None)
         figures = {
             "run": run.id,
             "test_accuracy": result.accuracy,
             "interval": [low, high],
             "test_loss": result.loss,
-            "report": result.report.to_dict("index"),
+            "report": report.to_dict("index"),
             "confusion_matrix": result.confusion.tolist(),
         }
-        print(json.dumps(figures).replace("NaN", "null"))
-    else:
-        print(
-            f"Run {run.id}: test accuracy {result.accuracy:.2%} (95 % interval {low:.2%} to ",
-            end="",
-        )
-        print(f"{high:.2%}), loss {result.loss:.4f}, {len(result.labels):,} test images")
-        print(result.report.to_string(float_format="{:.4f}".format, na_rep=""))
+        print(json.dumps(figures))
+        return 0
+    print(
+        f"Run {run.id}: test accuracy {result.accuracy:.2%} "
+        f"(95 % interval {low:.2%} to {high:.2%}), loss {result.loss:.4f}, "
+        f"{len(result.labels):,} test images"
+    )
+    print(result.report.to_string(float_format="{:.4f}".format, na_rep=""))
     return 0
 
 

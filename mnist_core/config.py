@@ -163,10 +163,11 @@ def _explain(error: dict[str, Any]) -> str:
 
 def bounds(name: str) -> tuple[float, float]:
     """The least and the greatest allowed value of a numeric field."""
-    metadata = TrainingConfig.model_fields[name].metadata
-    low: Any = next(m.ge for m in metadata if isinstance(m, Ge))
-    high: Any = next(m.le for m in metadata if isinstance(m, Le))
-    return low, high
+    field = TrainingConfig.model_fields[name]
+    kind = float if field.annotation is float else int
+    low: Any = next(m.ge for m in field.metadata if isinstance(m, Ge))
+    high: Any = next(m.le for m in field.metadata if isinstance(m, Le))
+    return kind(low), kind(high)
 
 
 def choices(name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from mnist_core.config import (
     read_config,
     summarize,
 )
-from mnist_core.runs import History, Run, RunError, State
+from mnist_core.runs import History, Run, State
 from pages import _shared
 
 FIELDS = TrainingConfig.model_fields
@@ -36,7 +36,7 @@ ARTICLE_ACCURACY = 0.9803
 REFRESH_SECONDS = 0.4
 
 
-# --- The draft: every setting lives in the URL, so that a reload or a shared link brings it back ---
+# --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
 
 def put_in_form(config: TrainingConfig) -> None:
@@ -57,17 +57,14 @@ def put_in_form(config: TrainingConfig) -> None:
 def take_preset() -> None:
     preset = st.session_state["preset"]
     if preset:
-        put_in_form(apply_preset(preset, TrainingConfig(**draft("dataset", "seed"))))
-
-
-def draft(*names: str) -> dict[str, Any]:
-    """What the widgets hold now, by field name."""
-    return {name: st.session_state[name] for name in names}
+        kept = {name: st.session_state[name] for name in ("dataset", "seed")}
+        put_in_form(apply_preset(preset, TrainingConfig(**kept)))
 
 
 def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **options: Any) -> Any:
     """The widget of a config field: label, help, default and bounds are the field's own."""
     field = FIELDS[name]
+    assert field.title
     st.session_state.setdefault(name, field.default if default is None else default)
     if choices(name):
         options |= {"options": choices(name), "format_func": LABELS.__getitem__}
@@ -80,7 +77,7 @@ def width_widgets() -> tuple[int, ...]:
     default = FIELDS["widths"].default
     st.session_state.setdefault("layers", len(default))
     layers = st.number_input(
-        FIELDS["widths"].title,
+        "Hidden layers",
         min_value=1,
         max_value=MOST_LAYERS,
         key="layers",
@@ -122,7 +119,7 @@ def form() -> TrainingConfig | None:
     with st.expander("Validation, early stopping and seed", icon=":material/science:"):
         values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
         early_stopping = st.toggle(
-            FIELDS["patience"].title,
+            "Early stopping",
             key="early_stopping",
             help=FIELDS["patience"].description,
             bind="query-params",
@@ -176,20 +173,27 @@ FIXED_PARTS = """
 
 
 def summary(config: TrainingConfig) -> None:
+    """Layers, weights, and what an epoch will take."""
     spec = datasets.SPECS[config.dataset]
     layers = summarize(config, spec.image_shape, len(spec.class_names))
     weights = sum(layer.weights for layer in layers)
     images = round(spec.train_images * (1 - config.validation_share))
     seconds = estimate.epoch_seconds(images, weights, config.batch_size, _shared.paces())
-    pace = f"about {duration(seconds)} an epoch here" if seconds else "time an epoch: not known yet"
-    st.markdown(f"**{weights:,} weights** · {pace}")
-    st.table(
-        {
-            "Layer": [layer.kind for layer in layers],
-            "Output": [" × ".join(map(str, layer.output_shape)) for layer in layers],
-            "Weights": [f"{layer.weights:,}" for layer in layers],
-        },
-    )
+    pace = f", about {duration(seconds)} an epoch" if seconds else ""
+    with st.expander(f"{weights:,} weights{pace}", icon=":material/table_rows:"):
+        st.table(
+            {
+                "Layer": [layer.kind for layer in layers],
+                "Output": [" × ".join(map(str, layer.output_shape)) for layer in layers],
+                "Weights": [f"{layer.weights:,}" for layer in layers],
+            },
+            alt="The layers of the network with their output shapes and weights",
+        )
+        st.caption(
+            "The time is judged by the newest runs on this machine."
+            if seconds
+            else "How long an epoch takes here is not known before the first run."
+        )
 
 
 def duration(seconds: float) -> str:
@@ -223,30 +227,43 @@ def watch(run: Run) -> None:
             st.rerun()  # the timer ends with the run
         st.subheader(_shared.run_label(run))
         status(run, history, state)
-        figures_so_far(run, history, state)
+        with st.container(horizontal=True, vertical_alignment="center", height=56, border=False):
+            actions(run, history, state)
+        figures_so_far(run, history)
         accuracy, loss = figures.training_curves(history, run.config.epochs)
         left, right = st.columns(2)
         left.plotly_chart(
-            accuracy, key="accuracy_curves", alt="Training and validation accuracy by epoch"
+            accuracy,
+            key=f"accuracy_{run.id}",
+            alt="Training and validation accuracy by epoch",
         )
-        right.plotly_chart(loss, key="loss_curves", alt="Training and validation loss by epoch")
-        if state.live:
-            stopping = run.control().stop
-            st.button(
-                "Stopping" if stopping else "Stop",
-                icon=":material/stop:",
-                on_click=run.request_stop,
-                disabled=stopping,
-                help="Ends after the current steps; what was learned is kept and evaluated.",
-            )
-        elif history.evaluated:
-            onwards(run)
+        right.plotly_chart(loss, key=f"loss_{run.id}", alt="Training and validation loss by epoch")
 
     part()
 
 
+def actions(run: Run, history: History, state: State) -> None:
+    """What can be done with the run now."""
+    if state.live:
+        stopping = run.control().stop
+        st.button(
+            "Stopping" if stopping else "Stop",
+            icon=":material/stop:",
+            on_click=run.request_stop,
+            disabled=stopping,
+            help="Ends after the current steps; what was learned is kept and evaluated.",
+        )
+    elif history.evaluated:
+        for page, label, icon in (
+            ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
+            ("pages/draw.py", "Draw digits at it", ":material/draw:"),
+        ):
+            st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
+
+
 def status(run: Run, history: History, state: State) -> None:
     """One line on where the run stands."""
+    reason = history.ended.message if history.ended else ""
     match state:
         case State.QUEUED:
             st.progress(0.0, text=waiting_for(run))
@@ -255,14 +272,11 @@ def status(run: Run, history: History, state: State) -> None:
         case State.RUNNING:
             st.progress(*progress(run, history))
         case State.FINISHED:
-            st.success(history.ended.message or "Trained to the end.", icon=":material/check:")
+            st.success(reason or "Trained to the end.", icon=":material/check:")
         case State.STOPPED:
-            st.info(
-                history.ended.message or "Stopped. What was learned is kept.",
-                icon=":material/stop:",
-            )
+            st.info(reason or "Stopped. What was learned is kept.", icon=":material/stop:")
         case State.FAILED:
-            st.error(history.ended.message, title="The run failed", icon=":material/error:")
+            st.error(reason, title="The run failed", icon=":material/error:")
         case State.INTERRUPTED:
             st.warning(
                 "The server that trained it ended first. Press Train to start anew.",
@@ -298,29 +312,25 @@ def progress(run: Run, history: History) -> tuple[float, str]:
     return share, words + (f" · {duration(left)} left" if left else "")
 
 
-def figures_so_far(run: Run, history: History, state: State) -> None:
-    last = history.epochs[-1] if history.epochs else None
-    batch = history.batches[-1] if history.batches else last
+def figures_so_far(run: Run, history: History) -> None:
+    if history.evaluated:
+        shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
+        if run.config.dataset == "mnist":
+            shown["Seen by the article"] = percent(ARTICLE_ACCURACY)
+        shown["Test loss"] = number(history.evaluated.test_loss)
+        shown["Time in training"] = duration(history.evaluated.train_seconds)
+    else:
+        epoch = history.epochs[-1] if history.epochs else None
+        newest = history.batches[-1] if history.batches else epoch
+        shown = {
+            "Training accuracy": percent(newest.accuracy if newest else None),
+            "Validation accuracy": percent(epoch.val_accuracy if epoch else None),
+            "Training loss": number(newest.loss if newest else None),
+            "Images per second": images_per_second(history),
+        }
     with st.grid(4, min_column_width=140, gap="small"):
-        if history.evaluated:
-            st.metric(
-                "Test accuracy",
-                f"{history.evaluated.test_accuracy:.2%}",
-                border=True,
-            )
-            if run.config.dataset == "mnist":
-                st.metric("Seen by the article", f"{ARTICLE_ACCURACY:.2%}", border=True)
-            st.metric("Test loss", f"{history.evaluated.test_loss:.4f}", border=True)
-            st.metric("Time in training", duration(history.evaluated.train_seconds), border=True)
-        else:
-            st.metric("Training accuracy", percent(batch and batch.accuracy), border=True)
-            st.metric("Validation accuracy", percent(last and last.val_accuracy), border=True)
-            st.metric(
-                "Training loss",
-                "–" if batch is None or batch.loss is None else f"{batch.loss:.4f}",
-                border=True,
-            )
-            st.metric("Images per second", images_per_second(history), border=True)
+        for label, value in shown.items():
+            st.metric(label, value, border=True)
 
 
 def images_per_second(history: History) -> str:
@@ -332,23 +342,11 @@ def images_per_second(history: History) -> str:
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}"
+    return "–" if share is None else f"{100 * share:.2f} %"
 
 
-def onwards(run: Run) -> None:
-    with st.container(horizontal=True):
-        st.page_link(
-            "pages/evaluate.py",
-            label="Evaluate it",
-            icon=":material/fact_check:",
-            query_params={"run": run.id},
-        )
-        st.page_link(
-            "pages/draw.py",
-            label="Draw digits at it",
-            icon=":material/draw:",
-            query_params={"run": run.id},
-        )
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 # --- The page ---
@@ -358,19 +356,27 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     config = form()
     if config:
-        st.button(
-            "Train",
-            type="primary",
-            icon=":material/play_arrow:",
-            width="stretch",
-            on_click=start,
-            args=(config,),
-        )
-        with st.expander("Layers and weights", icon=":material/table_rows:"):
-            summary(config)
+        summary(config)
+        if datasets.available(config.dataset):
+            st.button(
+                "Train",
+                type="primary",
+                icon=":material/play_arrow:",
+                width="stretch",
+                on_click=start,
+                args=(config,),
+            )
+        else:
+            st.info(
+                f"{LABELS[config.dataset]} is not on this machine yet; the sample is.",
+                icon=":material/cloud_download:",
+            )
+            st.page_link("pages/data.py", label="Download it", icon=":material/download:")
 with right:
     run = _shared.chosen_run()
     if run:
         watch(run)
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
+
+_shared.pool()  # has a worker load TensorFlow while the reader chooses
