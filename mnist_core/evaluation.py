@@ -44,8 +44,8 @@ def evaluate(
         class_names: what the report calls them.
 
     Raises:
-        ValueError: no images, shapes that don't fit, a label that is no class, or a value that is
-            no probability.
+        ValueError: no images, shapes or types that don't fit, a label that is no class, or a value
+            that is no probability.
     """
     # Not at the top: it takes 0.7 s and 75 MB, and only a page with a report needs it.
     from sklearn.metrics import classification_report, confusion_matrix
@@ -59,6 +59,11 @@ def evaluate(
         raise ValueError(
             f"labels have the shape {labels.shape}; allowed: ({len(probabilities)},), "
             "one for each row of the probabilities"
+        )
+    if probabilities.dtype.kind != "f" or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"probabilities are {probabilities.dtype} and labels {labels.dtype}; allowed: floating "
+            "point and whole numbers"
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(

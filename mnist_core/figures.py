@@ -103,7 +103,6 @@ def confusion_matrix(
     """
     share = row_shares(confusion)
     rows, columns = np.indices(confusion.shape).reshape(2, -1)
-    names = np.array(class_names)
     numbers = [
         [
             "" if count == 0 else f"{part:.1%}" if shares else f"{count:,}"
@@ -134,11 +133,12 @@ def confusion_matrix(
                 "marker": {"symbol": "square", "size": 24, "opacity": 0},
                 "selected": {"marker": {"opacity": 0}},
                 "unselected": {"marker": {"opacity": 0}},
-                "customdata": np.stack(
-                    [names[rows], names[columns], confusion.ravel(), share.ravel()], axis=1
-                ).tolist(),
-                "hovertemplate": "%{customdata[0]} taken for %{customdata[1]}: "
-                "%{customdata[2]}, %{customdata[3]:.1%}<extra></extra>",
+                "hoverinfo": "text",
+                "hovertext": [
+                    f"{class_names[row]} taken for {class_names[column]}: "
+                    f"{confusion[row, column]:,} images, {share[row, column]:.1%}"
+                    for row, column in zip(rows, columns, strict=True)
+                ],
             },
         ],
         "layout": _layout(
@@ -216,7 +216,7 @@ def class_balance(
 
 def pixels(image: NDArray[np.uint8]) -> Figure:
     """A grey image ``(height, width)``, its values to be read under the pointer."""
-    height, _ = image.shape
+    side = {"showgrid": False, "zeroline": False, "fixedrange": True, "constrain": "domain"}
     return {
         "data": [
             {
@@ -227,28 +227,15 @@ def pixels(image: NDArray[np.uint8]) -> Figure:
                 "colorscale": "Greys",
                 "reversescale": True,
                 "showscale": False,
-                "hovertemplate": "row %{y}, column %{x}: %{z}<extra></extra>",
+                "customdata": (image / 255).round(3).tolist(),
+                "hovertemplate": "row %{y}, column %{x}: %{z}, divided by 255 %{customdata}"
+                "<extra></extra>",
             }
         ],
         "layout": _layout(
             height=360,
-            xaxis={
-                "title": {"text": "Column"},
-                "fixedrange": True,
-                "constrain": "domain",
-                "showgrid": False,
-                "zeroline": False,
-            },
-            yaxis={
-                "title": {"text": "Row"},
-                "fixedrange": True,
-                "autorange": "reversed",
-                "scaleanchor": "x",
-                "constrain": "domain",
-                "showgrid": False,
-                "zeroline": False,
-                "range": [height, 0],
-            },
+            xaxis={"title": {"text": "Column"}} | side,
+            yaxis={"title": {"text": "Row"}, "autorange": "reversed", "scaleanchor": "x"} | side,
         ),
     }
 

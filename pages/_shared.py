@@ -90,9 +90,10 @@ def evaluation(run: Run) -> Evaluation:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
     run = Run(folder)
+    class_names = datasets.SPECS[run.config.dataset].class_names
     probabilities, labels = run.test_results()
     try:
-        return evaluate(probabilities, labels, datasets.SPECS[run.config.dataset].class_names)
+        return evaluate(probabilities, labels, class_names)
     except ValueError as error:
         raise RunError(f"{folder / 'test.npz'} is damaged: {error}") from error
 

@@ -1,0 +1,395 @@
+"""The Evaluate page: which run it shows, what it says of it, and of damaged runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import datasets
+from mnist_core.config import TrainingConfig
+from mnist_core.runs import (
+    Ended,
+    Epoch,
+    Evaluated,
+    Fitting,
+    Run,
+    RunStore,
+    Started,
+    State,
+    append_event,
+    write_json,
+    write_npz,
+)
+from pages import _shared
+
+APP = str(Path(__file__).parents[2] / "app.py")
+SAMPLE = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=1)
+
+
+@pytest.fixture
+def store(empty_machine: Path) -> RunStore:
+    return RunStore(empty_machine / "runs")
+
+
+def asked(store: RunStore, run_id: str, config: TrainingConfig = SAMPLE) -> Run:
+    """A queued run with an id of the test's choice."""
+    run = store.create(config)
+    run.folder.rename(store.folder / run_id)
+    return store.get(run_id)
+
+
+def trained(store: RunStore, run_id: str, config: TrainingConfig = SAMPLE) -> Run:
+    """A finished run that takes the first 3, 4 and 5 of the test images for the digit after.
+
+    It is sure of its mistakes in that order, 0.9, 0.8 and 0.7, and of right answers with 0.95.
+    """
+    run = asked(store, run_id, config)
+    labels = datasets.load("mnist-sample").y_test
+    probabilities = np.full((len(labels), 10), 0.05 / 9, np.float32)
+    probabilities[np.arange(len(labels)), labels] = 0.95
+    for digit, confidence in ((3, 0.9), (4, 0.8), (5, 0.7)):
+        probabilities[digit] = (1 - confidence) / 9
+        probabilities[digit, digit + 1] = confidence
+    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=labels)
+    (run.folder / "model.tflite").touch()
+    write_json(run.folder / "environment.json", {"keras": "3.15.1"})
+    for event in (
+        Started(),
+        Fitting(weights=12_730, train_images=3_600, validation_images=400, steps_per_epoch=57),
+        Epoch(
+            epoch=1,
+            loss=0.5,
+            accuracy=0.8,
+            val_loss=0.4,
+            val_accuracy=0.9,
+            learning_rate=0.001,
+            seconds=1,
+        ),
+        Evaluated(test_accuracy=0.997, test_loss=0.1, test_images=1_000, train_seconds=1),
+        Ended(state=State.FINISHED),
+    ):
+        append_event(run.folder, event)
+    return run
+
+
+def page(**query: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=30)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return checked(app.switch_page("pages/evaluate.py").run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception
+    return app
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def captions(app: AppTest) -> list[str]:
+    """What is written under the images, a line each."""
+    return [
+        image.caption.replace("  \n", " ") for grid in app.get("image") for image in grid.proto.imgs
+    ]
+
+
+def words(app: AppTest) -> str:
+    return "\n".join(text.value for text in app.markdown)
+
+
+def test_without_runs_the_way_to_train_is_shown(store: RunStore) -> None:
+    app = page()
+
+    assert "No network has been trained" in app.info[0].value
+    assert [link.value for link in app.page_link] == ["Train one"]
+
+
+def test_a_run_in_numbers(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    app = page()
+
+    mistake = [0.1 / 9, 0.2 / 9, 0.3 / 9]  # what it gave to the right class
+    loss = -(997 * np.log(0.95) + np.log(mistake).sum()) / 1000
+    assert metrics(app) == {"Test accuracy": "99.70%", "Test loss": f"{loss:.4f}"}
+    assert app.metric[0].delta == "99.12% to 99.90%"
+    by_class, over_all = (table.value for table in app.dataframe)
+    assert list(by_class.loc["3"]) == pytest.approx([1, 0.99, 0.99 / 0.995, 100])
+    assert over_all.loc["Accuracy", "f1-score"] == 0.997
+
+
+def test_the_articles_accuracy_stands_beside_runs_on_mnist_only(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    trained(store, "20260101-120000-bbbb", TrainingConfig(widths=(16,)))
+
+    assert "The article's accuracy" not in metrics(page(run="20260101-120000-aaaa"))
+    app = page(run="20260101-120000-bbbb")
+    assert metrics(app)["The article's accuracy"] == "98.03%"
+    assert "this network is better" in words(app)
+
+
+# --- Which run ---
+
+
+def test_the_newest_run_is_shown_and_named_in_the_url(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    trained(store, "20260101-120001-bbbb")
+    app = page()
+
+    assert app.selectbox(key="picked_run").value == "20260101-120001-bbbb"
+    assert app.query_params["run"] == "20260101-120001-bbbb"
+
+
+def test_the_url_chooses_the_run(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    trained(store, "20260101-120001-bbbb")
+
+    app = page(run="20260101-120000-aaaa")
+    assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
+
+
+def test_the_menu_chooses_the_run_again_and_again(store: RunStore) -> None:
+    ids = [trained(store, f"20260101-12000{i}-aaaa").id for i in range(3)]
+    app = page()
+
+    for run_id in (ids[0], ids[1], ids[2], ids[0]):
+        checked(app.selectbox(key="picked_run").set_value(run_id).run())
+        assert app.selectbox(key="picked_run").value == run_id
+        assert app.query_params["run"] == run_id
+
+
+def test_the_chosen_run_stays_when_pages_change(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    trained(store, "20260101-120001-bbbb")
+    app = page(run="20260101-120000-aaaa")
+
+    checked(app.switch_page("pages/data.py").run())
+    app.query_params.clear()  # as the browser does
+    checked(app.switch_page("pages/evaluate.py").run())
+    assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
+    assert app.query_params["run"] == "20260101-120000-aaaa"
+
+
+@pytest.mark.parametrize("unknown", ["20250101-120000-ffff", "../../etc", "%00"])
+def test_an_unknown_run_is_named_and_the_newest_shown(store: RunStore, unknown: str) -> None:
+    trained(store, "20260101-120000-aaaa")
+    app = page(run=unknown)
+
+    assert unknown in app.warning[0].value
+    assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
+    assert not checked(app.run()).warning
+
+
+def test_an_unknown_run_without_any_other_is_named(store: RunStore) -> None:
+    app = page(run="20250101-120000-ffff")
+
+    assert "20250101-120000-ffff" in app.warning[0].value
+    assert "No network has been trained" in app.info[0].value
+
+
+def test_the_menu_holds_the_newest_runs_and_the_chosen_one(store: RunStore) -> None:
+    total = _shared.RUNS_IN_PICKER + 5
+    for i in range(total):
+        asked(store, f"20260101-12{i // 60:02}{i % 60:02}-aaaa")
+    app = page(run="20260101-120000-aaaa")
+
+    menu = app.selectbox(key="picked_run")
+    assert len(menu.options) == _shared.RUNS_IN_PICKER + 1
+    assert menu.value == "20260101-120000-aaaa"
+
+
+def test_runs_that_look_alike_can_be_told_apart(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    trained(store, "20260101-120000-bbbb")
+    app = page(run="20260101-120000-aaaa")
+
+    assert len(set(app.selectbox(key="picked_run").options)) == 2
+    assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
+
+
+def test_a_label_tells_time_images_widths_and_accuracy(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa", TrainingConfig(widths=(16, 8)))
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.context = {"timezone": "Asia/Kolkata", "timezone_offset": -330}
+    checked(app.switch_page("pages/evaluate.py").run())
+
+    assert app.selectbox(key="picked_run").options == ["1 Jan 17:30 · MNIST · 16-8 · 99.7%"]
+
+
+# --- Images ---
+
+
+def test_the_first_ten_predictions(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    app = page()
+
+    assert captions(app)[-10:] == [
+        ":green[:material/check: **0**] 95.0%",
+        ":green[:material/check: **1**] 95.0%",
+        ":green[:material/check: **2**] 95.0%",
+        ":red[:material/close: **4**, is 3] 90.0%",
+        ":red[:material/close: **5**, is 4] 80.0%",
+        ":red[:material/close: **6**, is 5] 70.0%",
+        *(f":green[:material/check: **{digit}**] 95.0%" for digit in "6789"),
+    ]
+
+
+def test_shuffle_shows_others_each_time(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    app = page()
+    seen = [captions(app)[-10:]]
+    for _ in range(2):
+        (shuffle,) = [button for button in app.button if button.label == "Shuffle"]
+        checked(shuffle.click().run())
+        seen.append(captions(app)[-10:])
+
+    assert seen[0] != seen[1] != seen[2]
+
+
+def test_mistakes_come_most_confident_first(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    app = page()
+
+    assert "**Mistakes: 3**" in words(app)
+    assert captions(app)[:3] == [
+        ":red[:material/close: **4**, is 3] 90.0%",
+        ":red[:material/close: **5**, is 4] 80.0%",
+        ":red[:material/close: **6**, is 5] 70.0%",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "heading", "first"),
+    [
+        ("4", "Any", "**4, taken for something else: 1**", ":red[:material/close: **5**, is 4]"),
+        ("Any", "6", "**Something else, taken for 6: 1**", ":red[:material/close: **6**, is 5]"),
+        ("3", "4", "**3, taken for 4: 1**", ":red[:material/close: **4**, is 3]"),
+        ("3", "3", "**3, recognised: 99**", ":green[:material/check: **3**]"),
+    ],
+)
+def test_the_images_behind_a_cell(
+    store: RunStore, true: str, predicted: str, heading: str, first: str
+) -> None:
+    trained(store, "20260101-120000-aaaa")
+    app = page()
+    app.selectbox(key="true_class").set_value(true)
+    checked(app.selectbox(key="predicted_class").set_value(predicted).run())
+
+    assert heading in words(app)
+    assert captions(app)[0].startswith(first)
+
+
+def test_an_empty_cell_says_so(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    app = page()
+    app.selectbox(key="true_class").set_value("7")
+    checked(app.selectbox(key="predicted_class").set_value("1").run())
+
+    assert "**7, taken for 1: 0**" in words(app)
+    assert len(captions(app)) == 10  # the predictions alone
+
+
+def test_every_image_says_in_words_what_it_shows(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    alts = [image.alt for grid in page().get("image") for image in grid.proto.imgs]
+
+    assert alts[0] == "3, taken for 4 with 90.0%; test image 3"
+    assert alts[-1] == "9, recognised with 95.0%; test image 9"
+
+
+# --- Runs that are not simply finished ---
+
+
+def test_a_queued_run_says_that_the_test_is_to_come(store: RunStore) -> None:
+    asked(store, "20260101-120000-aaaa")
+    app = page()
+
+    assert "when training is over" in app.info[0].value
+    assert not app.metric
+
+
+def test_an_interrupted_run(store: RunStore) -> None:
+    (asked(store, "20260101-120000-aaaa").folder / "owner.json").unlink()
+
+    assert "ended first" in page().warning[0].value
+
+
+def test_a_failed_run_says_why(store: RunStore) -> None:
+    run = asked(store, "20260101-120000-aaaa")
+    append_event(run.folder, Ended(state=State.FAILED, message="The worker ran out of memory."))
+    app = page()
+
+    assert "ran out of memory" in app.error[0].value
+    assert len(app.error) == 1
+
+
+def test_a_stopped_run_is_judged(store: RunStore) -> None:
+    run = trained(store, "20260101-120000-aaaa")
+    append_event(run.folder, Ended(state=State.STOPPED))
+    app = page()
+
+    assert app.info[0].proto.title == "Training was stopped early"
+    assert metrics(app)["Test accuracy"] == "99.70%"
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", b"{"),
+        ("config.json", b'{"dataset": "tulips"}'),
+        ("events.jsonl", b'{"kind": "never heard of"}\n'),
+        ("test.npz", b"no archive"),
+        ("test.npz", None),
+        ("environment.json", b"[1]"),
+        ("environment.json", b"{"),
+    ],
+)
+def test_a_damaged_file_is_named(store: RunStore, file: str, content: bytes | None) -> None:
+    path = trained(store, "20260101-120000-aaaa").folder / file
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    app = page()
+
+    assert [file in error.value for error in app.error] == [True]
+
+
+def test_test_results_of_another_shape_are_refused(store: RunStore) -> None:
+    run = trained(store, "20260101-120000-aaaa")
+    probabilities, labels = run.test_results()
+    write_npz(run.folder / "test.npz", probabilities=probabilities[:, :9], labels=labels)
+
+    assert "test.npz is damaged: probabilities have the shape (1000, 9)" in page().error[0].value
+
+
+def test_test_results_of_other_images_are_judged_but_not_shown(store: RunStore) -> None:
+    run = trained(store, "20260101-120000-aaaa")
+    probabilities, labels = run.test_results()
+    write_npz(run.folder / "test.npz", probabilities=probabilities[:500], labels=labels[:500])
+    app = page()
+
+    assert metrics(app)["Test accuracy"] == "99.40%"
+    assert "other images" in app.error[0].value
+    assert not captions(app)
+
+
+def test_without_the_images_the_numbers_are_shown(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa", TrainingConfig(widths=(16,)))
+    app = page()
+
+    assert "MNIST was not found" in app.warning[0].value
+    assert metrics(app)["Test accuracy"] == "99.70%"
+    assert len(app.dataframe) == 2
+    assert not captions(app)
+
+
+def test_results_that_change_on_disk_are_read_anew(store: RunStore) -> None:
+    run = trained(store, "20260101-120000-aaaa")
+    app = page()
+    probabilities, labels = run.test_results()
+    probabilities[:100] = np.eye(10, dtype=np.float32)[0]
+    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=labels)
+
+    assert metrics(checked(app.run()))["Test accuracy"] == "91.00%"

@@ -1,0 +1,165 @@
+"""The figures: plotly takes them, and they show the numbers that they were given."""
+
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from mnist_core import figures
+from mnist_core.figures import Figure
+from mnist_core.runs import Batch, Epoch, Fitting, History
+
+NAMES = ("cat", "dog", "emu")
+CONFUSION = np.array([[8, 2, 0], [1, 999, 0], [0, 0, 0]])
+IMAGE = np.array([[0, 51, 255], [255, 0, 0]], dtype=np.uint8)
+
+
+def history(epochs: int, batches: int = 0) -> History:
+    """Four steps an epoch; training accuracy 0.5, 0.6, …, validation accuracy 0.1 less."""
+    return History(
+        path=Path("nowhere"),
+        fitting=Fitting(weights=9, train_images=8, validation_images=2, steps_per_epoch=4),
+        epochs=[
+            Epoch(
+                epoch=number,
+                loss=None if number == 2 else 1 / number,
+                accuracy=0.4 + number / 10,
+                val_loss=2 / number,
+                val_accuracy=0.3 + number / 10,
+                learning_rate=0.001,
+                seconds=2.5,
+            )
+            for number in range(1, epochs + 1)
+        ],
+        batches=[
+            Batch(epoch=epochs + 1, step=step, loss=0.25, accuracy=0.9, images_per_second=1)
+            for step in range(1, batches + 1)
+        ],
+    )
+
+
+def trace(figure: Figure, name: str) -> Figure:
+    (found,) = [trace for trace in figure["data"] if trace["name"] == name]
+    return found  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        *figures.training_curves(history(epochs=2, batches=3), epochs=5),
+        figures.confusion_matrix(CONFUSION, NAMES),
+        figures.probability_bars(np.array([0.2, 0.7, 0.1], np.float32), NAMES),
+        figures.class_balance(np.array([0, 0, 1], np.uint8), np.array([2], np.uint8), NAMES),
+        figures.pixels(IMAGE),
+        figures.input_strip(np.array([0, 0.2, 1], np.float32)),
+    ],
+)
+def test_plotly_knows_every_property_and_nothing_moves_on_a_redraw(figure: Figure) -> None:
+    built = go.Figure(figure)  # raises ValueError on what it does not know
+
+    assert built.layout.uirevision
+    assert built.layout.height
+    assert None not in (built.layout.margin[side] for side in "lrtb")
+
+
+def test_curves_show_training_and_validation_by_epoch() -> None:
+    accuracy, loss = figures.training_curves(history(epochs=3), epochs=5)
+
+    assert trace(accuracy, "Training")["x"] == trace(accuracy, "Validation")["x"] == [1, 2, 3]
+    assert trace(accuracy, "Training")["y"] == pytest.approx([0.5, 0.6, 0.7])
+    assert trace(accuracy, "Validation")["y"] == pytest.approx([0.4, 0.5, 0.6])
+    assert trace(loss, "Training")["y"] == [1, None, 1 / 3]
+    assert trace(loss, "Validation")["y"] == [2, 1, 2 / 3]
+
+
+def test_the_running_epoch_goes_on_where_the_last_one_ended() -> None:
+    accuracy, loss = figures.training_curves(history(epochs=1, batches=2), epochs=5)
+
+    assert trace(accuracy, "Running epoch")["x"] == [1, 1.25, 1.5]
+    assert trace(accuracy, "Running epoch")["y"] == [0.5, 0.9, 0.9]
+    assert trace(loss, "Running epoch")["y"] == [1, 0.25, 0.25]
+
+
+def test_the_first_epoch_runs_from_its_first_batch() -> None:
+    accuracy, _ = figures.training_curves(history(epochs=0, batches=2), epochs=5)
+
+    assert trace(accuracy, "Running epoch")["x"] == [0.25, 0.5]
+
+
+@pytest.mark.parametrize(("epochs", "batches"), [(0, 0), (0, 3), (2, 0), (2, 3)])
+def test_curves_always_have_the_same_traces_and_the_same_width(epochs: int, batches: int) -> None:
+    for figure in figures.training_curves(history(epochs, batches), epochs=5):
+        names = [trace["name"] for trace in figure["data"]]
+        assert names == ["Training", "Validation", "Running epoch"]
+        left, right = figure["layout"]["xaxis"]["range"]
+        assert left == 0
+        assert 5 <= right < 5.5
+
+
+def test_a_history_without_batches_or_fitting_makes_empty_curves() -> None:
+    for figure in figures.training_curves(History(Path("nowhere")), epochs=1):
+        assert all(trace["x"] == [] for trace in figure["data"])
+
+
+def test_the_confusion_matrix_writes_counts_but_no_zeros() -> None:
+    heatmap, _ = figures.confusion_matrix(CONFUSION, NAMES)["data"]
+
+    assert heatmap["text"] == [["8", "2", ""], ["1", "999", ""], ["", "", ""]]
+
+
+def test_the_confusion_matrix_writes_shares_of_the_row() -> None:
+    heatmap, _ = figures.confusion_matrix(CONFUSION, NAMES, shares=True)["data"]
+
+    assert heatmap["text"] == [["80.0%", "20.0%", ""], ["0.1%", "99.9%", ""], ["", "", ""]]
+
+
+def test_a_single_mistake_among_a_thousand_answers_can_be_seen() -> None:
+    heatmap, _ = figures.confusion_matrix(CONFUSION, NAMES)["data"]
+
+    assert 0.03 < heatmap["z"][1][0] < heatmap["z"][0][1] < heatmap["z"][0][0] <= 1
+
+
+def test_point_i_of_the_confusion_matrix_lies_on_its_cell() -> None:
+    figure = figures.confusion_matrix(CONFUSION, NAMES)
+    _, points = figure["data"]
+
+    places = list(zip(points["x"], points["y"], strict=True))
+    assert places == [(column, row) for row in range(3) for column in range(3)]
+    assert points["hovertext"][1] == "cat taken for dog: 2 images, 20.0%"
+    assert points["hovertext"][4] == "dog taken for dog: 999 images, 99.9%"
+    top, bottom = figure["layout"]["yaxis"]["range"][::-1]
+    assert top < bottom  # the first class is on top
+
+
+def test_the_likeliest_class_stands_out() -> None:
+    (bars,) = figures.probability_bars(np.array([0.25, 0.625, 0.125], np.float32), NAMES)["data"]
+
+    assert bars["x"] == [0.25, 0.625, 0.125]
+    assert bars["text"] == ["25.0%", "62.5%", "12.5%"]
+    opacity = bars["marker"]["opacity"]
+    assert opacity[1] > opacity[0] == opacity[2]
+
+
+def test_class_balance_counts_the_classes_that_have_no_image_too() -> None:
+    figure = figures.class_balance(
+        np.array([0, 0, 1], np.uint8), np.array([1, 1, 1], np.uint8), NAMES
+    )
+
+    assert trace(figure, "Training")["y"] == [2, 1, 0]
+    assert trace(figure, "Test")["y"] == [0, 3, 0]
+
+
+def test_pixels_show_the_image_with_black_for_zero() -> None:
+    (heatmap,) = figures.pixels(IMAGE)["data"]
+
+    assert heatmap["z"] == IMAGE.tolist()
+    assert heatmap["customdata"] == [[0, 0.2, 1], [1, 0, 0]]
+    assert (heatmap["zmin"], heatmap["zmax"]) == (0, 255)
+
+
+def test_the_strip_keeps_the_order_of_the_inputs() -> None:
+    (bars,) = figures.input_strip(np.array([0, 0.25, 1], np.float32))["data"]
+
+    assert bars["x"] == [0, 1, 2]
+    assert bars["y"] == [0, 0.25, 1]
