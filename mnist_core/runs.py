@@ -4,6 +4,7 @@
     owner.json        which process queued the run and answers for it
     events.jsonl      happened: one JSON object a line, appended by the run's one writer
     control.json      wanted now: written whole by whoever steers, read by the worker
+    labels.json       name, tags and note, as people gave them; written whole
     environment.json  versions, processor, threads: what the figures were made with
     model.keras       the trained network, for Keras
     model.tflite      the same, for inference without TensorFlow
@@ -24,11 +25,12 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zipfile import BadZipFile
@@ -150,6 +152,21 @@ def append_event(folder: Path, event: Event) -> None:
         file.write(event.model_dump_json().encode() + b"\n")
 
 
+def parse_events(lines: Iterable[bytes], path: Path) -> Iterator[Event]:
+    """The events in whole lines of ``path``, one after the other.
+
+    Raises:
+        RunError: a line is JSON but no event.
+    """
+    for line in lines:
+        try:
+            yield _EVENT.validate_python(json.loads(line))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            continue  # torn: its writer died in the middle of it
+        except ValidationError as error:
+            raise RunError(f"{path}: not an event: {line[:200]!r} ({error})") from None
+
+
 @dataclass
 class History:
     """A run's events, folded; call :meth:`update` to take in what has been appended since."""
@@ -195,13 +212,7 @@ class History:
             return
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
-        for line in whole.splitlines():
-            try:
-                yield _EVENT.validate_python(json.loads(line))
-            except (json.JSONDecodeError, UnicodeDecodeError):
-                continue  # torn: its writer died in the middle of it
-            except ValidationError as error:
-                raise RunError(f"{self.path}: not an event: {line[:200]!r} ({error})") from None
+        yield from parse_events(whole.splitlines(), self.path)
 
 
 # --- Control --------------------------------------------------------------------------------------
@@ -213,6 +224,19 @@ class Control(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     stop: bool = False
+
+
+# --- Labels ---------------------------------------------------------------------------------------
+
+
+class Labels(BaseModel):
+    """What people call a run; it changes nothing about the run itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    name: str = Field("", max_length=60)
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=30)], ...] = Field((), max_length=10)
+    note: str = Field("", max_length=2000)
 
 
 # --- The run --------------------------------------------------------------------------------------
@@ -315,6 +339,31 @@ class Run:
         """Ask for a graceful end: what was learned is kept and evaluated."""
         write_whole(self.folder / "control.json", Control(stop=True).model_dump_json().encode())
 
+    def labels(self) -> Labels:
+        """What people call the run; all empty until somebody has named it.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        path = self.folder / "labels.json"
+        try:
+            return Labels.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return Labels()
+        except ValidationError as error:
+            raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+
+    def set_labels(self, labels: Labels) -> None:
+        """Call the run so from now on.
+
+        Raises:
+            RunError: the run is not there any more.
+        """
+        try:
+            write_whole(self.folder / "labels.json", labels.model_dump_json(indent=2).encode())
+        except FileNotFoundError:
+            raise RunError(f"there is no run {self.id!r} any more") from None
+
     def test_results(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Probabilities ``(n, classes)`` float32 on the test set, and its labels ``(n,)`` uint8.
 
@@ -366,16 +415,18 @@ class RunStore:
             raise RunError(f"there is no run {run_id!r} in {self.folder}")
         return run
 
-    def list(self) -> list[Run]:
-        """Every run, newest first."""
+    def list(self, limit: int | None = None) -> list[Run]:
+        """The runs, newest first: at most ``limit`` of them, or every one."""
+        runs = (Run(folder) for folder in self.folders())
+        return list(islice((run for run in runs if (run.folder / "config.json").is_file()), limit))
+
+    def folders(self) -> Iterator[Path]:
+        """Every folder that is named like a run, newest first; it may be damaged, or half made."""
         if not self.folder.is_dir():
-            return []
-        ids = sorted((e.name for e in os.scandir(self.folder) if e.is_dir()), reverse=True)
-        return [
-            Run(self.folder / run_id)
-            for run_id in ids
-            if _RUN_ID.fullmatch(run_id) and (self.folder / run_id / "config.json").is_file()
-        ]
+            return
+        with os.scandir(self.folder) as entries:
+            ids = [e.name for e in entries if _RUN_ID.fullmatch(e.name) and e.is_dir()]
+        yield from (self.folder / run_id for run_id in sorted(ids, reverse=True))
 
 
 def write_whole(path: Path, content: bytes) -> None:
