@@ -7,7 +7,8 @@ and fixed margins, so that nothing moves when it is drawn anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, cycle
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,8 @@ def _curves(history: History, epochs: int, name: str, title: str, value: str) ->
                 "name": "Running epoch",
                 "x": running_x,
                 "y": running_y,
-                "line": {"dash": "dot"},
+                "line": {"dash": "dot", "color": "#808890"},  # grey: not yet sure
+                "showlegend": False,  # it comes and goes, and the legend must not
                 "hovertemplate": value,
             },
         ],
@@ -87,6 +89,63 @@ def _curves(history: History, epochs: int, name: str, title: str, value: str) ->
             showlegend=True,
         ),
     }
+
+
+AXES = {"epochs": "Epoch", "seconds": "Seconds in training", "images": "Images seen"}
+"""What the curves of several runs can be drawn along, and the axis' title."""
+_SYMBOLS = ("circle", "diamond", "square", "cross", "x", "triangle-up", "star", "pentagon")
+
+
+def overlaid_curves(
+    histories: Mapping[str, History], along: str = "epochs", training: bool = False
+) -> tuple[Figure, Figure]:
+    """Accuracy and loss after each epoch, a trace for each run; up to eight look different.
+
+    Args:
+        histories: by the run's name in the legend.
+        along: a key of :data:`AXES`.
+        training: on the training images instead of the validation images.
+    """
+    accuracy = _overlaid(histories, along, "accuracy" if training else "val_accuracy", "%{y:.2%}")
+    accuracy["layout"]["yaxis"] |= {"title": {"text": "Accuracy"}, "tickformat": ".1%"}
+    loss = _overlaid(histories, along, "loss" if training else "val_loss", "%{y:.4f}")
+    loss["layout"]["yaxis"] |= {"title": {"text": "Loss"}, "rangemode": "tozero"}
+    return accuracy, loss
+
+
+def _overlaid(histories: Mapping[str, History], along: str, name: str, value: str) -> Figure:
+    legend = 24 * len(histories)
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": run,
+                "x": _places(history, along),
+                "y": [getattr(epoch, name) for epoch in history.epochs],
+                "marker": {"symbol": symbol},
+                "hovertemplate": value,
+            }
+            for (run, history), symbol in zip(histories.items(), cycle(_SYMBOLS), strict=False)
+        ],
+        "layout": _layout(
+            height=320 + legend,
+            margin={"l": 56, "r": 16, "t": 16, "b": 56 + legend},
+            xaxis={"title": {"text": AXES[along]}, "rangemode": "tozero"},
+            yaxis={},
+            hovermode="x unified" if along == "epochs" else "closest",
+            showlegend=True,
+            legend={"x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
+        ),
+    }
+
+
+def _places(history: History, along: str) -> list[float]:
+    """Where each epoch ends on the axis."""
+    if along == "seconds":
+        return list(accumulate(epoch.seconds for epoch in history.epochs))
+    images = history.fitting.train_images if history.fitting and along == "images" else 1
+    return [epoch.epoch * images for epoch in history.epochs]
 
 
 def confusion_matrix(
@@ -147,6 +206,43 @@ def confusion_matrix(
             yaxis=_classes("True class", class_names, downwards=True),
             hovermode="closest",
             hoverdistance=60,
+        ),
+    }
+
+
+def confusion_difference(
+    first: NDArray[np.int64], second: NDArray[np.int64], class_names: Sequence[str]
+) -> Figure:
+    """Second less first of two confusion matrices ``(classes, classes)``, in images."""
+    difference = second - first
+    reach = max(1, int(np.abs(difference).max()))
+    return {
+        "data": [
+            {
+                "type": "heatmap",
+                # The root of the size, as in the matrices: one image is seen beside a hundred.
+                "z": (np.sign(difference) * np.sqrt(np.abs(difference) / reach)).tolist(),
+                "zmin": -1,
+                "zmax": 1,
+                "text": [[f"{cell:+,}" if cell else "" for cell in row] for row in difference],
+                "texttemplate": "%{text}",
+                "showscale": False,
+                "hoverinfo": "text",
+                "hovertext": [
+                    [
+                        f"{true} taken for {taken}: {b - a:+,} images, from {a:,} to {b:,}"
+                        for taken, a, b in zip(class_names, row, other_row, strict=True)
+                    ]
+                    for true, row, other_row in zip(class_names, first, second, strict=True)
+                ],
+                "xgap": 1,
+                "ygap": 1,
+            }
+        ],
+        "layout": _layout(
+            height=440,
+            xaxis=_classes("Predicted class", class_names),
+            yaxis=_classes("True class", class_names, downwards=True),
         ),
     }
 

@@ -160,10 +160,10 @@ def parse_events(lines: Iterable[bytes], path: Path) -> Iterator[Event]:
     """
     for line in lines:
         try:
-            yield _EVENT.validate_python(json.loads(line))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            continue  # torn: its writer died in the middle of it
+            yield _EVENT.validate_json(line)
         except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                continue  # torn: its writer died in the middle of it
             raise RunError(f"{path}: not an event: {line[:200]!r} ({error})") from None
 
 
@@ -188,20 +188,24 @@ class History:
             RunError: a whole line is JSON but no event.
         """
         for event in self._read_on():
-            match event:
-                case Started():
-                    self.started = event
-                case Fitting():
-                    self.fitting = event
-                case Batch():
-                    self.batches.append(event)
-                case Epoch():
-                    self.epochs.append(event)
-                    self.batches.clear()
-                case Evaluated():
-                    self.evaluated = event
-                case Ended():
-                    self.ended = event
+            self.add(event)
+
+    def add(self, event: Event) -> None:
+        """Take in what happened next."""
+        match event:
+            case Started():
+                self.started = event
+            case Fitting():
+                self.fitting = event
+            case Batch():
+                self.batches.append(event)
+            case Epoch():
+                self.epochs.append(event)
+                self.batches.clear()
+            case Evaluated():
+                self.evaluated = event
+            case Ended():
+                self.ended = event
 
     def _read_on(self) -> Iterator[Event]:
         try:

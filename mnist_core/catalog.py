@@ -1,0 +1,242 @@
+"""Every run at a glance: what was asked, what came of it, and which are the best.
+
+A summary takes a run's configuration and the first and last of its events, so that thousands of
+runs list at once. What lies between, the curves, is in ``runs.History``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from mnist_core.config import TrainingConfig
+from mnist_core.datasets import SPECS
+from mnist_core.evaluation import wilson_interval
+from mnist_core.runs import (
+    Batch,
+    Epoch,
+    Evaluated,
+    History,
+    Labels,
+    Run,
+    RunError,
+    RunStore,
+    State,
+    parse_events,
+)
+
+# --- One run --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A run that can't be read."""
+
+    run: Run
+    reason: str
+    """Which file, and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run, as one line of a table."""
+
+    run: Run
+    config: TrainingConfig
+    labels: Labels
+    state: State
+    message: str
+    """Why it ended so, where that needs saying."""
+    weights: int | None
+    """None until training begins."""
+    epochs: int
+    """How many are over."""
+    progress: float
+    """Share of the epochs asked for that is done, in [0, 1]."""
+    train_seconds: float | None
+    """Time in training, so far or in all; None until there is some."""
+    evaluated: Evaluated | None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % confidence interval of the test accuracy."""
+        if not self.evaluated:
+            return None
+        images = self.evaluated.test_images
+        return wilson_interval(round(self.evaluated.test_accuracy * images), images)
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        """Time in training for an epoch, on average."""
+        if not (self.train_seconds and self.progress):
+            return None
+        return self.train_seconds / (self.progress * self.config.epochs)
+
+
+def summarize(run: Run) -> Summary | Damaged:
+    """The run as it is now."""
+    try:
+        return _read(run)
+    except (RunError, OSError) as error:
+        return Damaged(run, str(error))
+
+
+def _read(run: Run) -> Summary:
+    past = _outline(run.folder / "events.jsonl")
+    epochs, part, seconds = 0, 0.0, None
+    if past.fitting and past.batches:
+        batch = past.batches[-1]
+        epochs, part = batch.epoch - 1, batch.step / past.fitting.steps_per_epoch
+        seconds = batch.time - past.fitting.time
+    elif past.fitting and past.epochs:
+        epochs = past.epochs[-1].epoch
+        seconds = past.epochs[-1].time - past.fitting.time
+    return Summary(
+        run=run,
+        config=run.config,
+        labels=run.labels(),
+        state=run.state(past),
+        message=past.ended.message if past.ended else "",
+        weights=past.fitting.weights if past.fitting else None,
+        epochs=epochs,
+        progress=min(1.0, (epochs + part) / run.config.epochs),
+        train_seconds=past.evaluated.train_seconds if past.evaluated else seconds,
+        evaluated=past.evaluated,
+    )
+
+
+def _outline(path: Path) -> History:
+    """A run's history but for its middle: of all epochs and batches, it has the newest alone."""
+    outline = History(path)
+    try:
+        with path.open("rb") as file:
+            whole = takewhile(lambda line: line.endswith(b"\n"), file)
+            for event in parse_events(whole, path):
+                if isinstance(event, Epoch | Batch):
+                    break
+                outline.add(event)
+            lines = _backwards(file)
+            next(lines)  # what follows the last line break: nothing, or a line being written
+            for event in parse_events(lines, path):
+                outline.add(event)
+                if isinstance(event, Epoch | Batch):
+                    break
+    except FileNotFoundError:
+        pass  # queued: nothing has happened yet
+    return outline
+
+
+def _backwards(file: BinaryIO) -> Iterator[bytes]:
+    """What lies between line breaks, the last first; reads no more than it is asked for."""
+    position, rest = file.seek(0, os.SEEK_END), b""
+    while position > 0:
+        size = min(1024, position)  # the end of a run takes about 500
+        position = file.seek(position - size)
+        rest, *lines = (file.read(size) + rest).split(b"\n")
+        yield from reversed(lines)
+    yield rest
+
+
+# --- All of them ----------------------------------------------------------------------------------
+
+
+class Catalog:
+    """The summaries of a store's runs; that of a run that is over is kept until a file changes."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._over: dict[Path, tuple[_Version, Summary]] = {}
+
+    def list(self) -> list[Summary | Damaged]:
+        """Every run as it is now, newest first."""
+        found: list[Summary | Damaged] = []
+        over: dict[Path, tuple[_Version, Summary]] = {}
+        for folder in self._store.folders():
+            version = _version(folder)
+            kept = self._over.get(folder)
+            summary = kept[1] if kept and kept[0] == version else summarize(Run(folder))
+            if isinstance(summary, Summary):
+                if not summary.state.live:
+                    over[folder] = (version, summary)
+            elif not version.events and not (folder / "config.json").exists():
+                continue  # half made, or never a run
+            found.append(summary)
+        self._over = over
+        return found
+
+
+class _Version(NamedTuple):
+    """Differs once a file in a run's folder has come, gone, been replaced or been appended to."""
+
+    folder: int
+    events: tuple[int, int] | None
+
+
+def _version(folder: Path) -> _Version:
+    changed = 0
+    try:
+        changed = os.stat(folder).st_mtime_ns
+        events = os.stat(f"{folder}/events.jsonl")
+    except FileNotFoundError:
+        return _Version(changed, None)
+    return _Version(changed, (events.st_mtime_ns, events.st_size))
+
+
+def mentions(entry: Summary | Damaged, words: str) -> bool:
+    """Whether each of the words is somewhere in the run's id, labels, dataset, network or state."""
+    if isinstance(entry, Damaged):
+        parts = [entry.run.id, "damaged", entry.reason]
+    else:
+        labels, config = entry.labels, entry.config
+        parts = [entry.run.id, labels.name, *labels.tags, labels.note, entry.state, entry.message]
+        parts += [config.dataset, SPECS[config.dataset].title, config.optimizer]
+        parts += ["-".join(map(str, config.widths))]
+    text = " ".join(parts).casefold()
+    return all(word in text for word in words.casefold().split())
+
+
+# --- The best -------------------------------------------------------------------------------------
+
+BARS = {"mnist": 0.98, "mnist-sample": 0.94}
+"""The test accuracy that the smallest and the fastest have to reach, by dataset: what the article's
+recipe just reaches on MNIST, and one point below the 95 % that it reaches on the sample."""
+
+
+class Leaderboard(NamedTuple):
+    """The best runs on a dataset, the very best first."""
+
+    dataset: str
+    bar: float
+    """The test accuracy that the last two lists ask for."""
+    most_accurate: list[Summary]
+    smallest: list[Summary]
+    """Fewest weights."""
+    fastest: list[Summary]
+    """Least time in training."""
+
+
+def leaderboards(entries: Iterable[Summary | Damaged], places: int = 5) -> list[Leaderboard]:
+    """A board for each dataset that a network has been tested on, in the order of ``BARS``.
+
+    Args:
+        places: how many runs a list has at most.
+    """
+    boards = []
+    tested = [entry for entry in entries if isinstance(entry, Summary) and entry.evaluated]
+    for dataset, bar in BARS.items():
+        runs = sorted((s for s in tested if s.config.dataset == dataset), key=_accuracy)[::-1]
+        good = [summary for summary in runs if _accuracy(summary) >= bar]
+        if runs:
+            smallest = sorted(good, key=lambda summary: summary.weights or 0)
+            fastest = sorted(good, key=lambda summary: summary.train_seconds or 0)
+            lists = (runs[:places], smallest[:places], fastest[:places])
+            boards.append(Leaderboard(dataset, bar, *lists))
+    return boards
+
+
+def _accuracy(summary: Summary) -> float:
+    return summary.evaluated.test_accuracy if summary.evaluated else 0.0

@@ -1,0 +1,109 @@
+"""Comparisons: McNemar's test against numbers worked by hand, and what is compared with what."""
+
+import dataclasses
+from math import comb
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mnist_core.comparison import NotComparable, compare, differing
+from mnist_core.config import TrainingConfig
+from mnist_core.evaluation import Evaluation, evaluate
+
+NAMES = ("cat", "dog")
+
+
+def network(right: list[int], confidence: list[float] | None = None) -> Evaluation:
+    """A network's answers to images of cats and dogs in turn; 1 where it is right, 0 where not."""
+    labels = np.arange(len(right), dtype=np.uint8) % 2
+    sure = np.array(confidence or [0.9] * len(right), np.float32)
+    of_truth = np.where(right, sure, 1 - sure)
+    probabilities = np.zeros((len(right), 2), np.float32)
+    probabilities[np.arange(len(right)), labels] = of_truth
+    probabilities[np.arange(len(right)), 1 - labels] = 1 - of_truth
+    return evaluate(probabilities, labels, NAMES)
+
+
+def pair(only_first: int, only_second: int, both: int = 7) -> tuple[Evaluation, Evaluation]:
+    """Two networks of which each alone is right on so many images, and both on some more."""
+    first = [1] * only_first + [0] * only_second + [1] * both + [0]
+    second = [0] * only_first + [1] * only_second + [1] * both + [0]
+    return network(first), network(second)
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "p_value"),
+    [
+        # Ten coins: 9 or 10 heads, or as many tails: 2 * (10 + 1) / 1,024.
+        (9, 1, 22 / 1024),
+        (1, 9, 22 / 1024),
+        # Six coins, all the same: 2 / 64.
+        (6, 0, 2 / 64),
+        (5, 5, 1.0),
+        (0, 0, 1.0),
+        (1, 0, 1.0),
+    ],
+)
+def test_p_values_are_those_worked_by_hand(
+    only_first: int, only_second: int, p_value: float
+) -> None:
+    comparison = compare(*pair(only_first, only_second))
+
+    assert comparison.p_value == pytest.approx(p_value)
+    assert len(comparison.only_first) == only_first
+    assert len(comparison.only_second) == only_second
+
+
+def test_many_images_are_counted_out_as_well() -> None:
+    exact = 2 * sum(comb(229, k) for k in range(98)) / 2**229
+
+    assert compare(*pair(132, 97, both=9_000)).p_value == pytest.approx(exact)
+
+
+def test_images_on_which_both_are_right_or_both_wrong_do_not_count() -> None:
+    few, many = (compare(*pair(9, 1, both=both)) for both in (0, 500))
+
+    assert few.p_value == many.p_value
+    assert (few.images, many.images) == (11, 511)
+
+
+def test_the_images_are_those_that_one_alone_got_right_the_worst_mistakes_first() -> None:
+    first = network([1, 1, 1, 0, 0, 1], [0.6, 0.7, 0.8, 0.9, 0.6, 0.9])
+    second = network([0, 0, 1, 1, 0, 0], [0.6, 0.9, 0.8, 0.7, 0.6, 0.8])
+    comparison = compare(first, second)
+
+    assert comparison.only_first.tolist() == [1, 5, 0]
+    assert comparison.only_second.tolist() == [3]
+
+
+def test_no_images_is_still_an_array_of_indices() -> None:
+    same = network([1, 0])
+    images: NDArray[np.uint8] = np.zeros((2, 28, 28), np.uint8)
+
+    assert images[compare(same, same).only_first].shape == (0, 28, 28)
+
+
+def test_another_number_of_test_images_is_refused() -> None:
+    with pytest.raises(NotComparable, match="4 images and 5 images"):
+        compare(network([1, 0, 1, 1]), network([1, 0, 1, 1, 1]))
+
+
+def test_test_images_of_other_classes_are_refused() -> None:
+    first = network([1, 0, 1, 1])
+    second = dataclasses.replace(first, labels=first.labels[::-1])
+
+    with pytest.raises(NotComparable, match="other classes"):
+        compare(first, second)
+
+
+def test_only_settings_that_differ_are_listed() -> None:
+    article = TrainingConfig()
+    wide = article.model_copy(update={"widths": (1024,), "seed": 2})
+
+    assert differing([article, wide, article]) == {
+        "widths": [(512, 256), (1024,), (512, 256)],
+        "seed": [1, 2, 1],
+    }
+    assert differing([article, article]) == {}
+    assert differing([article]) == {}
