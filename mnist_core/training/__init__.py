@@ -1,0 +1,1 @@
+"""Training: the only part of Digit Lab that imports TensorFlow and Keras."""

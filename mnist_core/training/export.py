@@ -1,0 +1,57 @@
+"""A trained network -> files that can be read without Digit Lab."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+
+def save_keras(model: keras.Model, path: Path) -> None:
+    """Write the network so that ``keras.saving.load_model(path)`` needs nothing of ours.
+
+    It can be trained on: our layers and optimizers become the stock ones that they are derived
+    from, with all state. Of a one-cycle schedule, which has run its course, the peak remains.
+    """
+    images = keras.Input(model.input_shape[1:], name="images")
+    stock = keras.Sequential([images, *map(_stock_layer, model.layers)], name=model.name)
+    for variable, value in zip(stock.variables, model.variables, strict=True):
+        variable.assign(value)
+    optimizer = _stock_optimizer(model.optimizer)
+    optimizer.build(stock.trainable_variables)
+    state = {variable.name: variable for variable in model.optimizer.variables}
+    for variable in optimizer.variables:
+        if variable.name in state:  # all but the learning rate in place of a schedule
+            variable.assign(state[variable.name])
+    stock.compile(optimizer, loss=model.loss, metrics=["accuracy"])
+    _write_whole(path, stock.save)
+
+
+def save_tflite(model: keras.Model, path: Path) -> None:
+    """Write the network for LiteRT: images ``(n, height, width)`` float32 in, probabilities out.
+
+    n is 1 until the reader resizes the input.
+    """
+    _write_whole(path, lambda part: model.export(part, format="litert", verbose=False))
+
+
+def _stock_layer(layer: keras.Layer) -> keras.Layer:
+    # Our classes bear the names of those that they stand in for.
+    return getattr(keras.layers, type(layer).__name__).from_config(layer.get_config())
+
+
+def _stock_optimizer(ours: keras.Optimizer) -> keras.Optimizer:
+    config = ours.get_config()
+    if isinstance(config["learning_rate"], dict):  # a schedule: ours, unknown elsewhere
+        config["learning_rate"] = config["learning_rate"]["config"]["peak"]
+    return getattr(keras.optimizers, type(ours).__name__).from_config(config)
+
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Have ``write`` make a file, and put it in place when it is whole."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as folder:
+        part = Path(folder, path.name)  # the same suffix: both formats insist on theirs
+        write(part)
+        part.replace(path)
