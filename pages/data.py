@@ -214,11 +214,12 @@ def as_input(dataset: Dataset) -> None:
 
 st.title("Data")
 on_disk = [name for name in SPECS if datasets.available(name)]
+if st.session_state.get("images") not in on_disk:
+    st.session_state["images"] = datasets.default_name()
 name = st.segmented_control(
     "Dataset",
     on_disk,
     format_func=lambda name: SPECS[name].title,
-    default=datasets.default_name(),
     required=True,
     key="images",
 )
