@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -220,3 +221,7 @@ def test_a_failed_download_says_why_and_can_be_tried_again(server: Server) -> No
     wait_until(lambda: not downloading())
     assert not checked(app.run()).error
     assert "The whole of MNIST is on this machine" in words(app)
+
+    Path(os.environ["DIGIT_LAB_DATA"], "mnist.npz").unlink()
+    assert not checked(app.run()).error  # nothing of the failure is left
+    button(app, "Download 11 MB")
