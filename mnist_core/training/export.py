@@ -13,18 +13,15 @@ def save_keras(model: keras.Model, path: Path) -> None:
     """Write the network so that ``keras.saving.load_model(path)`` needs nothing of ours.
 
     It can be trained on: our layers and optimizers become the stock ones that they are derived
-    from, with all state. Of a one-cycle schedule, which has run its course, the peak remains.
+    from, with their state. Of a one-cycle schedule, which has run its course, the peak remains.
     """
     images = keras.Input(model.input_shape[1:], name="images")
     stock = keras.Sequential([images, *map(_stock_layer, model.layers)], name=model.name)
-    for variable, value in zip(stock.variables, model.variables, strict=True):
-        variable.assign(value)
+    stock.set_weights(model.get_weights())
     optimizer = _stock_optimizer(model.optimizer)
     optimizer.build(stock.trainable_variables)
-    state = {variable.name: variable for variable in model.optimizer.variables}
-    for variable in optimizer.variables:
-        if variable.name in state:  # all but the learning rate in place of a schedule
-            variable.assign(state[variable.name])
+    for variable, value in zip(_state(optimizer), _state(model.optimizer), strict=True):
+        variable.assign(value)
     stock.compile(optimizer, loss=model.loss, metrics=["accuracy"])
     _write_whole(path, stock.save)
 
@@ -47,6 +44,11 @@ def _stock_optimizer(ours: keras.Optimizer) -> keras.Optimizer:
     if isinstance(config["learning_rate"], dict):  # a schedule: ours, unknown elsewhere
         config["learning_rate"] = config["learning_rate"]["config"]["peak"]
     return getattr(keras.optimizers, type(ours).__name__).from_config(config)
+
+
+def _state(optimizer: keras.Optimizer) -> list[keras.Variable]:
+    """All but the learning rate, which is a variable only where there is no schedule."""
+    return [variable for variable in optimizer.variables if variable.name != "learning_rate"]
 
 
 def _write_whole(path: Path, write: Callable[[Path], object]) -> None:

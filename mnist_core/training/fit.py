@@ -70,7 +70,7 @@ def fit(
     order = tf.Variable(training)
     held_back = _batches(images, labels, tf.constant(validation), EVALUATION_BATCH)
     reporter = _Reporter(config, fitting, order, emit, stop_requested)
-    early = keras.callbacks.EarlyStopping(patience=config.patience, restore_best_weights=True)
+    early = keras.callbacks.EarlyStopping(patience=config.patience or 0, restore_best_weights=True)
 
     began = time.perf_counter()
     model.fit(
@@ -179,7 +179,7 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             images_per_second=(images - self._images) / (now - self._told),
         )
         self._images, self._told = images, now
-        self._tell(event)
+        self._tell(event, logs["loss"])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._tell(
@@ -191,12 +191,14 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
                 val_accuracy=logs.get("val_accuracy"),
                 learning_rate=float(self.model.optimizer.learning_rate),
                 seconds=time.perf_counter() - self._began,
-            )
+            ),
+            logs["loss"],
+            logs.get("val_loss", 0),
         )
 
-    def _tell(self, event: Fitting | Batch | Epoch) -> None:
+    def _tell(self, event: Event, *losses: float) -> None:
         self._emit(event)
-        if isinstance(event, (Batch, Epoch)) and event.loss is None:
+        if not all(map(math.isfinite, losses)):
             raise Diverged(
                 f"the loss is not a number after {int(self.model.optimizer.iterations):,} steps: "
                 f"try a lower learning rate than {self._config.learning_rate:g}"

@@ -1,0 +1,136 @@
+"""The network is the one that was asked for, and the seed decides its chance."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnist_core.config import TrainingConfig, summarize
+from mnist_core.training import model as network
+from mnist_core.training.model import Dropout, steps_per_execution
+
+
+def build(**settings: object) -> keras.Model:
+    return network.build(TrainingConfig.model_validate(settings), (6, 6), 4, steps=100)
+
+
+def weights(model: keras.Model) -> dict[str, np.ndarray]:
+    return {layer.name: layer.get_weights()[0] for layer in model.layers if layer.get_weights()}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"dropout": 0.0},
+        {"widths": (8,), "activation": "gelu"},
+        {"widths": (9, 8, 7), "activation": "tanh", "dropout": 0.5},
+    ],
+)
+def test_layers_are_those_of_the_summary(settings: dict[str, object]) -> None:
+    config = TrainingConfig.model_validate(settings)
+    model = build(**settings)
+
+    def kind(layer: keras.Layer) -> str:
+        match layer:
+            case keras.layers.Dense():
+                return f"Dense, {layer.activation.__name__}"
+            case keras.layers.Dropout():
+                return f"Dropout {layer.rate:g}"
+        return type(layer).__name__
+
+    built = [
+        (layer.name, kind(layer), tuple(layer.output.shape[1:]), layer.count_params())
+        for layer in model.layers
+    ]
+    assert built == [tuple(line) for line in summarize(config, (6, 6), 4)]
+
+
+def test_takes_images_and_gives_probabilities() -> None:
+    model = build()
+    assert model.input_shape == (None, 6, 6)
+    assert model(np.zeros((3, 6, 6), np.float32)).shape == (3, 4)
+    np.testing.assert_allclose(np.sum(model(np.ones((3, 6, 6), np.float32)), axis=1), 1, rtol=1e-6)
+
+
+def test_same_seed_same_network_whatever_ran_before() -> None:
+    first = weights(build(seed=3))
+    build(seed=4, widths=(5, 5, 5))
+    tf.random.normal((7,))
+    again = weights(build(seed=3))
+    other = weights(build(seed=4))
+    assert first.keys() == again.keys() == {"dense_1", "dense_2", "probabilities"}
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, again[name])
+        assert not np.array_equal(value, other[name])
+
+
+def test_no_layer_begins_like_another_even_of_the_neighbouring_seed() -> None:
+    kernels = [
+        kernel
+        for seed in (0, 1, 2)
+        for name, kernel in weights(build(seed=seed, widths=(36, 36, 36))).items()
+        if name != "probabilities"
+    ]
+    assert len({kernel.tobytes() for kernel in kernels}) == 9
+
+
+def test_loss_is_right_where_the_network_is_surely_wrong() -> None:
+    # A loss made from the softmax's output would be cut off at 16, and its gradient be zero.
+    model = build(widths=(4,))
+    model.layers[-1].set_weights([np.zeros((4, 4)), np.array([100.0, 0, 0, 0])])
+    loss = model.evaluate(np.zeros((2, 6, 6)), np.array([1, 1]), verbose=0)[0]
+    assert loss == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("weights", "batch_size", "expected"),
+    [
+        (535_818, 64, 32),  # the article's: 32 steps take some 40 ms
+        (535_818, 1024, 7),
+        (535_818, 1, 32),
+        (120_000_000, 1, 2),  # the update alone takes a while
+        (120_000_000, 1024, 1),
+    ],
+)
+def test_python_is_asked_more_often_where_steps_are_long(
+    weights: int, batch_size: int, expected: int
+) -> None:
+    assert steps_per_execution(weights, batch_size) == expected
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 0.001])
+def test_dropout_drops_its_share_and_scales_the_rest(rate: float) -> None:
+    ones = tf.ones((1000, 333))  # not a multiple of four
+    dropped = Dropout(rate, seed=1)(ones, training=True).numpy()
+    deviation = np.sqrt(rate * (1 - rate) / dropped.size)
+    assert np.mean(dropped == 0) == pytest.approx(rate, abs=5 * deviation)
+    np.testing.assert_allclose(dropped[dropped > 0], 1 / (1 - rate), rtol=1e-4)
+
+
+def test_dropout_is_off_where_nothing_is_learned() -> None:
+    values = tf.random.stateless_normal((5, 7), seed=(1, 2))
+    np.testing.assert_array_equal(Dropout(0.5, seed=1)(values), values)
+
+
+def test_dropout_of_rows_columns_and_steps_is_independent() -> None:
+    layer = Dropout(0.5, seed=1)
+    ones = tf.ones((2000, 6))
+    kept = np.hstack([layer(ones, training=True).numpy() > 0 for _ in range(2)])
+    correlation = np.corrcoef(kept.T) - np.eye(12)
+    assert np.abs(correlation).max() < 5 / np.sqrt(2000)
+    assert np.abs(np.corrcoef(kept[:-1, 0], kept[1:, 0])[0, 1]) < 5 / np.sqrt(2000)
+
+
+def test_dropout_follows_its_seed() -> None:
+    ones = tf.ones((64, 64))
+    same = [Dropout(0.5, seed=seed)(ones, training=True).numpy() for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(same[0], same[1])
+    assert not np.array_equal(same[0], same[2])
+
+
+def test_only_what_was_kept_learns() -> None:
+    values = tf.Variable(tf.ones((8, 8)))
+    with tf.GradientTape() as tape:
+        dropped = Dropout(0.5, seed=1)(values, training=True)
+    np.testing.assert_array_equal(tape.gradient(dropped, values), dropped)

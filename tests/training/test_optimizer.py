@@ -1,0 +1,86 @@
+"""The fused optimizers do what the stock ones do."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnist_core.config import TrainingConfig
+from mnist_core.training import optimizer
+from mnist_core.training.optimizer import OneCycle
+
+STEPS = 300
+START = np.linspace(-2, 2, 35).reshape(7, 5)
+STOCK = {
+    "adam": keras.optimizers.Adam,
+    "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
+    "rmsprop": keras.optimizers.RMSprop,
+}
+
+
+def config(**settings: Any) -> TrainingConfig:
+    return TrainingConfig(**{"learning_rate": 0.01, **settings})
+
+
+def descend(optimizer: keras.Optimizer) -> list[np.ndarray]:
+    """Minimize a bumpy function of two variables, as ``fit`` would: in a graph."""
+    variables = [
+        keras.Variable(START, dtype="float32", name="matrix"),
+        keras.Variable(np.linspace(1, 3, 5), dtype="float32", name="vector"),
+    ]
+    optimizer.build(variables)
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def step(noise: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(tf.sin(3 * variables[0]) + (variables[0] * variables[1]) ** 2)
+            value += tf.reduce_sum(noise * variables[0])
+        gradients = tape.gradient(value, [variable.value for variable in variables])
+        optimizer.apply(gradients, variables)
+
+    chance = np.random.default_rng(0)
+    for _ in range(STEPS):
+        step(tf.constant(chance.normal(size=(7, 5)), tf.float32))
+    return [variable.numpy() for variable in [*variables, *optimizer.variables]]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
+@pytest.mark.parametrize("name", STOCK)
+def test_fused_is_stock(name: str, schedule: str) -> None:
+    ours = optimizer.build(config(optimizer=name, schedule=schedule), STEPS)
+    stock = STOCK[name](0.01 if schedule == "constant" else OneCycle(0.01, STEPS))
+    expected = descend(stock)
+    actual = descend(ours)
+    assert [variable.name for variable in ours.variables] == [
+        variable.name for variable in stock.variables
+    ]
+    for a, b in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+    assert np.abs(actual[0] - START).max() > 0.1  # it did move
+
+
+def test_one_cycle_rises_for_a_fifth_then_falls_to_zero() -> None:
+    rates = np.array([float(OneCycle(0.5, 1000)(step)) for step in range(1000)])
+    assert rates.argmax() == 199
+    assert rates.max() == pytest.approx(0.5, rel=0.01)
+    assert 0 < rates[0] < 0.005
+    assert 0 < rates[-1] < 0.005
+    np.testing.assert_allclose(np.diff(rates[:199]), 0.5 / 200, rtol=0.01)
+    np.testing.assert_allclose(np.diff(rates[200:]), -0.5 / 800, rtol=0.01)
+
+
+def test_shortest_one_cycle_learns() -> None:
+    assert float(OneCycle(0.5, 1)(0)) > 0.1
+
+
+def test_constant_rate_can_be_changed_while_training() -> None:
+    built = optimizer.build(config(), STEPS)
+    assert float(built.learning_rate) == pytest.approx(0.01)
+    built.learning_rate = 0.5
+    assert float(built.learning_rate) == 0.5
+
+
+def test_sgd_has_momentum() -> None:
+    assert optimizer.build(config(optimizer="sgd"), STEPS).momentum == 0.9
