@@ -210,7 +210,7 @@ def _find(run_id: str) -> Run:
 def _evaluate(options: argparse.Namespace) -> int:
     run = _find(options.run_id)
     class_names = datasets.SPECS[run.config.dataset].class_names
-    result = evaluation.evaluate(*run.test_results(), class_names)
+    result = evaluation.evaluate(*run.test_results(), class_names, run.report())
     low, high = result.interval
     if options.json:
         report = result.report.astype(object).where(result.report.notna(), None)

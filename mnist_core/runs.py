@@ -9,6 +9,7 @@
     model.keras       the trained network, for Keras
     model.tflite      the same, for inference without TensorFlow
     test.npz          probabilities (n, classes) float32 on the test set, and labels (n,) uint8
+    report.json       scikit-learn's classification report on the test set
     worker.log        what the worker process printed
 
 The writer of ``events.jsonl`` is the worker process while it lives, and the run's owner (see
@@ -382,6 +383,24 @@ class Run:
             raise RunError(f"run {self.id} has no test results: {path} does not exist") from None
         except (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile) as error:
             raise RunError(f"{path} is damaged: {error}") from error
+
+
+    def report(self) -> dict[str, Any] | None:
+        """The classification report that the worker kept; None where it kept none.
+
+        Raises:
+            RunError: the file is no JSON object.
+        """
+        path = self.folder / "report.json"
+        try:
+            report = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise RunError(f"{path} is damaged: {error}") from None
+        if not isinstance(report, dict):
+            raise RunError(f"{path} is damaged: not a JSON object")
+        return report
 
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")

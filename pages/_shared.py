@@ -6,6 +6,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,15 +17,19 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import datasets
-from mnist_core.datasets import Dataset
+from mnist_core import datasets, trash
+from mnist_core.catalog import Catalog, Damaged, Entry, Summary, summarize
+from mnist_core.datasets import Dataset, DatasetError
 from mnist_core.estimate import Pace
 from mnist_core.evaluation import Evaluation, evaluate
 from mnist_core.runs import History, Run, RunError, RunStore
 from mnist_core.settings import Settings
 from mnist_core.workers import WorkerPool
+from pages import _compat
 
 RUNS_IN_PICKER = 50
+
+_compat.run_through_app()
 
 
 # --- Around mnist_core. What a run's folder holds is cached by the version of the file, so that a
@@ -66,7 +71,7 @@ def _history(folder: Path, version: tuple[int, int] | None) -> History:
 def paces() -> list[Pace]:
     """What the epochs of the newest runs took."""
     found = []
-    for run in store().list()[:10]:
+    for run in store().list(10):
         try:
             past = history(run)
             if past.fitting and past.epochs:
@@ -92,8 +97,9 @@ def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
     run = Run(folder)
     class_names = datasets.SPECS[run.config.dataset].class_names
     probabilities, labels = run.test_results()
+    report = run.report()
     try:
-        return evaluate(probabilities, labels, class_names)
+        return evaluate(probabilities, labels, class_names, report)
     except ValueError as error:
         raise RunError(f"{folder / 'test.npz'} is damaged: {error}") from error
 
@@ -114,6 +120,23 @@ def environment(run: Run) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RunError(f"{path} is damaged: {values!r} is not a JSON object")
     return values
+
+
+def catalog() -> Catalog:
+    """The summaries of all runs, one memory of them for all sessions."""
+    return _catalog(store())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _catalog(store: RunStore) -> Catalog:
+    trash.purge_leftovers(store)  # of servers that have ended
+    return Catalog(store)
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=trash.purge)
+def discarded() -> list[Run]:
+    """The runs that this session has deleted and may bring back, until it ends or clears them."""
+    return []
 
 
 def _version(path: Path) -> tuple[int, int] | None:
@@ -144,7 +167,7 @@ def chosen_run() -> Run | None:
             icon=":material/search_off:",
         )
         run = None
-    run = run or next(iter(store().list()), None)
+    run = run or next(iter(store().list(1)), None)
     if run:
         choose_run(run.id)
     return run
@@ -158,7 +181,7 @@ def run_picker() -> Run | None:
         st.page_link("pages/train.py", label="Train one")
         return None
     labels = {
-        other.id: run_label(other) for other in [*store().list()[:RUNS_IN_PICKER], run]
+        other.id: run_label(other) for other in [*store().list(RUNS_IN_PICKER), run]
     }  # the last one only adds a run that is older than those
     times_seen = Counter(labels.values())
     st.session_state["picked_run"] = run.id
@@ -179,19 +202,48 @@ def run_picker() -> Run | None:
 
 def run_label(run: Run) -> str:
     """For menus and headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1%"``."""
-    zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
-    created = run.created.astimezone(zone)
-    when = f"{created.day} {created:%b %H:%M}"
-    try:
-        config, past = run.config, history(run)
-    except RunError:
-        return f"{when} · damaged"
-    outcome = f"{past.evaluated.test_accuracy:.1%}" if past.evaluated else run.state(past)
+    found = summarize(run)
+    if isinstance(found, Damaged):
+        return f"{run_name(found)} · damaged"
+    config = found.config
+    outcome = f"{found.evaluated.test_accuracy:.1%}" if found.evaluated else found.state
     widths = "-".join(map(str, config.widths))
-    return f"{when} · {datasets.SPECS[config.dataset].title} · {widths} · {outcome}"
+    return f"{run_name(found)} · {datasets.SPECS[config.dataset].title} · {widths} · {outcome}"
+
+
+def run_name(entry: Entry) -> str:
+    """The name that the run was given, else when it was made, e.g. ``"22 Nov 14:02"``."""
+    created = local_time(entry.run)
+    given = entry.labels.name if isinstance(entry, Summary) else ""
+    return given or f"{created.day} {created:%b %H:%M}"
+
+
+def local_time(run: Run) -> datetime:
+    """When the run was made, by the clock of the reader."""
+    return run.created.astimezone(ZoneInfo(st.context.timezone) if st.context.timezone else None)
 
 
 # --- Images ---
+
+
+def test_images(result: Evaluation, dataset_name: str) -> NDArray[np.uint8] | None:
+    """The images that a network was tested on; None, and why is said, where they are not here."""
+    try:
+        images = dataset(dataset_name)
+    except DatasetError as error:
+        st.warning(
+            str(error), title="The images can't be shown", icon=":material/image_not_supported:"
+        )
+        st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
+        return None
+    if not np.array_equal(images.y_test, result.labels):
+        st.error(
+            f"The run was tested on other images than those of {images.title} on this machine.",
+            title="The images can't be shown",
+            icon=":material/image_not_supported:",
+        )
+        return None
+    return images.x_test
 
 
 def png(image: NDArray[np.uint8], side: int = 280) -> bytes:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from mnist_core import datasets, estimate, figures
 from mnist_core.config import (
+    ARTICLE_ACCURACY,
     PRESETS,
     ConfigError,
     TrainingConfig,
@@ -18,6 +19,7 @@ from mnist_core.config import (
 )
 from mnist_core.runs import History, Run, State
 from pages import _shared
+from pages._live_chart import live_chart, load_plotly
 
 FIELDS = TrainingConfig.model_fields
 LABELS = {
@@ -32,7 +34,6 @@ LABELS = {
     "one-cycle": "One-cycle",
 } | {name: spec.title for name, spec in datasets.SPECS.items()}
 MOST_LAYERS = 8
-ARTICLE_ACCURACY = 0.9803
 REFRESH_SECONDS = 0.4
 
 
@@ -232,12 +233,10 @@ def watch(run: Run) -> None:
         figures_so_far(run, history)
         accuracy, loss = figures.training_curves(history, run.config.epochs)
         left, right = st.columns(2)
-        left.plotly_chart(
-            accuracy,
-            key=f"accuracy_{run.id}",
-            alt="Training and validation accuracy by epoch",
-        )
-        right.plotly_chart(loss, key=f"loss_{run.id}", alt="Training and validation loss by epoch")
+        with left:
+            live_chart(accuracy, f"accuracy_{run.id}", "Training and validation accuracy by epoch")
+        with right:
+            live_chart(loss, f"loss_{run.id}", "Training and validation loss by epoch")
 
     part()
 
@@ -342,7 +341,7 @@ def images_per_second(history: History) -> str:
 
 
 def percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.2f} %"
+    return "–" if share is None else f"{share:.2%}"
 
 
 def number(value: float | None) -> str:
@@ -375,6 +374,7 @@ with left:
 with right:
     run = _shared.chosen_run()
     if run:
+        load_plotly()
         watch(run)
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")

@@ -1,12 +1,16 @@
 """The figures of a run, against numbers worked by hand or published."""
 
+import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import confusion_matrix
 
 from mnist_core.evaluation import (
     Evaluation,
+    classification_report,
     evaluate,
     mistakes,
     right_answers,
@@ -133,3 +137,29 @@ def test_what_is_no_test_result_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate(probabilities, labels, NAMES)
+
+
+def test_a_report_that_was_kept_gives_the_same_evaluation(result: Evaluation) -> None:
+    kept = json.loads(json.dumps(classification_report(result.predicted, LABELS, NAMES)))
+
+    pd.testing.assert_frame_equal(
+        evaluate(PROBABILITIES, LABELS, NAMES, kept).report, result.report
+    )
+
+
+def test_a_report_on_other_classes_is_refused(result: Evaluation) -> None:
+    other = classification_report(result.predicted, LABELS, ("ant", "bee", "cow"))
+
+    with pytest.raises(ValueError, match="the report has the rows"):
+        evaluate(PROBABILITIES, LABELS, NAMES, other)
+
+
+def test_the_confusion_matrix_is_scikit_learns(result: Evaluation) -> None:
+    labels = np.random.default_rng(1).integers(0, 200, 5_000).astype(np.uint8)
+    answers = np.random.default_rng(2).dirichlet(np.ones(200), 5_000).astype(np.float32)
+    names = tuple(map(str, range(200)))
+
+    np.testing.assert_array_equal(
+        evaluate(answers, labels, names).confusion,
+        confusion_matrix(labels, answers.argmax(axis=1), labels=range(200)),
+    )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mnist_core import datasets
-from mnist_core.evaluation import evaluate
+from mnist_core.evaluation import classification_report, evaluate
 from mnist_core.runs import (
     Ended,
     Evaluated,
@@ -80,9 +80,14 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
         dataset = datasets.load(config.dataset)
         result = fit.fit(config, dataset, inbox.emit, lambda: run.control().stop)
         probabilities = fit.probabilities(result.model, dataset.x_test)
+        report = classification_report(
+            probabilities.argmax(axis=1), dataset.y_test, dataset.class_names
+        )
+        evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names, report)
         export.save_keras(result.model, run.folder / "model.keras")
         export.save_tflite(result.model, run.folder / "model.tflite")
         write_npz(run.folder / "test.npz", probabilities=probabilities, labels=dataset.y_test)
+        write_json(run.folder / "report.json", report)
         write_json(
             run.folder / "environment.json",
             _environment(threads)
@@ -92,7 +97,6 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
                 "duration_seconds": time.time() - began,
             },
         )
-        evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names)
         inbox.emit(
             Evaluated(
                 test_accuracy=evaluation.accuracy,

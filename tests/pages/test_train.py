@@ -161,7 +161,7 @@ def test_a_running_run_shows_how_far_it_is(store: RunStore) -> None:
     assert app.progress[0].text.startswith("Epoch 1 of 10, step 32 of 57 · ")
     assert app.progress[0].value == 5
     assert metrics(app) == {
-        "Training accuracy": "75.00 %",
+        "Training accuracy": "75.00%",
         "Validation accuracy": "–",
         "Training loss": "0.8000",
         "Images per second": "12,345",
@@ -172,8 +172,8 @@ def test_a_running_run_shows_how_far_it_is(store: RunStore) -> None:
 def test_between_epochs_the_last_one_is_shown(store: RunStore) -> None:
     app = shown(store, Started(), FITTING, BATCH, EPOCH)
 
-    assert metrics(app)["Training accuracy"] == "81.23 %"
-    assert metrics(app)["Validation accuracy"] == "87.65 %"
+    assert metrics(app)["Training accuracy"] == "81.23%"
+    assert metrics(app)["Validation accuracy"] == "87.65%"
     assert metrics(app)["Images per second"] == "3,600"
 
 
@@ -208,8 +208,8 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
     mnist = shown(store, Started(), FITTING, EPOCH, evaluated, ended, config=TrainingConfig())
     sample = shown(store, Started(), FITTING, EPOCH, evaluated, ended)
 
-    assert metrics(mnist)["Test accuracy"] == "98.10 %"
-    assert metrics(mnist)["Seen by the article"] == "98.03 %"
+    assert metrics(mnist)["Test accuracy"] == "98.10%"
+    assert metrics(mnist)["Seen by the article"] == "98.03%"
     assert "Seen by the article" not in metrics(sample)
     assert [link.value for link in mnist.page_link] == ["Evaluate it", "Draw digits at it"]
 

@@ -1,0 +1,16 @@
+"""What the pages need of Streamlit's private parts, gathered in one place.
+
+A folder named ``pages`` makes Streamlit take the app for one of its first multipage kind, until
+``st.navigation`` has run once. Whoever opened the address of a page first after a server's start
+would get that page without ``app.py``: no navigation of ours, no title, no layout.
+"""
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+
+def run_through_app() -> None:
+    """Begin again by way of ``app.py`` where Streamlit has run a page without it."""
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
