@@ -1,0 +1,89 @@
+"""LiteRT's answers are those of the trained network; wrong input and files are named."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_core import datasets
+from mnist_core.inference import ModelError, Predictor
+from mnist_core.runs import Run
+
+
+@pytest.fixture(scope="module")
+def predictor(trained: Run) -> Predictor:
+    return Predictor(trained.folder)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return (datasets.load("mnist-sample").x_test / 255).astype(np.float32)
+
+
+def test_it_agrees_with_keras_to_five_decimals(
+    trained: Run, predictor: Predictor, images: np.ndarray
+) -> None:
+    by_keras, _ = trained.test_results()
+    answers = predictor.probabilities(images)
+
+    assert answers.shape == (1_000, 10)
+    assert answers.dtype == np.float32
+    np.testing.assert_allclose(answers, by_keras, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 7, 1, 64, 0, 2])
+def test_any_number_of_images_after_any_other(
+    predictor: Predictor, images: np.ndarray, count: int
+) -> None:
+    answers = predictor.probabilities(images[:count])
+
+    assert answers.shape == (count, 10)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+
+
+def test_an_earlier_answer_is_not_changed_by_a_later_question(
+    predictor: Predictor, images: np.ndarray
+) -> None:
+    first = predictor.probabilities(images[:1])
+    kept = first.copy()
+    predictor.probabilities(images[1:2])
+
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_threads_get_their_own_answers(predictor: Predictor, images: np.ndarray) -> None:
+    together = predictor.probabilities(images)
+    with ThreadPoolExecutor(8) as threads:
+        single = list(threads.map(lambda image: predictor.probabilities(image[None])[0], images))
+
+    np.testing.assert_allclose(np.stack(single), together, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (np.zeros((28, 28), np.float32), r"shape \(28, 28\); allowed: \(n, 28, 28\)"),
+        (np.zeros((1, 32, 32), np.float32), r"shape \(1, 32, 32\); allowed: \(n, 28, 28\)"),
+        (np.zeros((1, 28, 28)), "float64; allowed: float32"),
+        (np.zeros((1, 28, 28), np.uint8), "uint8; allowed: float32"),
+        (np.full((1, 28, 28), 255, np.float32), "not numbers from 0 to 1"),
+        (np.full((1, 28, 28), np.nan, np.float32), "not numbers from 0 to 1"),
+    ],
+)
+def test_what_is_no_image_is_named(predictor: Predictor, images: np.ndarray, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        predictor.probabilities(images)
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"model\.tflite does not exist"):
+        Predictor(tmp_path)
+
+
+@pytest.mark.parametrize("part", [0, 10, 5_000])
+def test_a_damaged_model_is_named(trained: Run, tmp_path: Path, part: int) -> None:
+    (tmp_path / "model.tflite").write_bytes((trained.folder / "model.tflite").read_bytes()[:part])
+
+    with pytest.raises(ModelError, match=r"model\.tflite is not a model"):
+        Predictor(tmp_path)
