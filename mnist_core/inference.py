@@ -40,10 +40,12 @@ class Predictor:
             with _stderr_held_back():
                 self._interpreter = Interpreter(model_content=content)
                 self._interpreter.allocate_tensors()
+        except FileNotFoundError as error:
+            raise ModelError(f"{path} does not exist") from error
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{path} is damaged or not a LiteRT model: {error}") from error
+            raise ModelError(f"{path} is not a model for LiteRT, or damaged: {error}") from error
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
         tensors = [*inputs, *outputs]
@@ -54,8 +56,8 @@ class Predictor:
         ):
             found = [(tensor["shape"].tolist(), tensor["dtype"].__name__) for tensor in tensors]
             raise ModelError(
-                f"{path} must take one float32 tensor of images and give one of (n, classes), "
-                f"but has the tensors {found}"
+                f"{path} has the tensors {found}; allowed: one float32 tensor of images in, "
+                "one of (n, classes) out"
             )
         self.input_shape = tuple(int(side) for side in inputs[0]["shape"][1:])
         self.classes = int(outputs[0]["shape"][1])
@@ -77,15 +79,15 @@ class Predictor:
         """
         if not isinstance(images, np.ndarray) or images.dtype != np.float32:
             received = getattr(images, "dtype", type(images).__name__)
-            raise ValueError(f"images must be a float32 array, received {received}")
+            raise ValueError(f"images are of type {received}; allowed: float32 array")
         if images.shape[1:] != self.input_shape or images.ndim == 0:
             sides = ", ".join(map(str, self.input_shape))
-            raise ValueError(f"images must have the shape (n, {sides}), received {images.shape}")
+            raise ValueError(f"images have the shape {images.shape}; allowed: (n, {sides})")
         if not len(images):
             return np.empty((0, self.classes), np.float32)
         low, high = images.min(), images.max()
         if not (low >= 0 and high <= 1):  # also when one is NaN
-            raise ValueError(f"images must lie in [0, 1], received {low} to {high}")
+            raise ValueError(f"images lie between {low} and {high}, not numbers from 0 to 1")
         return np.concatenate(
             [self._ask(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
         )
@@ -106,8 +108,8 @@ class Predictor:
 def _stderr_held_back() -> Iterator[None]:
     """Keep LiteRT from announcing its CPU kernels; it has no option for that.
 
-    It writes to file descriptor 2 itself, so replacing ``sys.stderr`` would not do. What goes
-    wrong is raised as an exception as well. The lock: overlapping exchanges would not undo each other.
+    It writes to file descriptor 2 itself, so replacing ``sys.stderr`` would not do; what goes wrong
+    is raised as well. The lock: two overlapping exchanges would leave the descriptor nowhere.
     """
     with _stderr_lock, open(os.devnull, "wb") as nowhere:
         kept = os.dup(2)
