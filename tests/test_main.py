@@ -45,9 +45,9 @@ def test_train_ends_with_one_line_of_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("train --dropout 2", "dropout is '2'; allowed: a number from 0 to 0.9"),
-        ("train --widths 512 x", "widths is 'x'; allowed: 1 to 8 layers of 1 to 4,096 units each"),
-        ("train --dataset cats", "dataset is 'cats'; allowed: mnist, mnist-sample"),
+        ("train --dropout 2", "dropout is 2; allowed: a number from 0 to 0.9"),
+        ("train --widths 512 x", "widths is x; allowed: 1 to 8 layers of 1 to 4,096 units each"),
+        ("train --dataset cats", "dataset is cats; allowed: mnist, mnist-sample"),
         ("train --preset best", "choose from article, fast, tiny"),
         ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
         ("fly", "choose from train, evaluate, predict, download, runs"),
@@ -59,7 +59,7 @@ def test_wrong_arguments_are_named_in_one_line(tmp_path: Path, arguments: str, w
 
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert words in done.stderr.replace("'train', 'evaluate'", "train, evaluate")
+    assert words in done.stderr.replace("'", "")  # argparse quotes choices in some versions
     assert not list(tmp_path.iterdir())
 
 
