@@ -54,10 +54,11 @@ def build(
     model.compile(
         optimizer.build(config, steps),
         loss="sparse_categorical_crossentropy",  # Keras computes it from the softmax's logits
-        metrics=["accuracy"],
+        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         steps_per_execution=steps_per_execution(model.count_params(), config.batch_size),
         jit_compile=False,  # XLA is several times slower at this on a CPU
     )
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
