@@ -77,7 +77,10 @@ class Summary:
         return self.train_seconds / (self.progress * self.config.epochs)
 
 
-def summarize(run: Run) -> Summary | Damaged:
+Entry = Summary | Damaged
+
+
+def summarize(run: Run) -> Entry:
     """The run as it is now."""
     try:
         return _read(run)
@@ -151,9 +154,9 @@ class Catalog:
         self._store = store
         self._over: dict[Path, tuple[_Version, Summary]] = {}
 
-    def list(self) -> list[Summary | Damaged]:
+    def list(self) -> list[Entry]:
         """Every run as it is now, newest first."""
-        found: list[Summary | Damaged] = []
+        found: list[Entry] = []
         over: dict[Path, tuple[_Version, Summary]] = {}
         for folder in self._store.folders():
             version = _version(folder)
@@ -186,7 +189,7 @@ def _version(folder: Path) -> _Version:
     return _Version(changed, (events.st_mtime_ns, events.st_size))
 
 
-def mentions(entry: Summary | Damaged, words: str) -> bool:
+def mentions(entry: Entry, words: str) -> bool:
     """Whether each of the words is somewhere in the run's id, labels, dataset, network or state."""
     if isinstance(entry, Damaged):
         parts = [entry.run.id, "damaged", entry.reason]
@@ -219,7 +222,7 @@ class Leaderboard(NamedTuple):
     """Least time in training."""
 
 
-def leaderboards(entries: Iterable[Summary | Damaged], places: int = 5) -> list[Leaderboard]:
+def leaderboards(entries: Iterable[Entry], places: int = 5) -> list[Leaderboard]:
     """A board for each dataset that a network has been tested on, in the order of ``BARS``.
 
     Args:

@@ -215,15 +215,16 @@ def confusion_difference(
 ) -> Figure:
     """Second less first of two confusion matrices ``(classes, classes)``, in images."""
     difference = second - first
-    reach = max(1, int(np.abs(difference).max()))
+    # The root of the size, as in the matrices, so that one image is seen beside a hundred.
+    sizes = np.sign(difference) * np.sqrt(np.abs(difference) / max(1, np.abs(difference).max()))
     return {
         "data": [
             {
                 "type": "heatmap",
-                # The root of the size, as in the matrices: one image is seen beside a hundred.
-                "z": (np.sign(difference) * np.sqrt(np.abs(difference) / reach)).tolist(),
+                "z": [[size or None for size in row] for row in sizes.tolist()],
                 "zmin": -1,
                 "zmax": 1,
+                "autocolorscale": True,  # the theme's diverging colours, for there is less and more
                 "text": [[f"{cell:+,}" if cell else "" for cell in row] for row in difference],
                 "texttemplate": "%{text}",
                 "showscale": False,
