@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages import _shared
+
 st.set_page_config(page_title="Digit Lab", page_icon=":material/network_node:", layout="wide")
 
 page = st.navigation(
@@ -26,6 +28,12 @@ page = st.navigation(
             help="Draw a digit, or bring a picture, and see what the network makes of it.",
         ),
         st.Page(
+            "pages/runs.py",
+            title="Runs",
+            icon=":material/table_rows:",
+            help="Every run: find, name, compare and delete them, and see which are the best.",
+        ),
+        st.Page(
             "pages/data.py",
             title="Data",
             icon=":material/grid_on:",
@@ -34,4 +42,6 @@ page = st.navigation(
     ],
     position="top",
 )
+if page.title != "Runs":
+    _shared.discarded.clear()  # what was deleted there can be brought back until it is left
 page.run()

@@ -44,8 +44,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     Raises:
         NotComparable: they were tested on different images.
     """
-    # Not at the top: it takes half a second, and only a page with a comparison needs it.
-    from scipy.stats import binomtest
+    # Not at the top: it takes a fifth of a second, and only a page with a comparison needs it.
+    from scipy.special import bdtr
 
     if not np.array_equal(first.labels, second.labels):
         raise NotComparable(
@@ -56,12 +56,13 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     wrong, other_wrong = mistakes(first), mistakes(second)
     only_first = np.setdiff1d(other_wrong, wrong, assume_unique=True)
     only_second = np.setdiff1d(wrong, other_wrong, assume_unique=True)
-    discordant = len(only_first) + len(only_second)
+    fewer, more = sorted((len(only_first), len(only_second)))
     return Comparison(
         images=len(first.labels),
         only_first=only_first,
         only_second=only_second,
-        p_value=float(binomtest(len(only_first), discordant).pvalue) if discordant else 1.0,
+        # Twice one tail, for either network might have been the better one.
+        p_value=min(1.0, 2 * float(bdtr(fewer, fewer + more, 0.5))),
     )
 
 

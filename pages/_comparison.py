@@ -1,0 +1,251 @@
+"""Two to eight runs beside each other, and two of them image by image."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from mnist_core import figures
+from mnist_core.catalog import Summary
+from mnist_core.comparison import Comparison, NotComparable, compare, differing
+from mnist_core.config import TrainingConfig
+from mnist_core.datasets import SPECS
+from mnist_core.evaluation import Evaluation
+from mnist_core.runs import History, RunError
+from pages import _run_table, _shared
+
+MOST = 8
+CHANCE = 0.05
+IMAGES_ON_A_PAGE = 8
+REFRESH_SECONDS = 0.8
+
+
+def show(picked: list[Summary]) -> None:
+    """All that can be said of these runs together."""
+    st.header("Comparison")
+    names = _run_table.distinct_names(picked)
+    curves(picked, names)
+    settings(picked, names)
+    st.subheader("Figures")
+    st.dataframe(
+        _run_table.data(picked, index=list(names.values())),
+        column_config=_run_table.COLUMNS,
+        column_order=_run_table.FIGURES,
+        placeholder="",
+        alt="The figures of the compared runs, a row for each",
+    )
+    pair(picked, names)
+
+
+def curves(picked: list[Summary], names: dict[str, str]) -> None:
+    """The runs' curves in one figure each, redrawn while one of them is live."""
+
+    @st.fragment(run_every=REFRESH_SECONDS if any(s.state.live for s in picked) else None)
+    def part() -> None:
+        with st.container(horizontal=True):
+            along = st.segmented_control(
+                "Along",
+                list(ALONG),
+                format_func=ALONG.__getitem__,
+                default="epochs",
+                required=True,
+                key="curves_along",
+            )
+            images = st.segmented_control(
+                "On the images for",
+                ["Validation", "Training"],
+                default="Validation",
+                required=True,
+                key="curves_images",
+            )
+        histories: dict[str, History] = {}
+        for summary in picked:
+            try:
+                histories[names[summary.run.id]] = _shared.history(summary.run)
+            except RunError as error:
+                st.error(str(error), icon=":material/broken_image:")
+        accuracy, loss = figures.overlaid_curves(histories, along, training=images == "Training")
+        left, right = st.columns(2)
+        words = f"{images} {{}} of the compared runs along {ALONG[along].lower()}"
+        left.plotly_chart(accuracy, key="compared_accuracy", alt=words.format("accuracy"))
+        right.plotly_chart(loss, key="compared_loss", alt=words.format("loss"))
+        blind = [names[s.run.id] for s in picked if not s.config.validation_share]
+        if blind and images == "Validation":
+            st.caption(f"Trained without validation images: {', '.join(blind)}.")
+
+    part()
+
+
+ALONG = {"epochs": "Epochs", "seconds": "Time in training", "images": "Images seen"}
+
+
+def settings(picked: list[Summary], names: dict[str, str]) -> None:
+    st.subheader("Settings that differ")
+    differences = differing([summary.config for summary in picked])
+    if not differences:
+        st.markdown("None: the runs were asked for the very same thing, seed included.")
+        return
+    titles = {name: TrainingConfig.model_fields[name].title for name in differences}
+    st.dataframe(
+        pd.DataFrame(
+            {titles[name]: [setting(v) for v in values] for name, values in differences.items()},
+            index=list(names.values()),
+        ),
+        alt="The settings in which the compared runs differ, a row for each run",
+    )
+
+
+def setting(value: Any) -> str:
+    if value in SPECS:
+        return SPECS[value].title
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return "off" if value is None else str(value)
+
+
+@st.fragment
+def pair(picked: list[Summary], names: dict[str, str]) -> None:
+    """Two of the runs, image by image."""
+    st.header("Image by image")
+    first, second = picked[:2]
+    if len(picked) > 2:
+        by_id = {summary.run.id: summary for summary in picked}
+        left, right = st.columns(2)
+        first = by_id[left.selectbox("One run", list(names), format_func=names.__getitem__)]
+        others = [run_id for run_id in names if run_id != first.run.id]
+        second = by_id[right.selectbox("Another run", others, format_func=names.__getitem__)]
+    one, other = names[first.run.id], names[second.run.id]
+    try:
+        with st.spinner("Judging the answers"):
+            results = _shared.evaluation(first.run), _shared.evaluation(second.run)
+    except RunError as error:
+        st.info(str(error), title="There is nothing to compare", icon=":material/compare:")
+        return
+    class_names = SPECS[first.config.dataset].class_names
+    try:
+        found = compare(*results)
+    except NotComparable as error:
+        st.warning(
+            f"{one} and {other} can't be compared image by image: {error}. An accuracy on other "
+            "images says nothing about which network is better.",
+            icon=":material/difference:",
+        )
+        found = None
+    if found:
+        verdict(found, one, other)
+    matrices(results, one, other, class_names, found is not None)
+    if found and len(found.only_first) + len(found.only_second):
+        images = _shared.test_images(results[0], first.config.dataset)
+        if images is not None:
+            left, right = st.columns(2, gap="large")
+            with left:
+                alone(found.only_first, one, other, results[1], images, class_names)
+            with right:
+                alone(found.only_second, other, one, results[0], images, class_names)
+
+
+def verdict(found: Comparison, one: str, other: str) -> None:
+    """Whether the difference is more than chance, in words."""
+    alone, other_alone = len(found.only_first), len(found.only_second)
+    total = alone + other_alone
+    st.markdown(
+        f"Of {found.images:,} test images, **{one}** alone is right on **{alone:,}**, and "
+        f"**{other}** alone on **{other_alone:,}**. On the others, both are right or both wrong."
+    )
+    if not total:
+        st.info("The two networks agree on every image.", icon=":material/balance:")
+        return
+    p_value = "p < 0.0001" if found.p_value < 1e-4 else f"p = {found.p_value:.2g}"
+    coin = (
+        f"Were both networks equally good, each of these {total:,} images would fall to either "
+        "like a tossed coin, and a split as uneven as this, or more, would come up "
+        f"{how_often(found.p_value)} (McNemar's exact test: {p_value})."
+    )
+    if found.p_value < CHANCE:
+        better = one if alone > other_alone else other
+        st.success(
+            f"{coin} That is rare: {better} is better, by more than chance.",
+            title="More than chance",
+            icon=":material/check_circle:",
+        )
+    else:
+        st.info(
+            f"{coin} That is nothing unusual: the difference may be chance.",
+            title="Perhaps chance",
+            icon=":material/casino:",
+        )
+    st.caption(
+        f"Less than {CHANCE:.0%} counts as rare here, so one comparison in twenty finds a "
+        "difference where there is none. The test is about these two networks: train the same "
+        "settings with another seed, and you get another network."
+    )
+
+
+def how_often(p_value: float) -> str:
+    return "less than once in 10,000 times" if p_value < 1e-4 else f"{p_value:.2%} of the time"
+
+
+def matrices(
+    results: tuple[Evaluation, Evaluation],
+    one: str,
+    other: str,
+    class_names: tuple[str, ...],
+    same_images: bool,
+) -> None:
+    st.subheader("Confusion matrices")
+    with st.grid(3, min_column_width=320):
+        for name, result in zip((one, other), results, strict=True):
+            with st.container():
+                st.markdown(f"**{name}**")
+                st.plotly_chart(
+                    figures.confusion_matrix(result.confusion, class_names),
+                    key=f"confusion_{name}",
+                    config=figures.STATIC,
+                    alt=f"How many images of each class {name} took for each class",
+                )
+        if same_images:
+            with st.container():
+                st.markdown(f"**{other}** less **{one}**")
+                st.plotly_chart(
+                    figures.confusion_difference(
+                        results[0].confusion, results[1].confusion, class_names
+                    ),
+                    key="confusion_difference",
+                    config=figures.STATIC,
+                    alt="The second confusion matrix less the first",
+                )
+    st.caption(
+        "A row for each true class, a column for each answer. In the difference, more on the "
+        "diagonal is good, and more elsewhere is bad."
+    )
+
+
+def alone(
+    indices: NDArray[np.int64],
+    right: str,
+    wrong: str,
+    mistaken: Evaluation,
+    images: NDArray[np.uint8],
+    class_names: tuple[str, ...],
+) -> None:
+    """The images that one network alone got right, with the answers of the one that is wrong."""
+    st.subheader(f"Only {right} is right: {len(indices):,}")
+    if not len(indices):
+        st.caption("No image.")
+        return
+    st.caption(f"With the answers of {wrong}, the most confident first.")
+    place = st.container()
+    pages = -(-len(indices) // IMAGES_ON_A_PAGE)
+    page = st.pagination(pages, key=f"page_{right}_{wrong}") if pages > 1 else 1
+    shown = indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE]
+    captions, alts = [], []
+    for index in shown:
+        truth = class_names[mistaken.labels[index]]
+        answer = class_names[mistaken.predicted[index]]
+        confidence = f"{mistaken.confidence[index]:.1%}"
+        captions.append(f":red[:material/close: **{answer}**, is {truth}]  \n{confidence}")
+        alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
+    with place:
+        _shared.gallery(images[shown], alts, captions, columns=4)

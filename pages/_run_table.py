@@ -1,0 +1,96 @@
+"""Runs as rows of a table: the columns, the cells, and what to call each run."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from mnist_core.catalog import Damaged, Entry, Summary
+from mnist_core.config import TrainingConfig
+from mnist_core.datasets import SPECS
+from pages import _shared
+
+DAMAGED = "damaged"
+
+COLUMNS: dict[str, Any] = {
+    "name": st.column_config.TextColumn("Name", pinned=True),
+    "state": st.column_config.TextColumn("State"),
+    "dataset": st.column_config.TextColumn("Dataset"),
+    "network": st.column_config.TextColumn("Network", help="Units in each hidden layer."),
+    "weights": st.column_config.NumberColumn("Weights", format="localized"),
+    "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
+    "interval": st.column_config.TextColumn(
+        "95% interval", help="Where the true accuracy lies, with 95% confidence."
+    ),
+    "loss": st.column_config.NumberColumn("Test loss", format="%.4f"),
+    "epochs": st.column_config.NumberColumn("Epochs"),
+    "seconds": st.column_config.NumberColumn("Time in training", format="%.1f s"),
+    "epoch_seconds": st.column_config.NumberColumn("Time an epoch", format="%.2f s"),
+    "when": st.column_config.DatetimeColumn("When", format="D MMM YYYY, HH:mm"),
+    "tags": st.column_config.ListColumn("Tags"),
+    "note": st.column_config.TextColumn("Note"),
+}
+FIGURES = ("state", "accuracy", "interval", "loss", "weights", "epochs", "seconds", "epoch_seconds")
+"""The columns that say what came of a run."""
+
+
+def data(entries: Sequence[Entry], index: list[str] | None = None) -> pd.DataFrame:
+    """A row for each run; the columns are those of :data:`COLUMNS`."""
+    rows = [_row(entry) for entry in entries]
+    return pd.DataFrame(rows, index, list(COLUMNS))
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    """An entry's cells; those that move while the run trains stay empty until it is over."""
+    cells: dict[str, Any] = dict.fromkeys(COLUMNS)
+    cells |= {
+        "name": _shared.run_name(entry),
+        "state": state(entry),
+        "when": _shared.local_time(entry.run),
+    }
+    if isinstance(entry, Damaged):
+        return cells | {"note": entry.reason}
+    config = entry.config
+    cells |= {
+        "dataset": SPECS[config.dataset].title,
+        "network": widths(config),
+        "weights": entry.weights,
+        "tags": list(entry.labels.tags),
+        "note": entry.labels.note or entry.message,
+    }
+    return cells if entry.state.live else cells | _figures(entry)
+
+
+def _figures(summary: Summary) -> dict[str, Any]:
+    tested = summary.evaluated
+    low, high = summary.interval or (None, None)
+    return {
+        "accuracy": tested and 100 * tested.test_accuracy,
+        "interval": low and high and f"{low:.2%} to {high:.2%}",
+        "loss": tested and tested.test_loss,
+        "epochs": summary.epochs,
+        "seconds": summary.train_seconds,
+        "epoch_seconds": summary.epoch_seconds,
+    }
+
+
+def state(entry: Entry) -> str:
+    """Where the run stands, in a word."""
+    return str(entry.state) if isinstance(entry, Summary) else DAMAGED
+
+
+def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
+    """By id, what to call each run where several are shown."""
+    names = {s.run.id: f"{_shared.run_name(s)} · {widths(s.config)}" for s in summaries}
+    times = Counter(names.values())
+    return {
+        run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
+        for run_id, name in names.items()
+    }
+
+
+def widths(config: TrainingConfig) -> str:
+    """The units of the hidden layers, e.g. ``"512-256"``."""
+    return "-".join(map(str, config.widths))

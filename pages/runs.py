@@ -1,0 +1,373 @@
+"""Every run: find it, name it, compare it, delete it, and see which are the best."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import trash
+from mnist_core.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
+from mnist_core.datasets import SPECS
+from mnist_core.runs import Labels, Run, RunError, State
+from pages import _comparison, _run_table, _shared
+
+LIVE_SECONDS, IDLE_SECONDS = 0.8, 3.0  # between two looks at the runs, which cost 30 ms for 2,000
+
+
+def is_live(entry: Entry) -> bool:
+    return isinstance(entry, Summary) and entry.state.live
+
+
+def count(number: int) -> str:
+    return "1 run" if number == 1 else f"{number:,} runs"
+
+
+# --- The chosen runs: in the session, and in the URL while they can be compared ---
+
+
+def choose(ids: Sequence[str]) -> None:
+    st.session_state["chosen_runs"] = list(ids)
+    if 0 < len(ids) <= _comparison.MOST:
+        st.query_params["compare"] = ",".join(ids)
+    else:
+        st.query_params.pop("compare", None)
+
+
+def chosen(entries: list[Entry]) -> list[Entry]:
+    """Those that the URL names, else those chosen last."""
+    asked = st.query_params.get("compare")
+    ids = asked.split(",") if asked else st.session_state.get("chosen_runs", [])
+    known = {entry.run.id: entry for entry in entries}
+    unknown = [run_id for run_id in ids if run_id not in known]
+    if unknown:
+        st.warning(
+            f"There is no run {', '.join(f'`{run_id}`' for run_id in unknown)} here: it was "
+            "deleted, or the address has a typo.",
+            icon=":material/search_off:",
+        )
+    found = [known[run_id] for run_id in dict.fromkeys(ids) if run_id in known]
+    choose([entry.run.id for entry in found])
+    return found
+
+
+# --- What is live, and a look whether anything has changed ---
+
+
+def training_now(entries: list[Entry]) -> None:
+    """The live runs, redrawn in place; redraws the page once something else on it has changed."""
+    shown = [steady(entry) for entry in entries]
+
+    @st.fragment(run_every=LIVE_SECONDS if any(map(is_live, entries)) else IDLE_SECONDS)
+    def part() -> None:
+        now = _shared.catalog().list()
+        if [steady(entry) for entry in now] != shown:
+            st.rerun()
+        live = [entry for entry in now if isinstance(entry, Summary) and entry.state.live]
+        if live:
+            st.subheader("Training now")
+        for summary in live:
+            if summary.state == State.RUNNING:
+                with st.container(horizontal=True, vertical_alignment="bottom"):
+                    epoch = min(summary.epochs + 1, summary.config.epochs)
+                    st.progress(
+                        summary.progress,
+                        text=f"{_shared.run_label(summary.run)} · epoch {epoch} of "
+                        f"{summary.config.epochs}",
+                    )
+                    st.page_link(
+                        "pages/train.py",
+                        label="Watch it",
+                        icon=":material/show_chart:",
+                        query_params={"run": summary.run.id},
+                    )
+        queued = sum(summary.state == State.QUEUED for summary in live)
+        if queued:
+            st.caption(f"{count(queued)} waiting for a turn.")
+
+    part()
+
+
+def steady(entry: Entry) -> object:
+    """All of an entry but what moves while the run trains."""
+    if isinstance(entry, Summary) and entry.state.live:
+        return entry.run, entry.state, entry.labels, entry.weights
+    return entry
+
+
+# --- The table ---
+
+
+def filtered(entries: list[Entry]) -> list[Entry]:
+    """Those that the reader wants to see."""
+    with st.grid(4, min_column_width=200, gap="small"):
+        words = st.text_input(
+            "Search",
+            type="search",
+            live=True,
+            key="runs_search",
+            persist_state="session",
+            placeholder="Name, tag, note, network, id",
+        )
+        datasets = st.multiselect(
+            "Dataset",
+            list(SPECS),
+            format_func=lambda name: SPECS[name].title,
+            key="runs_datasets",
+            persist_state="session",
+            placeholder="All",
+        )
+        states = st.multiselect(
+            "State",
+            [*map(str, State), _run_table.DAMAGED],
+            key="runs_states",
+            persist_state="session",
+            placeholder="All",
+        )
+        tags = st.multiselect(
+            "Tag",
+            all_tags(entries),
+            key="runs_tags",
+            persist_state="session",
+            placeholder="All",
+        )
+    return [
+        entry
+        for entry in entries
+        if mentions(entry, words)
+        and (not states or _run_table.state(entry) in states)
+        and (not datasets or (isinstance(entry, Summary) and entry.config.dataset in datasets))
+        and (not tags or (isinstance(entry, Summary) and set(tags) & set(entry.labels.tags)))
+    ]
+
+
+def all_tags(entries: list[Entry]) -> list[str]:
+    return sorted({tag for e in entries if isinstance(e, Summary) for tag in e.labels.tags})
+
+
+def table(entries: list[Entry], picked: list[Entry]) -> None:
+    """The runs, to be chosen by their rows."""
+    ids = [entry.run.id for entry in entries]
+    rows = sorted(ids.index(entry.run.id) for entry in picked if entry.run.id in ids)
+    if st.session_state.get("runs_table", {}).get("selection", {}).get("rows", []) != rows:
+        st.session_state["runs_table"] = {"selection": {"rows": rows}}
+    st.dataframe(
+        _run_table.data(entries),
+        key="runs_table",
+        on_select=lambda: take_rows(ids),
+        selection_mode="multi-row",
+        column_config=_run_table.COLUMNS,
+        hide_index=True,
+        placeholder="",
+        height=min(420, 38 + 35 * len(entries)),
+        alt="Every run with its settings and figures, the newest first",
+    )
+
+
+def take_rows(ids: list[str]) -> None:
+    """The reader has chosen among the runs shown; what is chosen of the others stays so."""
+    rows = st.session_state["runs_table"].selection.rows
+    others = [run_id for run_id in st.session_state["chosen_runs"] if run_id not in ids]
+    choose([*others, *(ids[row] for row in rows)])
+
+
+# --- What can be done with the chosen runs ---
+
+
+def actions(entries: list[Entry], picked: list[Entry]) -> None:
+    if not picked:
+        st.caption(
+            "Tick the box at the left of a run, or press Shift and Space in its row, to name it or "
+            "look at it; two to eight can be compared. A click on a column's name sorts."
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{count(len(picked))} chosen**", width="content")
+        st.button("Choose none", icon=":material/clear:", on_click=choose, args=([],))
+        st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
+        if len(picked) == 1:
+            links(picked[0])
+    if st.session_state.get("asked_about") == [entry.run.id for entry in picked]:
+        question(picked)
+    for entry in picked:
+        if isinstance(entry, Damaged):
+            st.error(
+                entry.reason,
+                title=f"{_shared.run_name(entry)} can't be read",
+                icon=":material/broken_image:",
+            )
+    if len(picked) == 1 and isinstance(picked[0], Summary):
+        labels_form(picked[0], all_tags(entries))
+
+
+def links(entry: Entry) -> None:
+    """To the pages that show this run."""
+    if not isinstance(entry, Summary):
+        return
+    pages = [("pages/train.py", "See how it learned", ":material/show_chart:")]
+    if entry.evaluated:
+        pages += [
+            ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
+            ("pages/draw.py", "Draw digits at it", ":material/draw:"),
+        ]
+    for page, label, icon in pages:
+        st.page_link(page, label=label, icon=icon, query_params={"run": entry.run.id})
+
+
+def labels_form(summary: Summary, known_tags: list[str]) -> None:
+    """Name, tags and note of one run."""
+    labels = summary.labels
+    with st.form(f"labels_of_{summary.run.id}"):
+        left, middle, right = st.columns(3)
+        name = left.text_input("Name", labels.name, max_chars=60)
+        tags = middle.multiselect(
+            "Tags",
+            known_tags,
+            labels.tags,
+            accept_new_options=True,
+            max_selections=10,
+            placeholder="Type a tag and press Enter",
+        )
+        note = right.text_area("Note", labels.note, max_chars=2000, height=68)
+        if st.form_submit_button("Save", icon=":material/save:"):
+            try:
+                summary.run.set_labels(Labels(name=name, tags=tuple(tags), note=note))
+            except ValueError as error:
+                st.error(str(error), icon=":material/error:")
+            else:
+                st.rerun()
+
+
+# --- Deleting: asked twice, and undone until the page is left ---
+
+
+def ask(picked: list[Entry]) -> None:
+    st.session_state["asked_about"] = [entry.run.id for entry in picked]
+
+
+def question(picked: list[Entry]) -> None:
+    live = [entry for entry in picked if is_live(entry)]
+    runs = [entry.run for entry in picked if entry not in live]
+    with st.container(border=True):
+        if live:
+            names = ", ".join(_shared.run_name(entry) for entry in live)
+            st.warning(
+                f"{names}: stop it on the page Train first.",
+                title="A run that is still training can't be deleted",
+                icon=":material/model_training:",
+            )
+        if runs:
+            st.markdown(
+                f"Delete {count(len(runs))}, with networks and figures? You can undo this until "
+                "you leave the page."
+            )
+        with st.container(horizontal=True):
+            if runs:
+                st.button(
+                    f"Yes, delete {count(len(runs))}",
+                    type="primary",
+                    icon=":material/delete:",
+                    on_click=delete,
+                    args=(runs,),
+                )
+            st.button("Keep" if runs else "Close", on_click=ask, args=([],))
+
+
+def delete(runs: list[Run]) -> None:
+    ask([])
+    problems = []
+    for run in runs:
+        try:
+            _shared.discarded().append(trash.discard(run))
+        except (RunError, OSError) as error:
+            problems.append(str(error))
+    st.session_state["problems"] = problems
+    gone = {run.id for run in _shared.discarded()}
+    choose([run_id for run_id in st.session_state["chosen_runs"] if run_id not in gone])
+
+
+def undo() -> None:
+    problems = []
+    for run in _shared.discarded():
+        try:
+            trash.restore(run)
+        except (RunError, OSError) as error:
+            problems.append(str(error))
+    _shared.discarded().clear()
+    st.session_state["problems"] = problems
+
+
+def outcome() -> None:
+    """What came of deleting."""
+    for problem in st.session_state.pop("problems", []):
+        st.error(problem, icon=":material/error:")
+    discarded = _shared.discarded()
+    if discarded:
+        with st.container(horizontal=True, vertical_alignment="center", border=True):
+            st.markdown(
+                f":material/delete: {count(len(discarded))} deleted, for good once you leave this "
+                "page.",
+                width="content",
+            )
+            st.button("Undo", icon=":material/undo:", on_click=undo)
+
+
+# --- The best ---
+
+
+def leaderboard(board: Leaderboard) -> None:
+    st.subheader(SPECS[board.dataset].title)
+    lists: list[tuple[str, list[Summary], Any]] = [
+        ("Best accuracy", board.most_accurate, accuracy),
+        (f"Fewest weights at {board.bar:.0%}", board.smallest, lambda s: f"{s.weights:,}"),
+        (f"Fastest to {board.bar:.0%}", board.fastest, lambda s: f"{s.train_seconds:.1f} s"),
+    ]
+    with st.grid(3, min_column_width=300):
+        for title, summaries, figure in lists:
+            with st.container():
+                st.markdown(f"**{title}**")
+                if summaries:
+                    st.table(
+                        {
+                            "Run": list(_run_table.distinct_names(summaries).values()),
+                            "Figure": [figure(summary) for summary in summaries],
+                        },
+                        border="horizontal",
+                        hide_header=True,
+                        alt=f"{title} on {SPECS[board.dataset].title}",
+                    )
+                else:
+                    st.caption(f"No run has reached {board.bar:.0%} on the test images yet.")
+
+
+def accuracy(summary: Summary) -> str:
+    assert summary.evaluated
+    return f"{summary.evaluated.test_accuracy:.2%}"
+
+
+# --- The page ---
+
+st.title("Runs")
+entries = _shared.catalog().list()
+outcome()
+picked = chosen(entries)
+if not entries:
+    st.info("No network has been trained here yet.", icon=":material/model_training:")
+    st.page_link("pages/train.py", label="Train one")
+training_now(entries)
+if entries:
+    found = filtered(entries)
+    if found:
+        table(found, picked)
+    st.caption(f"{len(found):,} of {count(len(entries))}")
+    actions(entries, picked)
+    readable = [entry for entry in picked if isinstance(entry, Summary)]
+    if 2 <= len(readable) <= _comparison.MOST:
+        _comparison.show(readable)
+    elif len(readable) > _comparison.MOST:
+        st.info(f"A comparison takes at most {_comparison.MOST} runs.", icon=":material/compare:")
+    boards = leaderboards(entries)
+    if boards:
+        st.header("Leaderboard")
+        st.caption("The time in training counts on the machine that the run was trained on.")
+    for board in boards:
+        leaderboard(board)
