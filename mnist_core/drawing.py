@@ -1,0 +1,479 @@
+"""Turns what a person drew or photographed into the 28 x 28 image that the network sees.
+
+MNIST's own making is the target (LeCun, Bottou, Bengio and Haffner, 1998): the ink, its grey edges
+included, fits a 20 x 20 box, aspect kept, and its centre of mass lies in the middle of 28 x 28.
+"""
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import ExifTags, Image, ImageOps
+from scipy import ndimage
+
+SIDE = 28
+BOX = 20.0
+PEN = 2.0  # MNIST's pens are 1.7 to 3.8 px wide; 1.6 to 2.2 recognise drawings equally well
+FRINGE = 1.0  # the ink fades over one pixel, half of it outside the pen
+CENTRE = 14.5  # measured on MNIST: row and column 14, whose middle is 14.5 px from the edge
+
+# Of pictures. On a plateau each, over thirteen kinds of paper; none was tuned to a class of digits.
+MOST_PIXELS = 100_000_000
+PICTURE_SIDE = 512  # larger ones are reduced to this first
+GRAIN = 0.003  # nothing finer, as part of the picture's side, is ink
+PAPER_SIDE = 64  # the paper's shade is looked at in this size
+WIDEST_PEN = 0.25  # part of the picture's side
+FAINTEST = 0.08  # ink is darker than its paper by this part of the paper's shade
+SMALLEST = 0.02  # part of the picture's side; what is smaller is dust
+DIGIT_SIDE = 96.0  # pixels; a digit is looked at in this size
+
+Points = NDArray[np.float64]  # (n, 2): x to the right, y down
+Grey = NDArray[np.floating[Any]]  # (h, w)
+Mask = NDArray[np.bool_]  # (h, w)
+Image28 = NDArray[np.float32]  # (28, 28) in [0, 1]: ink 1 on 0
+
+
+def image_from_strokes(strokes: Sequence[ArrayLike]) -> Image28:
+    """Draw pen strokes as MNIST would show them.
+
+    The answer does not depend on where or how large the digit was drawn.
+
+    Args:
+        strokes: one (n, 2) array of numbers a stroke, x to the right, y down, in any unit. A
+            stroke of one point is a dot; a stroke without points is passed over.
+
+    Returns:
+        (28, 28) float32 in [0, 1], ink 1 on 0; all zero when nothing was drawn.
+
+    Raises:
+        ValueError: a stroke is not an (n, 2) array of finite numbers; names the stroke.
+    """
+    if strokes is None or isinstance(strokes, str | bytes | Mapping):
+        raise ValueError(f"strokes must be a list of (n, 2) arrays, not {type(strokes).__name__}")
+    checked = [_checked_stroke(stroke, index) for index, stroke in enumerate(strokes)]
+    paths = [points for points in checked if len(points)]
+    if not paths:
+        return np.zeros((SIDE, SIDE), np.float32)
+    # A dot is a segment whose ends are the same point.
+    starts = np.concatenate([points[: max(len(points) - 1, 1)] for points in paths])
+    ends = np.concatenate([points[min(len(points) - 1, 1) :] for points in paths])
+    # Dividing by a power of two is exact, and keeps sums of very large numbers finite.
+    exponent = int(np.frexp(max(np.abs(starts).max(), np.abs(ends).max()))[1])
+    starts, ends = np.ldexp(starts, -exponent), np.ldexp(ends, -exponent)
+    # What rounding alone leaves between equal points stays a dot.
+    starts, ends, _ = _fitted(starts, ends, smallest=1e-12)
+    return _drawn(starts, ends, np.full(len(starts), PEN / 2))
+
+
+def _checked_stroke(stroke: ArrayLike, index: int) -> Points:
+    expected = f"stroke {index} must be an (n, 2) array of numbers"
+    try:
+        points = np.asarray(stroke)
+    except ValueError as error:
+        raise ValueError(f"{expected}; its points have different lengths") from error
+    if points.shape in ((0,), (0, 2)):
+        return np.empty((0, 2))
+    if points.dtype.kind not in "iuf" or points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"{expected}, not of shape {points.shape} and type {points.dtype}")
+    points = points.astype(np.float64)
+    if not np.isfinite(points).all():
+        raise ValueError(f"{expected}; it holds NaN or an infinite number")
+    return points
+
+
+def _fitted(starts: Points, ends: Points, smallest: float = 0.0) -> tuple[Points, Points, float]:
+    """Scale a path of segments to the box that leaves room for the pen; its middle becomes (0, 0).
+
+    Returns:
+        The scaled starts and ends, in pixels of the 28, and the scale. A path smaller than
+        ``smallest`` fills its part of the box only; one without any extent, a dot, has scale 0.
+    """
+    low = np.minimum(starts.min(axis=0), ends.min(axis=0))
+    high = np.maximum(starts.max(axis=0), ends.max(axis=0))
+    extent = max((high - low).max(), smallest)
+    scale = (BOX - PEN - FRINGE) / extent if extent > 0 else 0.0
+    middle = (low + high) / 2
+    return (starts - middle) * scale, (ends - middle) * scale, scale
+
+
+def _drawn(starts: Points, ends: Points, radii: NDArray[np.float64]) -> Image28:
+    """Draw segments given around (0, 0) in pixels, the ink's centre of mass in the middle."""
+    ink = _coverage(starts + SIDE / 2, ends + SIDE / 2, radii)
+    positions = np.arange(SIDE) + 0.5
+    mass = np.array([ink.sum(axis=0) @ positions, ink.sum(axis=1) @ positions]) / ink.sum()
+    # A very uneven digit stays inside the image rather than exactly in the middle.
+    edge = (radii + FRINGE / 2)[:, np.newaxis]
+    low = (np.minimum(starts, ends) - edge).min(axis=0)
+    high = (np.maximum(starts, ends) + edge).max(axis=0)
+    offset = np.clip(CENTRE - (mass - SIDE / 2), -low, SIDE - high)
+    return _coverage(starts + offset, ends + offset, radii).astype(np.float32)
+
+
+def _coverage(starts: Points, ends: Points, radii: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of each pixel is inked: closed form, from the distance to the nearest segment.
+
+    Args:
+        starts, ends: (n, 2) segments inside the image, in pixels from its upper left corner.
+        radii: (n,) half the pen's width along each segment, in pixels.
+
+    Returns:
+        (28, 28) float64 in [0, 1].
+    """
+    # Pieces of a pixel at most each touch a small window, so a long scribble costs its length.
+    counts = np.maximum(np.ceil(np.hypot(*(ends - starts).T)).astype(int), 1)
+    segment = np.repeat(np.arange(len(starts)), counts)
+    nth = np.arange(len(segment)) - np.repeat(np.cumsum(counts) - counts, counts)
+    steps = ((ends - starts) / counts[:, np.newaxis])[segment]
+    froms = starts[segment] + steps * nth[:, np.newaxis]
+    reach = radii.max() + FRINGE / 2
+    window = np.arange(int(np.ceil(1 + 2 * reach)) + 1)
+
+    pad = len(window)
+    depth = np.full((SIDE + 2 * pad, SIDE + 2 * pad), -np.inf)  # into the ink, from its edge
+    at_once = max(2**18 // len(window) ** 2, 1)
+    for i in range(0, len(froms), at_once):
+        start, step = froms[i : i + at_once], steps[i : i + at_once]
+        first = np.ceil(np.minimum(start, start + step) - reach - 0.5).astype(int)
+        pixels = first[:, np.newaxis] + window[:, np.newaxis]  # (pieces, window, 2)
+        x, y = np.moveaxis(pixels + 0.5 - start[:, np.newaxis], -1, 0)
+        x, y = x[:, np.newaxis, :], y[:, :, np.newaxis]
+        dx, dy = step[:, 0, np.newaxis, np.newaxis], step[:, 1, np.newaxis, np.newaxis]
+        squared = dx**2 + dy**2
+        nearest = np.clip((x * dx + y * dy) / np.where(squared > 0, squared, 1), 0, 1)
+        distance = np.hypot(x - nearest * dx, y - nearest * dy)
+        rows, columns = pixels[:, :, np.newaxis, 1] + pad, pixels[:, np.newaxis, :, 0] + pad
+        inside = radii[segment[i : i + at_once], np.newaxis, np.newaxis] - distance
+        np.maximum.at(depth, (rows, columns), inside)
+    return np.clip(depth[pad:-pad, pad:-pad] / FRINGE + 0.5, 0, 1)
+
+
+def strokes_from_canvas(json_data: Mapping[str, Any] | None) -> list[Points]:
+    """Read the freehand strokes of a streamlit-drawable-canvas 0.13 (Fabric.js 7.4).
+
+    What the toolbar's edit mode did to a stroke (moved, scaled, turned, mirrored, skewed) is
+    followed: the points lie where the canvas shows the ink.
+
+    Args:
+        json_data: the canvas result's ``json_data``; None while the canvas is untouched.
+
+    Returns:
+        One (n, 2) float64 array a stroke, in canvas pixels; a mere click gives one point.
+
+    Raises:
+        ValueError: the data holds something else than freehand strokes; names the object.
+    """
+    if json_data is None:
+        return []
+    objects = json_data.get("objects", []) if isinstance(json_data, Mapping) else None
+    if not isinstance(objects, list):
+        raise ValueError("json_data must be the canvas's JSON: {'objects': [...], ...}")
+    return [_canvas_stroke(value, f"canvas object {index}") for index, value in enumerate(objects)]
+
+
+def _canvas_stroke(value: Any, name: str) -> Points:
+    kind = value.get("type") if isinstance(value, Mapping) else value
+    if not isinstance(kind, str) or kind.lower() != "path":
+        raise ValueError(f"{name} is {kind!r}; only freehand strokes, of type 'path', can be read")
+    start, bend, end = _path_curves(value.get("path"), name)
+    # Straight pieces leave a curve by its second difference / (4 pieces**2): by 0.1 px at most.
+    pieces = int(np.ceil(np.sqrt(np.abs(start - 2 * bend + end).max() / 0.4))) + 1
+    t = np.linspace(0, 1, pieces + 1)[1:, np.newaxis, np.newaxis]
+    curves = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end  # (pieces, n, 2)
+    points = np.concatenate([start[:1], curves.swapaxes(0, 1).reshape(-1, 2)])
+    if np.ptp(points, axis=0).max() < 0.5:
+        # A click comes as a line of a few hundredths of a pixel.
+        points = points.mean(axis=0, keepdims=True)
+    centre = _path_centre(start, bend, end)
+    return (points - centre) @ _canvas_matrix(value, name).T + _canvas_position(value, centre, name)
+
+
+def _path_curves(path: Any, name: str) -> tuple[Points, Points, Points]:
+    """Take a path's commands apart: M and L go to a point, Q bends on the way to one.
+
+    Returns:
+        The (n, 2) start, bend and end of each curve; a straight line bends at its start.
+    """
+    bends: list[list[float]] = []
+    ends: list[list[float]] = []
+    for command in path if isinstance(path, list) and len(path) > 1 else [path]:
+        match command:
+            case ["M", x, y] if not ends:
+                bend = [x, y]
+            case ["L", x, y] if ends:
+                bend = ends[-1]
+            case ["Q", *bend, x, y] if ends and len(bend) == 2:
+                pass
+            case _:
+                raise ValueError(
+                    f"{name} has {command!r} in its path; a stroke starts with ['M', x, y] and "
+                    "goes on with ['Q', bend x, bend y, x, y] or ['L', x, y]"
+                )
+        ends.append([_checked_number(number, f"a number in {name}'s path") for number in (x, y)])
+        bends.append([_checked_number(number, f"a number in {name}'s path") for number in bend])
+    return np.array(ends[:-1]), np.array(bends[1:]), np.array(ends[1:])
+
+
+def _path_centre(start: Points, bend: Points, end: Points) -> Points:
+    """The middle of a path's bounds as Fabric.js sees them, to which it refers its ``left, top``.
+
+    Fabric.js takes the bounds of a quadratic curve for those of the cubic curve whose two inner
+    points are both the bend. That one turns back, if at all, at the t found here.
+    """
+    before, after = np.sqrt(np.abs(bend - start)), np.sqrt(np.abs(bend - end))
+    turns = (bend - start) * (bend - end) > 0
+    t = np.divide(before, before + after, out=np.ones_like(before), where=turns)
+    extremes = (1 - t) ** 3 * start + 3 * t * (1 - t) * bend + t**3 * end
+    corners = np.concatenate([start, end, extremes])
+    middle: Points = (corners.min(axis=0) + corners.max(axis=0)) / 2
+    return middle
+
+
+def _canvas_matrix(value: Mapping[str, Any], name: str) -> Points:
+    """The (2, 2) matrix of what edit mode did: Fabric.js turns last and skews first."""
+
+    def number(key: str, default: float) -> float:
+        return _checked_number(value.get(key, default), f"{name}'s {key}")
+
+    angle, skew_x, skew_y = np.deg2rad([number(key, 0) for key in ("angle", "skewX", "skewY")])
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    mirror = np.where([value.get("flipX", False), value.get("flipY", False)], -1, 1)
+    scale = np.diag(mirror * [number("scaleX", 1), number("scaleY", 1)])
+    skew = np.array([[1, np.tan(skew_x)], [0, 1]]) @ np.array([[1, 0], [np.tan(skew_y), 1]])
+    matrix: Points = turn @ scale @ skew
+    return matrix
+
+
+def _canvas_position(value: Mapping[str, Any], centre: Points, name: str) -> Points:
+    """Where on the canvas the path's centre lies, (2,)."""
+    if {value.get("originX", "center"), value.get("originY", "center")} != {"center"}:
+        raise ValueError(f"{name} is not placed by its center, as canvas 0.13 does")
+    left, top = value.get("left", centre[0]), value.get("top", centre[1])
+    return np.array(
+        [_checked_number(left, f"{name}'s left"), _checked_number(top, f"{name}'s top")]
+    )
+
+
+def _checked_number(number: Any, name: str) -> float:
+    if not isinstance(number, int | float) or not math.isfinite(number):
+        raise ValueError(f"{name} is {number!r}; it must be a finite number")
+    return float(number)
+
+
+def image_from_picture(picture: NDArray[Any] | Image.Image) -> Image28:
+    """Find the one digit in a screenshot, scan or photo, and redraw it as MNIST would show it.
+
+    The digit may be dark on light or light on dark, of any size, anywhere. Uneven light, grain,
+    specks and faint lines are passed over. The strokes come out as wide as MNIST's.
+
+    Args:
+        picture: uint8 or float in [0, 1], of shape (h, w), (h, w, 1), (h, w, 3) for RGB or
+            (h, w, 4) for RGBA; or a PIL image of any mode, turned as its EXIF orientation says.
+            What is transparent counts as paper.
+
+    Returns:
+        (28, 28) float32 in [0, 1], ink 1 on 0; all zero for a blank picture.
+
+    Raises:
+        ValueError: the picture has another shape, type or range, has more than 100 million
+            pixels, or its file is damaged; says which.
+    """
+    digit = _digit(_darkness(_grey(picture)))
+    return np.zeros((SIDE, SIDE), np.float32) if digit is None else _redrawn(digit)
+
+
+def _grey(picture: NDArray[Any] | Image.Image) -> Grey:
+    """Any picture -> (h, w) in [0, 1], upright, the longer side at most PICTURE_SIDE pixels."""
+    image = picture if isinstance(picture, Image.Image) else _image_from_array(picture)
+    _check_size(*image.size)
+    try:
+        image.load()
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (OSError, SyntaxError, TypeError, struct.error) as error:  # Pillow's, at damaged files
+        raise ValueError(f"the picture is damaged: {error}") from error
+    if image.mode[0] in "IF":
+        image = _image_from_array(_deep_grey(np.asarray(image)))
+    elif image.mode == "LAB":
+        image = image.getchannel("L")
+    image = image.convert("RGBA" if image.has_transparency_data else "L")
+    if max(image.size) > PICTURE_SIDE:
+        image = image.resize(_fitting(*image.size, PICTURE_SIDE), Image.Resampling.BOX)
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    image = ImageOps.exif_transpose(image)
+    grey = np.asarray(image.convert("L"), np.float32) / 255
+    if image.mode == "L":
+        return grey
+    return _on_paper(grey, np.asarray(image.getchannel("A"), np.float32) / 255)
+
+
+def _image_from_array(array: NDArray[Any]) -> Image.Image:
+    if not isinstance(array, np.ndarray) or (array.dtype != np.uint8 and array.dtype.kind != "f"):
+        received = getattr(array, "dtype", type(array).__name__)
+        raise ValueError(f"the picture is of type {received}; allowed: uint8, float, PIL image")
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
+        raise ValueError(
+            f"the picture has the shape {array.shape}; allowed: (h, w) and (h, w, 1, 3 or 4)"
+        )
+    _check_size(array.shape[1], array.shape[0])
+    if array.dtype != np.uint8:
+        low, high = array.min(), array.max()
+        if not (low >= 0 and high <= 1):  # also when one is NaN
+            raise ValueError(f"the picture lies between {low} and {high}; allowed: 0 to 1")
+        # Straight into bytes: a huge picture leaves no room for a copy of itself.
+        array = np.multiply(array, 255.5, out=np.empty(array.shape, np.uint8), casting="unsafe")
+    return Image.fromarray(array)
+
+
+def _check_size(width: int, height: int) -> None:
+    if not 0 < width * height <= MOST_PIXELS:
+        raise ValueError(
+            f"the picture has {width} x {height} pixels; allowed: 1 to {MOST_PIXELS:,} in all"
+        )
+
+
+def _deep_grey(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Pillow's modes of more than 8 bits -> [0, 1]: none but I;16 tells the range it uses."""
+    highest = values.max()
+    if values.dtype.itemsize == 2:
+        white = 65_535
+    else:
+        white = next((top for top in (1, 255, 65_535) if highest <= top), 1)
+    return values / white
+
+
+def _on_paper(grey: Grey, opaque: Grey) -> Grey:
+    """Lay a picture that is transparent in places on paper of one shade."""
+    seen = grey[opaque > 0.5]
+    if not seen.size:
+        return np.ones_like(grey)
+    if np.ptp(np.quantile(seen, [0.05, 0.95])) > 0.2:
+        paper = np.median(seen)  # most of what can be seen is paper already
+    else:
+        paper = np.round(1 - seen.mean())  # all of it is ink
+    return grey * opaque + paper * (1 - opaque)
+
+
+def _fitting(width: int, height: int, side: float) -> tuple[int, int]:
+    """The width and height with which the longer side has this many pixels."""
+    scale = side / max(width, height)
+    return max(round(width * scale), 1), max(round(height * scale), 1)
+
+
+def _resized(values: Grey, size: tuple[int, int], how: Image.Resampling) -> Grey:
+    return np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, how))
+
+
+def _darkness(grey: Grey) -> Grey:
+    """How much darker than the paper around it each pixel is: 0 paper, 1 black; light ink too."""
+    grey = ndimage.gaussian_filter(grey, GRAIN * max(grey.shape))
+    height, width = grey.shape
+    small = grey
+    if max(grey.shape) > PAPER_SIDE:
+        small = _resized(grey, _fitting(width, height, PAPER_SIDE), Image.Resampling.BOX)
+    if _is_light_on_dark(small):
+        grey, small = 1 - grey, 1 - small
+    # Closing fills what is dark and narrow, which is the ink. Paper that darkens towards the edge
+    # of the picture would be filled too, did it not go on beyond the edge.
+    pen = max(round(WIDEST_PEN * max(small.shape)), 2)
+    beyond = np.pad(small, pen, mode="reflect", reflect_type="odd")
+    paper = ndimage.grey_closing(beyond, (pen, pen))[pen:-pen, pen:-pen]
+    paper = _resized(paper, (width, height), Image.Resampling.BILINEAR)
+    return 1 - grey / np.maximum(paper, 0.05)
+
+
+def _is_light_on_dark(grey: Grey) -> bool:
+    """Ink covers less than paper does, so it is the long tail around a smooth surface."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in grey.shape), indexing="ij")
+    terms = np.stack([x**0, x, y, x * x, x * y, y * y]).reshape(6, -1)
+    values = grey.ravel()
+    # The normal equations: six unknowns, well scaled, and thirty times faster.
+    surface = np.linalg.lstsq(terms @ terms.T, terms @ values)[0] @ terms
+    return bool(((values - surface) ** 3).sum() > 0)
+
+
+def _digit(darkness: Grey) -> Mask | None:
+    """Cut the digit out, DIGIT_SIDE pixels on its longer side; None for a blank picture."""
+    noise = 1.4826 * np.median(np.abs(darkness - np.median(darkness)))
+    faintest = max(5 * noise, FAINTEST)
+    inked = darkness[darkness > faintest]
+    if not inked.size:
+        return None
+    # A stroke's edge is where it is half as dark as its middle.
+    edge = max(np.quantile(inked, 0.95) / 2, faintest)
+    marks, _ = ndimage.label(darkness > edge, np.ones((3, 3)))
+    areas = np.bincount(marks.ravel())
+    areas[0] = 0
+    if not areas.any():
+        return None
+    specks = (areas < areas.max() / 10)[marks] & (marks > 0)
+    digit = (marks > 0) & ~specks
+    rows, columns = ndimage.find_objects(digit.astype(np.uint8))[0]
+    longer = max(rows.stop - rows.start, columns.stop - columns.start)
+    if longer < SMALLEST * max(darkness.shape):
+        return None
+    around = 2
+    paper = np.pad(np.where(specks, 0, darkness), around)
+    cut = paper[rows.start : rows.stop + 2 * around, columns.start : columns.stop + 2 * around]
+    size = _fitting(cut.shape[1], cut.shape[0], DIGIT_SIDE)
+    cut = _resized(cut, size, Image.Resampling.BICUBIC)
+    return np.pad(ndimage.gaussian_filter(cut, 1) > edge, 1)
+
+
+def _redrawn(digit: Mask) -> Image28:
+    """Draw along the middle of the strokes, as far from MNIST's pen as from their usual width."""
+    middle = _thinned(digit)
+    width = ndimage.distance_transform_edt(digit) - 0.5
+    starts, ends = [], []
+    around = np.pad(middle, 1)
+    for down, right in ((0, 0), (0, 1), (1, 0), (1, 1), (1, -1)):
+        shifted = around[1 + down :, 1 + right :][: middle.shape[0], : middle.shape[1]]
+        rows, columns = np.nonzero(middle & shifted)
+        starts.append(np.stack([columns, rows], axis=1))
+        ends.append(np.stack([columns + right, rows + down], axis=1))
+    first = np.concatenate(starts)
+    radii = width[first[:, 1], first[:, 0]]
+    # Half the digit's size at least, lest the middle of a dot becomes a line.
+    begin, end, scale = _fitted(
+        first.astype(float), np.concatenate(ends).astype(float), DIGIT_SIDE / 2
+    )
+    radii = np.maximum((radii - np.median(width[middle])) * scale, 0) + PEN / 2
+    return _drawn(begin, end, radii)
+
+
+def _removable() -> Mask:
+    """(2, 256): may a pixel with these neighbours go, in the first or second half of a round?"""
+    around = np.arange(256)[:, np.newaxis] >> np.arange(8) & 1
+    north, _, east, _, south, _, west, _ = around.T
+    runs = ((around == 0) & (np.roll(around, -1, axis=1) == 1)).sum(axis=1)
+    count = around.sum(axis=1)
+    first = (north * east * south == 0) & (east * south * west == 0)
+    second = (north * east * west == 0) & (north * south * west == 0)
+    removable: Mask = np.stack([first, second]) & (count >= 2) & (count <= 6) & (runs == 1)
+    return removable
+
+
+# Clockwise from north, as (down, right).
+NEIGHBOURS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
+REMOVABLE = _removable()
+
+
+def _thinned(mask: Mask) -> Mask:
+    """Peel a mask to lines one pixel wide (Zhang and Suen, 1984)."""
+    pixels = np.pad(mask, 1).astype(np.uint8)
+    inner = pixels[1:-1, 1:-1]
+    rows, columns = inner.shape
+    peeled = True
+    while peeled:
+        peeled = False
+        for removable in REMOVABLE:
+            around = np.zeros_like(inner)
+            for bit, (down, right) in enumerate(NEIGHBOURS):
+                around |= pixels[1 + down :, 1 + right :][:rows, :columns] << np.uint8(bit)
+            remove = removable[around] & (inner > 0)
+            inner[remove] = 0
+            peeled |= bool(remove.any())
+    return inner > 0
