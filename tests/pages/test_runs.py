@@ -1,0 +1,500 @@
+"""The Runs page: what it lists, how runs are named, deleted and compared, and who is best."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import datasets
+from mnist_core.config import TrainingConfig
+from mnist_core.runs import (
+    Batch,
+    Ended,
+    Epoch,
+    Evaluated,
+    Event,
+    Fitting,
+    Labels,
+    Run,
+    RunStore,
+    Started,
+    State,
+    append_event,
+    write_npz,
+)
+from mnist_core.trash import TRASH
+from pages import _shared
+
+APP = str(Path(__file__).parents[2] / "app.py")
+SAMPLE = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=2)
+FITTING = Fitting(weights=12_730, train_images=3_600, validation_images=400, steps_per_epoch=57)
+FINISHED = Ended(state=State.FINISHED)
+
+
+@pytest.fixture
+def store(empty_machine: Path) -> RunStore:
+    return RunStore(empty_machine / "runs")
+
+
+def epoch(number: int) -> Epoch:
+    return Epoch(
+        time=FITTING.time + 2 * number,
+        epoch=number,
+        loss=0.5 / number,
+        accuracy=0.8,
+        val_loss=0.4,
+        val_accuracy=0.9,
+        learning_rate=0.001,
+        seconds=2,
+    )
+
+
+def asked(store: RunStore, *events: Event, name: str = "", config: TrainingConfig = SAMPLE) -> Run:
+    """A run of that name to which this has happened; without events, it is queued."""
+    run = store.create(config)
+    for event in events:
+        append_event(run.folder, event)
+    if name:
+        run.set_labels(Labels(name=name))
+    return run
+
+
+def trained(
+    store: RunStore,
+    name: str,
+    wrong: range = range(0),
+    config: TrainingConfig = SAMPLE,
+    labels: np.ndarray[tuple[int], np.dtype[np.uint8]] | None = None,
+) -> Run:
+    """A finished run that is wrong, by one digit, on these of the sample's test images."""
+    labels = datasets.load("mnist-sample").y_test if labels is None else labels
+    answers = labels.copy()
+    answers[wrong] = (labels[wrong] + 1) % 10
+    probabilities = np.full((len(labels), 10), 0.05 / 9, np.float32)
+    probabilities[np.arange(len(labels)), answers] = 0.95
+    accuracy = 1 - len(wrong) / len(labels)
+    tested = Evaluated(
+        test_accuracy=accuracy, test_loss=0.2, test_images=len(labels), train_seconds=4.2
+    )
+    events = (Started(), FITTING, epoch(1), epoch(2), tested, FINISHED)
+    run = asked(store, *events, name=name, config=config)
+    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=labels)
+    return run
+
+
+def page(*compared: Run) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=30)
+    if compared:
+        app.query_params["compare"] = ",".join(run.id for run in compared)
+    return checked(app.switch_page("pages/runs.py").run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception
+    return app
+
+
+def table(app: AppTest) -> pd.DataFrame:
+    """The table of runs by name."""
+    frame: pd.DataFrame = app.dataframe[0].value
+    return frame.set_index("name")
+
+
+def words(app: AppTest) -> str:
+    kinds = (
+        app.markdown,
+        app.caption,
+        app.subheader,
+        app.error,
+        app.warning,
+        app.info,
+        app.success,
+    )
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    (button,) = [button for button in app.button if button.label == label]
+    return checked(button.click().run())
+
+
+# --- The table ---
+
+
+def test_without_runs_the_way_to_train_is_shown(store: RunStore) -> None:
+    app = page()
+
+    assert "No network has been trained" in app.info[0].value
+    assert [link.value for link in app.page_link] == ["Train one"]
+    assert not app.dataframe
+
+
+def test_a_run_is_a_row_of_settings_and_figures(store: RunStore) -> None:
+    run = trained(store, "Small", wrong=range(48))
+    run.set_labels(Labels(name="Small", tags=("week 3",), note="A first try"))
+    row = table(page()).loc["Small"]
+
+    assert (row["state"], row["dataset"], row["network"]) == ("finished", "MNIST sample", "16")
+    assert (row["weights"], row["epochs"]) == (12_730, 2)
+    assert row["accuracy"] == pytest.approx(95.2)
+    assert row["interval"] == "93.69% to 96.36%"
+    assert (row["seconds"], row["epoch_seconds"]) == (4.2, 2.1)
+    assert (list(row["tags"]), row["note"]) == (["week 3"], "A first try")
+
+
+def test_a_damaged_run_is_listed_with_the_reason(store: RunStore) -> None:
+    run = trained(store, "Small")
+    (run.folder / "config.json").write_text('{"dropout": 7}')
+    app = page(run)
+    (row,) = app.dataframe[0].value.to_dict("records")
+
+    assert row["state"] == "damaged"
+    assert "dropout is 7" in row["note"]
+    assert "dropout is 7" in app.error[0].value
+
+
+def three_runs(store: RunStore) -> None:
+    trained(store, "Small").set_labels(Labels(name="Small", tags=("week 3",)))
+    trained(store, "Whole", config=TrainingConfig()).set_labels(Labels(name="Whole", tags=("b",)))
+    asked(store, Started(), FITTING, Ended(state=State.FAILED, message="No memory"), name="Broken")
+    damaged = store.create(SAMPLE)
+    (damaged.folder / "config.json").write_text("{")
+
+
+def test_all_runs_are_shown_at_first(store: RunStore) -> None:
+    three_runs(store)
+
+    assert set(table(page())["state"]) == {"finished", "failed", "damaged"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "names"),
+    [
+        ("runs_search", "no memory", ["Broken"]),
+        ("runs_datasets", ["mnist"], ["Whole"]),
+        ("runs_states", ["failed"], ["Broken"]),
+        ("runs_tags", ["week 3", "b"], ["Small", "Whole"]),
+    ],
+)
+def test_runs_can_be_searched_and_filtered(
+    store: RunStore, key: str, value: str | list[str], names: list[str]
+) -> None:
+    three_runs(store)
+    app = page()
+    checked(app.get_by_key(key).set_value(value).run())  # type: ignore[union-attr]
+
+    assert sorted(table(app).index) == names
+    assert f"{len(names)} of 4 runs" in words(app)
+
+
+def test_a_filter_that_leaves_nothing_says_so(store: RunStore) -> None:
+    three_runs(store)
+    app = page()
+    checked(app.text_input(key="runs_search").set_value("unheard of").run())
+
+    assert "0 of 4 runs" in words(app)
+
+
+def test_filters_are_still_there_after_another_page(store: RunStore) -> None:
+    three_runs(store)
+    app = page()
+    app.text_input(key="runs_search").set_value("small").run()
+    app.switch_page("pages/data.py").run()
+    checked(app.switch_page("pages/runs.py").run())
+
+    assert list(table(app).index) == ["Small"]
+
+
+def test_every_table_and_chart_has_a_name_for_those_who_cannot_see_it(store: RunStore) -> None:
+    again = SAMPLE.model_copy(update={"seed": 2})
+    app = page(trained(store, "One"), trained(store, "Other", range(9), again))
+    elements = [*app.dataframe, *app.table, *app.get("plotly_chart")]
+
+    assert len(elements) == 3 + 3 + 5
+    assert all(element.proto.alt for element in elements)
+
+
+# --- Live runs ---
+
+
+def test_live_runs_show_how_far_they_are_and_the_table_leaves_open_what_moves(
+    store: RunStore,
+) -> None:
+    batch = Batch(epoch=2, step=19, loss=0.5, accuracy=0.8, images_per_second=9_000)
+    asked(store, Started(), FITTING, epoch(1), batch, name="Running")
+    asked(store, name="Waiting")
+    app = page()
+
+    assert app.progress[0].value == int(100 * (1 + 19 / 57) / 2)
+    assert "epoch 2 of 2" in app.progress[0].text
+    assert "1 run waiting" in words(app)
+    assert table(app).loc["Running", "state"] == "running"
+    assert table(app)["epochs"].isna().all()
+
+
+def test_a_second_dashboard_sees_the_same(store: RunStore) -> None:
+    run = asked(store, Started(), FITTING, name="Run")
+    one, other = page(), page()
+    for event, state in ((epoch(1), "running"), (Ended(state=State.STOPPED), "stopped")):
+        append_event(run.folder, event)
+        assert table(checked(one.run())).loc["Run", "state"] == state
+        assert table(checked(other.run())).loc["Run", "state"] == state
+
+
+# --- Choosing ---
+
+
+def test_the_runs_in_the_address_are_chosen(store: RunStore) -> None:
+    one, other = trained(store, "One"), trained(store, "Other")
+    app = page(one, other)
+
+    assert "2 runs chosen" in words(app)
+    assert app.query_params["compare"] == f"{one.id},{other.id}"
+    rows = app.session_state["runs_table"]["selection"]["rows"]
+    assert sorted(table(app).index[rows]) == ["One", "Other"]
+
+
+def test_the_chosen_runs_are_still_chosen_after_another_page(store: RunStore) -> None:
+    app = page(trained(store, "One"), trained(store, "Other"))
+    app.switch_page("pages/data.py").run()
+    app.query_params.clear()
+    checked(app.switch_page("pages/runs.py").run())
+
+    assert "2 runs chosen" in words(app)
+    assert "compare" in app.query_params
+
+
+def test_none_can_be_chosen(store: RunStore) -> None:
+    app = press(page(trained(store, "One"), trained(store, "Other")), "Choose none")
+
+    assert "chosen" not in words(app)
+    assert "compare" not in app.query_params
+
+
+def test_runs_that_are_not_here_are_named(store: RunStore) -> None:
+    gone = Run(store.folder / "20200101-000000-abcd")
+    app = page(gone, trained(store, "One"))
+
+    assert gone.id in app.warning[0].value
+    assert "1 run chosen" in words(app)
+
+
+def test_a_single_run_leads_to_the_pages_that_show_it(store: RunStore) -> None:
+    run = trained(store, "One")
+    links = page(run).page_link
+
+    assert [link.value for link in links] == [
+        "See how it learned",
+        "Evaluate it",
+        "Draw digits at it",
+    ]
+    assert all(f"run={run.id}" in link.proto.query_string for link in links)
+
+
+def test_more_than_eight_runs_are_not_compared(store: RunStore) -> None:
+    runs = [trained(store, f"Run {number}") for number in range(9)]
+
+    assert "at most 8 runs" in words(page(*runs))
+    assert "Comparison" in [header.value for header in page(*runs[:8]).header]
+
+
+# --- Labels ---
+
+
+def test_a_run_can_be_named_tagged_and_noted(store: RunStore) -> None:
+    run = trained(store, "")
+    app = page(run)
+    app.text_input[1].set_value("Wide")
+    app.multiselect[3].set_value(["week 3"])
+    app.text_area[0].set_value("A first try")
+    press(app, "Save")
+
+    assert run.labels() == Labels(name="Wide", tags=("week 3",), note="A first try")
+    assert table(app).index == ["Wide"]
+
+
+# --- Deleting ---
+
+
+def trash_of(store: RunStore) -> list[str]:
+    return os.listdir(store.folder / TRASH) if (store.folder / TRASH).exists() else []
+
+
+def test_deleting_asks_first(store: RunStore) -> None:
+    run = trained(store, "One")
+    app = press(page(run), "Delete")
+
+    assert "Delete 1 run" in words(app)
+    assert store.list() == [run]
+
+    press(app, "Keep")
+    assert store.list() == [run]
+    assert "Delete 1 run" not in words(app)
+
+
+def test_what_was_deleted_can_be_brought_back_until_the_page_is_left(store: RunStore) -> None:
+    one, other = trained(store, "One"), trained(store, "Other")
+    app = press(press(page(one, other), "Delete"), "Yes, delete 2 runs")
+    assert store.list() == []
+    assert "2 runs deleted" in words(app)
+
+    press(app, "Undo")
+    assert set(store.list()) == {one, other}
+    assert set(table(app).index) == {"One", "Other"}
+    assert trash_of(store) == []
+
+
+def test_what_was_deleted_is_gone_once_the_page_is_left(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = trained(store, "One"), trained(store, "Other")
+    press(press(page(one), "Delete"), "Yes, delete 1 run")
+    assert trash_of(store) == [one.id]
+
+    # AppTest leaves app.py out when it switches pages, but not where the app begins: at Train,
+    # which has a worker load TensorFlow, and nothing is trained here.
+    monkeypatch.setattr(_shared, "pool", lambda: None)
+    checked(AppTest.from_file(APP, default_timeout=30).run())
+    assert trash_of(store) == []
+    assert "Undo" not in [button.label for button in page().button]
+    assert store.list() == [other]
+
+
+def test_what_an_ended_server_has_left_in_the_trash_is_purged(store: RunStore) -> None:
+    run = trained(store, "One")
+    (store.folder / TRASH).mkdir()
+    run.folder.rename(store.folder / TRASH / run.id)
+    page()
+
+    assert trash_of(store) == []
+
+
+def test_a_live_run_is_not_deleted_and_this_is_said(store: RunStore) -> None:
+    live, over = asked(store, Started(), FITTING, name="Live"), trained(store, "Over")
+    app = press(page(live, over), "Delete")
+    assert "Live: stop it" in app.warning[0].value
+
+    press(app, "Yes, delete 1 run")
+    assert store.list() == [live]
+
+    app = press(page(live), "Delete")
+    assert not [button for button in app.button if button.label.startswith("Yes")]
+
+
+def test_a_run_that_was_started_again_meanwhile_is_not_deleted(store: RunStore) -> None:
+    run = asked(store, name="Queued")
+    append_event(run.folder, FINISHED)
+    app = press(page(run), "Delete")
+    (run.folder / "events.jsonl").unlink()
+    press(app, "Yes, delete 1 run")
+
+    assert store.list() == [run]
+    assert "queued; stop it" in app.error[0].value
+
+
+# --- Comparison ---
+
+
+def test_only_the_settings_that_differ_are_compared(store: RunStore) -> None:
+    wide = SAMPLE.model_copy(update={"widths": (64, 32), "patience": 3})
+    app = page(trained(store, "One"), trained(store, "Wide", config=wide))
+    settings = app.dataframe[1].value
+
+    assert settings.to_dict("index") == {
+        "One · 16": {"Hidden layers": "16", "Early stopping": "off"},
+        "Wide · 64-32": {"Hidden layers": "64-32", "Early stopping": "3"},
+    }
+
+
+def test_runs_of_the_same_settings_are_told_apart(store: RunStore) -> None:
+    one, other = trained(store, "Same"), trained(store, "Same")
+    app = page(one, other)
+
+    assert "the very same thing" in words(app)
+    names = list(app.dataframe[1].value.index)
+    assert names == [f"Same · 16 · {run.id[-4:]}" for run in (one, other)]
+
+
+def test_a_difference_that_is_more_than_chance_is_called_so(store: RunStore) -> None:
+    app = page(trained(store, "Good"), trained(store, "Bad", wrong=range(6)))
+
+    assert "Good · 16 is better, by more than chance" in app.success[0].value
+    assert "3.12% of the time (McNemar's exact test: p = 0.031)" in app.success[0].value
+    assert "**Good · 16** alone is right on **6**" in words(app)
+
+
+def test_a_difference_that_may_be_chance_is_called_so(store: RunStore) -> None:
+    app = page(trained(store, "Good"), trained(store, "Bad", wrong=range(5)))
+
+    assert "may be chance" in words(app)
+    assert "p = 0.062" in words(app)
+    assert not app.success
+
+
+def test_the_images_that_one_alone_got_right_are_shown(store: RunStore) -> None:
+    app = page(trained(store, "One", wrong=range(3)), trained(store, "Other", wrong=range(2, 12)))
+
+    assert "Only One · 16 is right: 9" in words(app)
+    assert "Only Other · 16 is right: 2" in words(app)
+    alts = [image.alt for grid in app.get("image") for image in grid.proto.imgs]
+    assert [int(alt.split()[-1]) for alt in alts] == [*range(3, 11), 0, 1]
+
+
+def test_two_networks_that_agree_are_said_to(store: RunStore) -> None:
+    app = page(trained(store, "One", wrong=range(3)), trained(store, "Other", wrong=range(3)))
+
+    assert "agree on every image" in words(app)
+    assert not app.get("image")
+
+
+def test_runs_on_different_test_sets_are_not_compared_image_by_image(store: RunStore) -> None:
+    labels = np.arange(10_000, dtype=np.uint8) % 10
+    whole = trained(store, "Whole", config=TrainingConfig(), labels=labels)
+    app = page(trained(store, "Sample"), whole)
+
+    assert "can't be compared image by image" in app.warning[0].value
+    assert "McNemar" not in words(app)
+    assert len(app.get("plotly_chart")) == 4  # the curves and both matrices, but no difference
+
+
+def test_any_two_of_the_compared_runs_can_be_looked_at(store: RunStore) -> None:
+    app = page(
+        *(trained(store, name, wrong=range(n)) for n, name in ((0, "A"), (5, "B"), (9, "C")))
+    )
+    assert "**A · 16** alone is right on **5**" in words(app)
+
+    _, other = app.selectbox
+    checked(other.select_index(1).run())
+    assert "**A · 16** alone is right on **9**" in words(app)
+
+
+def test_runs_without_answers_have_nothing_to_compare_image_by_image(store: RunStore) -> None:
+    failed = asked(store, Started(), FITTING, epoch(1), Ended(state=State.FAILED), name="Failed")
+    app = page(trained(store, "One"), failed)
+
+    assert "no test results" in words(app)
+    assert len(app.get("plotly_chart")) == 2
+
+
+# --- Leaderboards ---
+
+
+def test_the_best_are_on_the_leaderboard(store: RunStore) -> None:
+    trained(store, "Good", wrong=range(9))
+    trained(store, "Poor", wrong=range(90))
+    app = page()
+    best, smallest, fastest = (table.value for table in app.table)
+
+    assert best.to_numpy().tolist() == [["Good · 16", "99.10%"], ["Poor · 16", "91.00%"]]
+    assert smallest.to_numpy().tolist() == [["Good · 16", "12,730"]]
+    assert fastest.to_numpy().tolist() == [["Good · 16", "4.2 s"]]
+
+
+def test_a_bar_that_nobody_has_reached_is_named(store: RunStore) -> None:
+    trained(store, "Poor", wrong=range(90))
+    app = page()
+
+    assert words(app).count("No run has reached 94%") == 2
