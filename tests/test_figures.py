@@ -48,7 +48,9 @@ def trace(figure: Figure, name: str) -> Figure:
     "figure",
     [
         *figures.training_curves(history(epochs=2, batches=3), epochs=5),
+        *figures.overlaid_curves({"a": history(epochs=2), "b": history(epochs=1)}),
         figures.confusion_matrix(CONFUSION, NAMES),
+        figures.confusion_difference(CONFUSION, CONFUSION[::-1], NAMES),
         figures.probability_bars(np.array([0.2, 0.7, 0.1], np.float32), NAMES),
         figures.class_balance(np.array([0, 0, 1], np.uint8), np.array([2], np.uint8), NAMES),
         figures.pixels(IMAGE),
@@ -163,3 +165,45 @@ def test_the_strip_keeps_the_order_of_the_inputs() -> None:
 
     assert bars["x"] == [0, 1, 2]
     assert bars["y"] == [0, 0.25, 1]
+
+
+def test_overlaid_curves_show_each_run_on_the_images_asked_for() -> None:
+    runs = {"a": history(epochs=2), "b": history(epochs=3)}
+    accuracy, loss = figures.overlaid_curves(runs)
+    trained, _ = figures.overlaid_curves(runs, training=True)
+
+    assert trace(accuracy, "a")["y"] == pytest.approx([0.4, 0.5])
+    assert trace(loss, "b")["y"] == [2, 1, 2 / 3]
+    assert trace(trained, "b")["y"] == pytest.approx([0.5, 0.6, 0.7])
+
+
+@pytest.mark.parametrize(
+    ("along", "places"), [("epochs", [1, 2]), ("seconds", [2.5, 5]), ("images", [8, 16])]
+)
+def test_overlaid_curves_go_along_what_is_asked_for(along: str, places: list[float]) -> None:
+    for figure in figures.overlaid_curves({"a": history(epochs=2)}, along):
+        assert trace(figure, "a")["x"] == places
+        assert figure["layout"]["xaxis"]["title"]["text"] == figures.AXES[along]
+
+
+def test_eight_overlaid_runs_can_be_told_apart_without_colours() -> None:
+    runs = {str(number): history(epochs=1) for number in range(8)}
+    accuracy, _ = figures.overlaid_curves(runs)
+
+    assert len({trace["marker"]["symbol"] for trace in accuracy["data"]}) == 8
+
+
+def test_the_difference_of_two_matrices_is_the_second_less_the_first() -> None:
+    other = np.array([[10, 0, 0], [1, 990, 9], [0, 0, 0]])
+    (heatmap,) = figures.confusion_difference(CONFUSION, other, NAMES)["data"]
+
+    assert heatmap["text"] == [["+2", "-2", ""], ["", "-9", "+9"], ["", "", ""]]
+    assert heatmap["z"][0] == pytest.approx([np.sqrt(2 / 9), -np.sqrt(2 / 9), None])
+    assert heatmap["z"][1] == [None, -1, 1]
+    assert heatmap["hovertext"][1][2] == "dog taken for emu: +9 images, from 0 to 9"
+
+
+def test_equal_matrices_have_no_difference() -> None:
+    (heatmap,) = figures.confusion_difference(CONFUSION, CONFUSION, NAMES)["data"]
+
+    assert heatmap["z"] == [[None] * 3] * 3
