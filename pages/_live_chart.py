@@ -42,18 +42,21 @@ export default function ({ data: { figure, alt }, parentElement }) {
         xaxis: { ...axis, showgrid: false },
         yaxis: axis,
     } }
-    const draw = () => chart.isConnected && Plotly.react(
-        chart,
-        figure.data,
-        { template, ...figure.layout },
-        { displayModeBar: false, responsive: true },
-    )
+    const draw = () => {
+        if (chart.isConnected) chart.drawn = Plotly.react(
+            chart,
+            figure.data,
+            { template, ...figure.layout },
+            { displayModeBar: false, responsive: true },
+        )
+    }
     chart.role = "img"
     chart.ariaLabel = alt
     chart.style.height = `${figure.layout.height}px`
     if (window.Plotly) draw()
     else window.addEventListener("plotly", draw, { once: true })
-    return () => window.Plotly?.purge(chart)
+    // Plotly goes on for a moment after a redraw, and fails on a chart that is gone by then.
+    return () => chart.drawn?.then(() => Plotly.purge(chart))
 }
 """
 

@@ -1,0 +1,137 @@
+"""The real server and a real browser, for the tests in this folder.
+
+They run in the Chromium that the environment variable CHROMIUM names, else in the one on the PATH,
+and are skipped where there is none, or fail if DIGIT_LAB_REQUIRE_BROWSER is set. Nothing is fetched
+from the network.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import wait_until
+
+PROJECT = Path(__file__).parents[2]
+CHROMIUM = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+expect.set_options(timeout=30_000)  # ms; a server that has just been started may be slow
+TROUBLE = re.compile(r"warning|error|traceback|exception|deprecat", re.IGNORECASE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if not CHROMIUM and "DIGIT_LAB_REQUIRE_BROWSER" not in os.environ:
+                item.add_marker(pytest.mark.skip("no Chromium; CHROMIUM may name one"))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running dashboard, with folders of its own."""
+
+    url: str
+    runs: Path
+    data: Path
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        """What the server has printed so far."""
+        return self.log_file.read_text()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """The dashboard as ``streamlit run app.py`` starts it, without any run or downloaded data.
+
+    A test fails when the server has logged a warning or an error by its end.
+    """
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    server = Server(
+        f"http://localhost:{port}", tmp_path / "runs", tmp_path / "data", tmp_path / "server.log"
+    )
+    with server.log_file.open("w") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "streamlit", "run", "app.py"),
+                *("--server.port", str(port), "--server.headless", "true"),
+                *("--logger.messageFormat", "%(levelname)s %(message)s"),
+            ],
+            cwd=PROJECT,
+            env=os.environ
+            | {"DIGIT_LAB_RUNS": str(server.runs), "DIGIT_LAB_DATA": str(server.data)}
+            | {"KERAS_HOME": str(tmp_path / "keras")},  # the second place for data
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def healthy() -> bool:
+        assert process.poll() is None, server.log
+        try:
+            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.URLError:
+            return False
+
+    try:
+        wait_until(healthy)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    assert not TROUBLE.search(server.log), server.log
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab of a wide window."""
+    yield from _tab(browser, viewport={"width": 1400, "height": 900})
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
+    """A tab on a narrow phone with a touch screen."""
+    yield from _tab(browser, viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
+
+
+def _tab(browser: Browser, **options: Any) -> Iterator[Page]:
+    with browser.new_context(**options) as context:
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
+        assert not errors, errors

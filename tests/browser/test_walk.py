@@ -1,0 +1,168 @@
+"""A new user's whole walk in Chromium: train, watch, reload, stop, evaluate, draw."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from mnist_core.runs import RunStore
+from tests.browser.conftest import Server
+from tests.conftest import wait_until
+
+ENDLESS = "dataset=mnist-sample&epochs=200"
+"""A training that does not end while a test looks on; the settings are in the address."""
+
+
+def press_train(page: Page) -> None:
+    page.get_by_role("button", name="Train", exact=True).click()
+
+
+def chart(page: Page, number: int = 0) -> Any:
+    """What plotly draws now: points of all curves, and the range of the horizontal axis."""
+    return page.evaluate(
+        """number => {
+            const chart = document.querySelectorAll(".js-plotly-plot")[number];
+            return chart && chart._fullLayout && {
+                points: chart.data.reduce((sum, curve) => sum + curve.x.length, 0),
+                epochs: chart.data[0].x.length,
+                range: chart._fullLayout.xaxis.range,
+            };
+        }""",
+        number,
+    )
+
+
+def epochs_drawn(page: Page) -> int:
+    drawn = chart(page)
+    return drawn["epochs"] if drawn else 0
+
+
+def watch_until(page: Page, epochs: int) -> None:
+    wait_until(lambda: epochs_drawn(page) >= epochs)
+
+
+def test_train_two_epochs_evaluate_and_draw(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/?epochs=2")
+    press_train(page)
+
+    expect(page.get_by_text("Trained to the end.")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Test accuracy")).to_be_visible()
+    assert epochs_drawn(page) == 2
+
+    page.get_by_role("link", name="Evaluate it").click()
+    expect(page.get_by_role("heading", name="Evaluate", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Classification report")).to_be_visible()
+
+    click_a_mistake(server, page)
+
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Draw").click()
+    expect(page.get_by_role("heading", name="Draw", exact=True)).to_be_visible()
+    draw_a_one(page)
+    expect(page.get_by_test_id("stMain")).to_contain_text(re.compile(r"\d %|\d%"))
+
+
+def click_a_mistake(server: Server, page: Page) -> None:
+    """Click the cell of the confusion matrix with the most mistakes; its images are shown."""
+    (run,) = RunStore(server.runs).list()
+    probabilities, labels = run.test_results()
+    pairs = [
+        (int(true), int(answer))
+        for true, answer in zip(labels, probabilities.argmax(axis=1), strict=True)
+        if true != answer
+    ]
+    true, answer = max(pairs, key=pairs.count)
+    page.get_by_role("heading", name="Confusion matrix and mistakes").scroll_into_view_if_needed()
+    page.locator(".js-plotly-plot .heatmaplayer").last.wait_for()
+    x, y = page.evaluate(
+        """([column, row]) => {
+            const chart = [...document.querySelectorAll(".js-plotly-plot")]
+                .find(chart => chart.data[0].type === "heatmap");
+            chart.scrollIntoView({block: "center"});
+            const {xaxis, yaxis} = chart._fullLayout, box = chart.getBoundingClientRect();
+            return [
+                box.x + xaxis._offset + xaxis.d2p(column),
+                box.y + yaxis._offset + yaxis.d2p(row),
+            ];
+        }""",
+        [answer, true],
+    )
+    page.mouse.click(x, y)
+    expect(
+        page.get_by_text(f"{true}, taken for {answer}: {pairs.count((true, answer))}")
+    ).to_be_visible()
+    expect(page.get_by_role("img", name=f"{true}, taken for {answer} with").first).to_be_visible()
+
+
+def draw_a_one(page: Page) -> None:
+    canvas = page.locator("canvas").last
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 150, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 140, box["y"] + 220, steps=10)
+    page.mouse.up()
+
+
+def test_curves_grow_while_widgets_answer(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/?{ENDLESS}")
+    press_train(page)
+    watch_until(page, epochs=1)
+
+    page.get_by_role("spinbutton", name="Units in 1").fill("300")
+    page.get_by_role("spinbutton", name="Units in 1").press("Enter")
+    expect(page.get_by_text("315,126 weights")).to_be_visible()
+
+    before = epochs_drawn(page)
+    watch_until(page, epochs=before + 2)
+
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("Stopped. What was learned is kept.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Test accuracy")).to_be_visible()
+
+
+def test_a_run_is_found_again_after_a_reload_in_another_tab_and_from_another_page(
+    server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/?{ENDLESS}")
+    press_train(page)
+    watch_until(page, epochs=1)
+    address = page.url
+    assert "run=" in address
+
+    seen = epochs_drawn(page)
+    page.reload()
+    watch_until(page, epochs=seen + 1)
+    assert page.get_by_role("spinbutton", name="Epochs").input_value() == "200"
+
+    other = page.context.new_page()
+    other.goto(address)
+    watch_until(other, epochs=seen + 2)
+    watch_until(page, epochs=seen + 2)
+    other.close()
+
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Data").click()
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Train").click()
+    watch_until(page, epochs=seen + 3)
+    assert len(RunStore(server.runs).list()) == 1
+
+
+def test_zoom_is_kept_while_the_curves_grow(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/?{ENDLESS}")
+    press_train(page)
+    watch_until(page, epochs=1)
+    plot = page.locator(".js-plotly-plot .nsewdrag").first
+    box = plot.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 20, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 150, steps=20)
+    page.mouse.up()
+    wait_until(lambda: chart(page)["range"][1] < 150)
+    zoomed = chart(page)["range"]
+    first_chart = page.evaluate_handle("document.querySelector('.js-plotly-plot')")
+    watch_until(page, epochs=epochs_drawn(page) + 2)
+
+    assert chart(page)["range"] == zoomed
+    assert page.evaluate("chart => chart.isConnected", first_chart), "the chart was made anew"
