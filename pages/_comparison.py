@@ -15,6 +15,7 @@ from mnist_core.datasets import SPECS
 from mnist_core.evaluation import Evaluation
 from mnist_core.runs import History, RunError
 from pages import _run_table, _shared
+from pages._live_chart import live_chart, load_plotly
 
 MOST = 8
 CHANCE = 0.05
@@ -26,6 +27,7 @@ def show(picked: list[Summary]) -> None:
     """All that can be said of these runs together."""
     st.header("Comparison")
     names = _run_table.distinct_names(picked)
+    load_plotly()
     curves(picked, names)
     settings(picked, names)
     st.subheader("Figures")
@@ -69,8 +71,10 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
         accuracy, loss = figures.overlaid_curves(histories, along, training=images == "Training")
         left, right = st.columns(2)
         words = f"{images} {{}} of the compared runs along {ALONG[along].lower()}"
-        left.plotly_chart(accuracy, key="compared_accuracy", alt=words.format("accuracy"))
-        right.plotly_chart(loss, key="compared_loss", alt=words.format("loss"))
+        with left:
+            live_chart(accuracy, "compared_accuracy", words.format("accuracy"))
+        with right:
+            live_chart(loss, "compared_loss", words.format("loss"))
         blind = [names[s.run.id] for s in picked if not s.config.validation_share]
         if blind and images == "Validation":
             st.caption(f"Trained without validation images: {', '.join(blind)}.")

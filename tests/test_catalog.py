@@ -1,8 +1,12 @@
 """Summaries agree with the whole history; the catalog sees every change; the best come first."""
 
+import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from pydantic import ValidationError
 
@@ -18,12 +22,14 @@ from mnist_core.runs import (
     Event,
     Fitting,
     Labels,
+    Owner,
     Run,
     RunError,
     RunStore,
     Started,
     State,
     append_event,
+    write_whole,
 )
 from tests.conftest import SMALL
 
@@ -242,11 +248,23 @@ def at(run: Run, minutes: int) -> Run:
     return Run(run.folder.rename(run.folder.parent / f"{moment:%Y%m%d-%H%M%S}{run.id[15:]}"))
 
 
+def states(catalog: Catalog) -> list[State]:
+    return [entry.state for entry in catalog.list() if isinstance(entry, Summary)]
+
+
 def test_the_catalog_lists_every_run_newest_first(store: RunStore) -> None:
     assert Catalog(store).list() == []
     old, new, middle = (at(made(store), minutes) for minutes in (1, 3, 2))
 
     assert [entry.run for entry in Catalog(store).list()] == [new, middle, old]
+
+
+def test_the_newest_few_can_be_listed_alone(store: RunStore) -> None:
+    old, new, middle = (at(made(store), minutes) for minutes in (1, 3, 2))
+    (at(made(store), 4).folder / "config.json").unlink()
+
+    assert store.list(2) == [new, middle]
+    assert store.list() == [new, middle, old]
 
 
 def test_a_run_that_is_over_is_read_once(store: RunStore) -> None:
@@ -270,6 +288,21 @@ def test_the_catalog_sees_a_run_go_on(store: RunStore) -> None:
         (found,) = catalog.list()
         assert isinstance(found, Summary)
         assert (found.state, found.epochs) == (state, epochs)
+
+
+def test_the_catalog_sees_the_death_of_a_runs_owner(store: RunStore) -> None:
+    run, catalog = made(store, Started(), FITTING), Catalog(store)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        owner = Owner(
+            host=socket.gethostname(),
+            pid=process.pid,
+            created=psutil.Process(process.pid).create_time(),
+        )
+        write_whole(run.folder / "owner.json", owner.model_dump_json().encode())
+        assert states(catalog) == [State.RUNNING]
+        process.communicate(b"\n")
+
+    assert states(catalog) == [State.INTERRUPTED]
 
 
 def test_the_catalog_sees_new_labels_and_what_is_appended_to_a_run_that_was_over(

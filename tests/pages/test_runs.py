@@ -1,7 +1,9 @@
 """The Runs page: what it lists, how runs are named, deleted and compared, and who is best."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -213,8 +215,9 @@ def test_every_table_and_chart_has_a_name_for_those_who_cannot_see_it(store: Run
     app = page(trained(store, "One"), trained(store, "Other", range(9), again))
     elements = [*app.dataframe, *app.table, *app.get("plotly_chart")]
 
-    assert len(elements) == 3 + 3 + 5
+    assert len(elements) == 3 + 3 + 3
     assert all(element.proto.alt for element in elements)
+    assert all(alt.startswith("Validation ") for alt, _ in curves(app))
 
 
 # --- Live runs ---
@@ -398,6 +401,35 @@ def test_a_run_that_was_started_again_meanwhile_is_not_deleted(store: RunStore) 
 # --- Comparison ---
 
 
+def curves(app: AppTest) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What the two figures of curves say to those who can't see them, and their traces."""
+    received = [json.loads(e.proto.json) for e in app.get("bidi_component") if e.proto.json]
+    return [(chart["alt"], chart["figure"]["data"]) for chart in received]
+
+
+def test_the_curves_of_the_compared_runs_are_overlaid(store: RunStore) -> None:
+    app = page(trained(store, "One"), trained(store, "Other"))
+    (_, accuracy), (_, loss) = curves(app)
+
+    assert [trace["x"] for trace in accuracy] == [[1, 2], [1, 2]]
+    assert [trace["y"] for trace in loss] == [[0.4, 0.4], [0.4, 0.4]]
+
+    app.segmented_control(key="curves_along").set_value("images")
+    app.segmented_control(key="curves_images").set_value("Training")
+    _, (alt, loss) = curves(checked(app.run()))
+
+    assert alt == "Training loss of the compared runs along images seen"
+    assert [trace["x"] for trace in loss] == [[3_600, 7_200]] * 2
+    assert [trace["y"] for trace in loss] == [[0.5, 0.25]] * 2
+
+
+def test_a_run_without_validation_images_is_named(store: RunStore) -> None:
+    blind = SAMPLE.model_copy(update={"validation_share": 0.0})
+    app = page(trained(store, "One"), trained(store, "Blind", config=blind))
+
+    assert "Trained without validation images: Blind · 16." in words(app)
+
+
 def test_only_the_settings_that_differ_are_compared(store: RunStore) -> None:
     wide = SAMPLE.model_copy(update={"widths": (64, 32), "patience": 3})
     app = page(trained(store, "One"), trained(store, "Wide", config=wide))
@@ -457,7 +489,7 @@ def test_runs_on_different_test_sets_are_not_compared_image_by_image(store: RunS
 
     assert "can't be compared image by image" in app.warning[0].value
     assert "McNemar" not in words(app)
-    assert len(app.get("plotly_chart")) == 4  # the curves and both matrices, but no difference
+    assert len(app.get("plotly_chart")) == 2  # both matrices, but no difference
 
 
 def test_any_two_of_the_compared_runs_can_be_looked_at(store: RunStore) -> None:
@@ -476,7 +508,8 @@ def test_runs_without_answers_have_nothing_to_compare_image_by_image(store: RunS
     app = page(trained(store, "One"), failed)
 
     assert "no test results" in words(app)
-    assert len(app.get("plotly_chart")) == 2
+    assert len(curves(app)) == 2
+    assert not app.get("plotly_chart")
 
 
 # --- Leaderboards ---
