@@ -67,7 +67,8 @@ def purge(discarded: Iterable[Run]) -> None:
 
 def purge_leftovers(store: RunStore) -> None:
     """Delete for good what nobody can bring back, since the process that deleted it has ended."""
-    purge([run for run in RunStore(store.folder / TRASH).list() if not _kept(run)])
+    discarded = map(Run, RunStore(store.folder / TRASH).folders())
+    purge([run for run in discarded if not _kept(run)])
 
 
 def _kept(discarded: Run) -> bool:

@@ -246,30 +246,34 @@ def ask(picked: list[Entry]) -> None:
 
 def question(picked: list[Entry]) -> None:
     live = [entry for entry in picked if is_live(entry)]
-    runs = [entry.run for entry in picked if entry not in live]
+    over = [entry for entry in picked if not is_live(entry)]
     with st.container(border=True):
         if live:
-            names = ", ".join(_shared.run_name(entry) for entry in live)
             st.warning(
-                f"{names}: stop it on the page Train first.",
+                f"{names(live)}: stop it on the page Train first.",
                 title="A run that is still training can't be deleted",
                 icon=":material/model_training:",
             )
-        if runs:
+        if over:
             st.markdown(
-                f"Delete {count(len(runs))}, with networks and figures? You can undo this until "
-                "you leave the page."
+                f"Delete {count(len(over))}, with networks and figures: {names(over)}? You can "
+                "undo this until you leave the page."
             )
         with st.container(horizontal=True):
-            if runs:
+            if over:
                 st.button(
-                    f"Yes, delete {count(len(runs))}",
+                    f"Yes, delete {count(len(over))}",
                     type="primary",
                     icon=":material/delete:",
                     on_click=delete,
-                    args=(runs,),
+                    args=([entry.run for entry in over],),
                 )
-            st.button("Keep" if runs else "Close", on_click=ask, args=([],))
+            st.button("Keep" if over else "Close", on_click=ask, args=([],))
+
+
+def names(entries: list[Entry], most: int = 10) -> str:
+    first = ", ".join(f"**{_shared.run_name(entry)}**" for entry in entries[:most])
+    return first if len(entries) <= most else f"{first} and {len(entries) - most:,} more"
 
 
 def delete(runs: list[Run]) -> None:

@@ -112,6 +112,15 @@ def test_leftovers_are_those_of_processes_that_have_ended(store: RunStore) -> No
     assert restore(ours)
 
 
+def test_a_leftover_that_was_purged_in_part_goes_as_well(store: RunStore) -> None:
+    run = discard(finished(store))
+    for name in ("deleted.json", "config.json"):
+        (run.folder / name).unlink()
+    purge_leftovers(store)
+
+    assert not run.folder.exists()
+
+
 def test_leftovers_of_a_store_that_is_not_there_are_none(store: RunStore) -> None:
     purge_leftovers(store)
 

@@ -330,7 +330,7 @@ def test_deleting_asks_first(store: RunStore) -> None:
     run = trained(store, "One")
     app = press(page(run), "Delete")
 
-    assert "Delete 1 run" in words(app)
+    assert "Delete 1 run, with networks and figures: **One**?" in words(app)
     assert store.list() == [run]
 
     press(app, "Keep")
@@ -378,7 +378,7 @@ def test_what_an_ended_server_has_left_in_the_trash_is_purged(store: RunStore) -
 def test_a_live_run_is_not_deleted_and_this_is_said(store: RunStore) -> None:
     live, over = asked(store, Started(), FITTING, name="Live"), trained(store, "Over")
     app = press(page(live, over), "Delete")
-    assert "Live: stop it" in app.warning[0].value
+    assert "**Live**: stop it" in app.warning[0].value
 
     press(app, "Yes, delete 1 run")
     assert store.list() == [live]
@@ -472,7 +472,11 @@ def test_the_images_that_one_alone_got_right_are_shown(store: RunStore) -> None:
     assert "Only One · 16 is right: 9" in words(app)
     assert "Only Other · 16 is right: 2" in words(app)
     alts = [image.alt for grid in app.get("image") for image in grid.proto.imgs]
-    assert [int(alt.split()[-1]) for alt in alts] == [*range(3, 11), 0, 1]
+    labels = datasets.load("mnist-sample").y_test
+    assert alts == [
+        f"{labels[i]}, taken for {(labels[i] + 1) % 10} with 95.0%; test image {i}"
+        for i in [*range(3, 11), 0, 1]
+    ]
 
 
 def test_two_networks_that_agree_are_said_to(store: RunStore) -> None:
