@@ -239,13 +239,28 @@ PRESETS: dict[str, Preset] = {
     ),
     "fast": Preset(
         "Fast",
-        "The same network; one-cycle learning rate, larger batches, fewer epochs.",
-        {"learning_rate": 0.003, "schedule": "one-cycle", "batch_size": 128, "epochs": 3},
+        "The same network in three epochs: one-cycle learning rate, larger batches, no dropout, "
+        "which so short a training does not need.",
+        {
+            "dropout": 0.0,
+            "learning_rate": 0.004,
+            "schedule": "one-cycle",
+            "batch_size": 128,
+            "epochs": 3,
+        },
     ),
     "tiny": Preset(
         "Tiny",
-        "A few thousand weights: one hidden layer of eight units, and no dropout.",
-        {"widths": (8,), "dropout": 0.0, "learning_rate": 0.01, "schedule": "one-cycle"},
+        "A sixtieth of the weights: layers of 10 and 32 units, no dropout, one-cycle learning "
+        "rate, twenty quick epochs.",
+        {
+            "widths": (10, 32),
+            "dropout": 0.0,
+            "learning_rate": 0.01,
+            "schedule": "one-cycle",
+            "batch_size": 128,
+            "epochs": 20,
+        },
     ),
 }
 
