@@ -1,0 +1,259 @@
+"""Draw a digit, or bring a picture, and see what the network makes of it."""
+
+import random
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from streamlit_drawable_canvas import st_canvas
+
+from mnist_core import drawing, figures
+from mnist_core.datasets import SPECS, DatasetError
+from mnist_core.inference import ModelError, Predictor
+from mnist_core.runs import Run, RunError
+from pages import _shared
+from pages._live_chart import live_chart, load_plotly
+
+SIDE = 280  # pixels; on the narrowest phone it leaves room beside it for a thumb that scrolls
+SEEN_SIDE = 140
+PEN_WIDTH = 18
+UNSURE_BELOW = 0.9  # measured: of drawings that get less, half are recognised; of the others, 96%
+PICTURES = ["png", "jpg", "jpeg", "webp"]
+MEGABYTES = 10
+# What Pillow raises at files that it can't read.
+UNREADABLE = (OSError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError)
+
+
+# --- The canvas. It forgets its drawing when it leaves the page, so the session keeps it. ---
+
+
+def keep_drawing() -> None:
+    """The canvas tells of a change."""
+    st.session_state["drawn"] = st.session_state["canvas"]["drawing"]["raw"]["objects"]
+
+
+def put_on_canvas(strokes: list[dict[str, Any]]) -> None:
+    """Show these strokes in place of what is on the canvas."""
+    st.session_state["drawn"] = strokes
+    # The canvas takes in a drawing that differs from the one it was given before, whatever has
+    # been drawn since: the number makes each of them differ.
+    number = st.session_state.get("given", {}).get("number", 0) + 1
+    st.session_state["given"] = {"objects": strokes, "number": number}
+
+
+def canvas() -> NDArray[np.float32] | None:
+    """The canvas and its tools; the drawing as the network is given it, or None without one."""
+    drawn = st.session_state.setdefault("drawn", [])
+    if "canvas" not in st.session_state:  # new on the page, perhaps not for the first time
+        put_on_canvas(drawn)
+    st.caption("Draw a digit")
+    st_canvas(
+        stroke_width=st.session_state.setdefault("pen_width", PEN_WIDTH),
+        stroke_color="#ffffff",
+        background_color="#000000",
+        width=SIDE,
+        height=SIDE,
+        initial_drawing=st.session_state["given"],
+        key="canvas",
+        on_change=keep_drawing,
+    )
+    with st.container(horizontal=True, gap="xsmall"):
+        st.button(
+            "Undo",
+            key="undo",
+            icon=":material/undo:",
+            on_click=put_on_canvas,
+            args=[drawn[:-1]],
+            disabled=not drawn,
+        )
+        st.button(
+            "Clear",
+            key="clear",
+            icon=":material/delete:",
+            on_click=put_on_canvas,
+            args=[[]],
+            disabled=not drawn,
+        )
+        with st.popover("Pen", icon=":material/line_weight:"):
+            st.slider("Pen width", 6, 36, key="pen_width", persist_state="session")
+            st.caption(
+                "For your eyes only: the network gets every stroke as wide as MNIST's pens are."
+            )
+    if not drawn:
+        return None
+    return drawing.image_from_strokes(drawing.strokes_from_canvas({"objects": drawn}))
+
+
+# --- The other inputs ---
+
+
+def picture() -> NDArray[np.float32] | None:
+    """A picture from a file or the camera; as the network is given it, or None without one."""
+    if st.toggle("Use the camera", key="use_camera", persist_state="session"):
+        file = st.camera_input("Photo of a digit")
+    else:
+        file = st.file_uploader("Picture of a digit", type=PICTURES, max_upload_size=MEGABYTES)
+    if file is None:
+        return None
+    try:
+        with Image.open(file) as opened:
+            image = drawing.image_from_picture(opened)
+            upright = ImageOps.exif_transpose(opened)
+    except (*UNREADABLE, ValueError) as error:
+        reason = "damaged, huge, or no picture" if isinstance(error, UNREADABLE) else error
+        st.error(
+            f"Reason: {reason}. Allowed: PNG, JPEG and WebP pictures of up to {MEGABYTES} MB.",
+            title=f"`{file.name}` can't be read",
+            icon=":material/broken_image:",
+        )
+        return None
+    upright.thumbnail((2 * SIDE, 2 * SIDE))
+    st.image(
+        upright.convert("RGBA" if upright.has_transparency_data else "RGB"),
+        width=SIDE,
+        alt=f"The picture {file.name}",
+    )
+    if not image.any():
+        st.info("There is no digit to be found in it.", icon=":material/search_off:")
+        return None
+    return image
+
+
+def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
+    """A test image by its number; as the network is given it, with its label."""
+    try:
+        images = _shared.dataset(dataset)
+    except DatasetError as error:
+        st.warning(
+            str(error), title="The images can't be shown", icon=":material/image_not_supported:"
+        )
+        st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
+        return None
+    last = len(images.x_test) - 1
+    # The number may come from a run on a larger dataset.
+    st.session_state["test_image"] = min(st.session_state.get("test_image", 0), last)
+    number = st.number_input(
+        f"Number, 0 to {last:,}", 0, last, key="test_image", persist_state="session"
+    )
+    st.button(
+        "At random",
+        key="at_random",
+        icon=":material/casino:",
+        on_click=take_any,
+        args=[last],
+    )
+    image: NDArray[np.float32] = images.x_test[number] / np.float32(255)
+    return image, int(images.y_test[number])
+
+
+def take_any(last: int) -> None:
+    st.session_state["test_image"] = random.randint(0, last)
+
+
+# --- The answer ---
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def load_predictor(folder: Path, version: int) -> Predictor:
+    """The run's network, loaded once for all sessions; ``version`` is the file's time."""
+    return Predictor(folder)
+
+
+def answer(
+    predictor: Predictor, image: NDArray[np.float32], label: int | None, names: tuple[str, ...]
+) -> None:
+    """What the network is given, what it says, and how sure it is."""
+    probabilities = predictor.probabilities(image[np.newaxis])[0]
+    second, first = probabilities.argsort()[-2:]
+    with st.container(horizontal=True, gap="medium"):
+        seen, said = st.container(width=SEEN_SIDE), st.container(width="content")
+    seen.image(
+        _shared.png((255 * image).round().astype(np.uint8), SEEN_SIDE),
+        caption="What the network sees",
+        width="stretch",
+        output_format="PNG",  # JPEG would blur the squares
+        alt="The 28 x 28 pixels that the network is given",
+    )
+    with said:
+        if probabilities[first] < UNSURE_BELOW:
+            st.header(f"{names[first]} or {names[second]}?", anchor=False)
+            st.markdown(
+                f"Unsure: {probabilities[first]:.1%} for {names[first]}, "
+                f"{probabilities[second]:.1%} for {names[second]}."
+            )
+        else:
+            st.header(names[first], anchor=False)
+            sure = f"{probabilities[first]:.1%}"
+            st.markdown(f"{sure if sure != '100.0%' else 'Over 99.9%'} sure.")
+        if label is not None:
+            right, wrong = ":green[:material/check: Right]", ":red[:material/close: Wrong]"
+            st.markdown(f"{right if first == label else wrong}: it is labelled {names[label]}.")
+    live_chart(
+        figures.probability_bars(probabilities, names),
+        key="probabilities",
+        alt=", ".join(f"{name}: {p:.1%}" for name, p in zip(names, probabilities, strict=True)),
+    )
+
+
+# --- The page ---
+
+
+@st.fragment
+def ask(predictor: Predictor, dataset: str) -> None:
+    """An input and the answer to it: all that runs again when somebody draws."""
+    source = st.segmented_control(
+        "Ask about",
+        ["Drawing", "Picture", "Test image"],
+        default="Drawing",
+        required=True,
+        key="ask_about",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    with st.container(horizontal=True, gap="medium"):
+        asked, answered = st.container(width=SIDE), st.container()
+    label = None
+    with asked:
+        if source == "Drawing":
+            image = canvas()
+        elif source == "Picture":
+            image = picture()
+        else:
+            image, label = test_image(dataset) or (None, None)
+    with answered:
+        if image is not None:
+            answer(predictor, image, label, SPECS[dataset].class_names)
+        elif source == "Drawing":
+            st.info("Draw a digit from 0 to 9. The network answers after every stroke.")
+
+
+def other_run(run: Run) -> None:
+    """A way out where this run has no network."""
+    able = next((r for r in _shared.store().list() if r.has_model and r != run), None)
+    if able:
+        st.button("Take the newest network", on_click=_shared.choose_run, args=[able.id])
+    else:
+        st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
+
+
+st.title("Draw")
+run = _shared.run_picker()
+if run is None:
+    st.stop()
+if not run.has_model:
+    st.info("This run has no network to ask.")
+    other_run(run)
+    st.stop()
+try:
+    predictor = load_predictor(run.folder, (run.folder / "model.tflite").stat().st_mtime_ns)
+    dataset = run.config.dataset
+except (ModelError, RunError) as error:
+    st.error(str(error), title="This network can't be used", icon=":material/error:")
+    other_run(run)
+else:
+    load_plotly()
+    ask(predictor, dataset)

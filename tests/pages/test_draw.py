@@ -1,0 +1,338 @@
+"""The Draw page: what it says to a drawing, a picture and a test image, and where it can't."""
+
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from mnist_core import datasets
+from mnist_core.runs import Run, RunStore
+from mnist_core.workers import WorkerPool
+from tests.conftest import SMALL, wait_for_end
+
+APP = str(Path(__file__).parents[2] / "app.py")
+INVITATION = "Draw a digit from 0 to 9. The network answers after every stroke."
+
+
+def stroke(*points: tuple[int, int]) -> dict[str, Any]:
+    """A stroke as the canvas gives it."""
+    (x, y), *others = points
+    return {"type": "Path", "path": [["M", x, y], *(["L", x, y] for x, y in others)]}
+
+
+SEVEN = [stroke((70, 60), (200, 60), (120, 230))]
+FOUR = [stroke((90, 60), (80, 140), (190, 140)), stroke((180, 50), (170, 240))]
+
+
+@pytest.fixture
+def store(empty_machine: Path) -> RunStore:
+    return RunStore(empty_machine / "runs")
+
+
+@pytest.fixture
+def run(store: RunStore, trained: Run) -> Run:
+    """The only run on the machine, with a network that was really trained."""
+    shutil.copytree(trained.folder, store.folder / trained.id)
+    return store.get(trained.id)
+
+
+@pytest.fixture(scope="module")
+def smaller(pool: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with another network, newer than the other one."""
+    run = RunStore(tmp_path_factory.mktemp("runs")).create(SMALL)
+    pool.submit(run)
+    wait_for_end(run)
+    return run
+
+
+@pytest.fixture
+def unsure(run: Run) -> int:
+    """The number of a test image that the network gives less than 90%."""
+    probabilities, _ = run.test_results()
+    return int(probabilities.max(axis=1).argmin())
+
+
+def page(**state: Any) -> AppTest:
+    """The page, after things have happened that left this session state."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    for name, value in state.items():
+        app.session_state[name] = value
+    return checked(app.switch_page("pages/draw.py").run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception
+    return app
+
+
+def about_test_image(number: int) -> AppTest:
+    return page(ask_about="Test image", test_image=number)
+
+
+def about_picture(name: str, content: bytes) -> AppTest:
+    app = page(ask_about="Picture")
+    return checked(app.file_uploader[0].upload(name, content).run())
+
+
+def answer(app: AppTest) -> str | None:
+    """What the network says, in large type."""
+    return app.header[0].value if app.header else None
+
+
+def component(app: AppTest, key: str) -> dict[str, Any]:
+    """What the page hands to the canvas, or to the chart."""
+    data: dict[str, Any] = json.loads(app.get_by_key(key).proto.json)
+    return data
+
+
+def probabilities(app: AppTest) -> list[float]:
+    shown: list[float] = component(app, "probabilities")["figure"]["data"][0]["x"]
+    return shown
+
+
+def words(app: AppTest) -> str:
+    return " ".join(element.value for element in app.markdown)
+
+
+def photo(digit: NDArray[np.uint8], kind: str = "PNG", mode: str = "L", **options: Any) -> bytes:
+    """A digit as one would photograph it: large, and dark on white paper."""
+    paper = Image.new("L", (600, 600), 255)
+    paper.paste(Image.fromarray(255 - digit).resize((400, 400), Image.Resampling.BICUBIC), (90, 60))
+    if mode == "I;16":  # which Pillow itself does not convert to
+        picture = Image.fromarray(257 * np.asarray(paper, np.uint16))
+    else:
+        picture = paper.convert(mode)
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def known(digit: int) -> NDArray[np.uint8]:
+    """A test image of this digit."""
+    images = datasets.load("mnist-sample")
+    image: NDArray[np.uint8] = images.x_test[images.y_test == digit][0]
+    return image
+
+
+# --- Where nothing can be asked ---
+
+
+def test_without_runs_it_leads_to_training(store: RunStore) -> None:
+    app = page()
+
+    assert "No network has been trained" in app.info[0].value
+    assert app.page_link[0].value == "Train one"
+
+
+def test_a_run_without_a_network_leads_to_one_that_has_one(store: RunStore, run: Run) -> None:
+    newer = store.create(SMALL)
+    app = page()
+    assert app.query_params["run"] == newer.id
+    assert app.info[0].value == "This run has no network to ask."
+
+    app.button[0].click().run()
+
+    assert app.query_params["run"] == run.id
+    assert app.info[0].value == INVITATION
+
+
+def test_a_damaged_network_is_named(run: Run) -> None:
+    (run.folder / "model.tflite").write_bytes(b"no network")
+    app = page()
+
+    assert "model.tflite" in app.error[0].value
+
+
+# --- A drawing ---
+
+
+def test_a_blank_canvas_gets_an_invitation_and_no_answer(run: Run) -> None:
+    app = page()
+
+    assert app.info[0].value == INVITATION
+    assert answer(app) is None
+    with pytest.raises(KeyError):
+        component(app, "probabilities")
+    assert all(button.disabled for button in app.button)
+
+
+def test_a_drawing_is_answered(run: Run) -> None:
+    app = page(drawn=SEVEN)
+
+    assert answer(app) == "7"
+    assert "sure." in words(app)
+    shown = probabilities(app)
+    assert len(shown) == 10
+    assert sum(shown) == pytest.approx(1, abs=1e-5)
+    assert not app.info
+
+
+def test_undo_takes_the_last_stroke_back_and_clear_all(run: Run) -> None:
+    app = page(drawn=FOUR)
+    assert answer(app) == "4"
+
+    app.button(key="undo").click().run()
+    assert component(app, "canvas")["initialDrawing"]["objects"] == FOUR[:1]
+    assert probabilities(checked(app)) == probabilities(page(drawn=FOUR[:1]))
+
+    app.button(key="clear").click().run()
+    assert component(app, "canvas")["initialDrawing"]["objects"] == []
+    assert answer(checked(app)) is None
+
+
+def test_another_run_gives_its_own_opinion_of_the_same_drawing(
+    run: Run, smaller: Run, store: RunStore
+) -> None:
+    shutil.copytree(smaller.folder, store.folder / smaller.id)
+    app = page(drawn=SEVEN)
+    opinion = probabilities(app)
+
+    app.selectbox(key="picked_run").set_value(run.id).run()
+
+    assert probabilities(checked(app)) != opinion
+    assert answer(app) == "7"
+
+
+def test_a_network_that_has_been_replaced_is_loaded_anew(run: Run, smaller: Run) -> None:
+    app = page(drawn=SEVEN)
+    opinion = probabilities(app)
+
+    shutil.copy(smaller.folder / "model.tflite", run.folder)
+
+    assert probabilities(checked(app.run())) != opinion
+
+
+# --- A test image ---
+
+
+def test_a_test_image_is_judged_by_its_label(run: Run) -> None:
+    given, labels = run.test_results()
+    right = given.argmax(axis=1) == labels
+
+    number = int(np.flatnonzero(right)[3])
+    app = about_test_image(number)
+    assert answer(app) == str(labels[number])
+    assert probabilities(app) == pytest.approx(given[number].tolist(), abs=1e-5)
+    assert f"Right]: it is labelled {labels[number]}." in words(app)
+
+    number = int(np.flatnonzero(~right)[3])
+    app = about_test_image(number)
+    assert f"Wrong]: it is labelled {labels[number]}." in words(app)
+
+
+def test_where_the_network_is_unsure_it_names_both_candidates(run: Run, unsure: int) -> None:
+    given, _ = run.test_results()
+    second, first = given[unsure].argsort()[-2:]
+    app = about_test_image(unsure)
+
+    assert answer(app) == f"{first} or {second}?"
+    assert (
+        f"Unsure: {given[unsure, first]:.1%} for {first}, {given[unsure, second]:.1%} for {second}."
+    ) in words(app)
+
+
+def test_a_number_that_this_dataset_does_not_have_becomes_its_last(run: Run) -> None:
+    app = about_test_image(9_999)
+
+    assert app.number_input[0].value == 999
+
+
+def test_any_test_image_can_be_drawn_by_lot(run: Run) -> None:
+    app = about_test_image(0)
+    seen = set()
+    for _ in range(5):
+        app.button(key="at_random").click().run()
+        seen.add(app.session_state["test_image"])
+
+    assert len(seen) > 1
+    assert seen <= set(range(1_000))
+    assert answer(checked(app))
+
+
+def test_missing_images_lead_to_the_data(run: Run) -> None:
+    config = json.loads((run.folder / "config.json").read_bytes()) | {"dataset": "mnist"}
+    (run.folder / "config.json").write_text(json.dumps(config))
+    app = about_test_image(0)
+
+    assert "mnist.npz" in app.warning[0].value
+    assert app.page_link[0].value == "Go to the data"
+    assert answer(app) is None
+
+
+# --- A picture ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [
+        ("PNG", "1"),
+        ("PNG", "L"),
+        ("PNG", "P"),
+        ("PNG", "RGBA"),
+        ("PNG", "I;16"),
+        ("JPEG", "RGB"),
+        ("JPEG", "CMYK"),
+        ("WEBP", "RGB"),
+    ],
+)
+def test_a_picture_is_shown_and_answered(run: Run, kind: str, mode: str) -> None:
+    app = about_picture(f"digit.{kind.lower()}", photo(known(7), kind, mode))
+
+    assert answer(app) == "7"
+    assert [image.proto.imgs[0].alt for image in app.get("image")] == [
+        f"The picture digit.{kind.lower()}",
+        "The 28 x 28 pixels that the network is given",
+    ]
+
+
+def test_a_picture_that_was_taken_sideways_is_turned_upright(run: Run) -> None:
+    upright = about_picture("digit.png", photo(known(7)))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the orientation tag: to be shown turned by a quarter, clockwise
+    file = io.BytesIO()
+    sideways = Image.open(io.BytesIO(photo(known(7)))).rotate(90, expand=True)
+    sideways.save(file, "PNG", exif=turned)
+    app = about_picture("sideways.png", file.getvalue())
+
+    assert probabilities(app) == pytest.approx(probabilities(upright), abs=1e-3)
+    assert app.get("image")[0].proto.imgs[0].url == upright.get("image")[0].proto.imgs[0].url
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"Dear diary", "damaged, huge, or no picture"),
+        (photo(known(7))[:300], "the picture is damaged"),
+        (photo(known(7), "JPEG").replace(b"\x02\x58", b"\xff\xff"), "damaged, huge, or no picture"),
+    ],
+    ids=["no picture", "torn", "claims to be huge"],
+)
+def test_a_file_that_cannot_be_used_is_refused_by_name(
+    run: Run, content: bytes, reason: str
+) -> None:
+    app = about_picture("holiday.png", content)
+
+    assert reason in app.error[0].value
+    assert "Allowed: PNG, JPEG and WebP pictures of up to 10 MB." in app.error[0].value
+    assert "holiday.png" in app.error[0].title
+    assert answer(app) is None
+
+
+def test_where_there_is_no_digit_in_a_picture_it_says_so(run: Run) -> None:
+    app = about_picture("snow.png", photo(np.zeros((28, 28), np.uint8)))
+
+    assert app.info[0].value == "There is no digit to be found in it."
+    assert answer(app) is None
+
+
+def test_what_is_not_asked_about_is_not_on_the_page(run: Run) -> None:
+    assert not page().file_uploader
+    assert not about_test_image(0).file_uploader
+    assert not page(ask_about="Picture").number_input
