@@ -384,7 +384,6 @@ class Run:
         except (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile) as error:
             raise RunError(f"{path} is damaged: {error}") from error
 
-
     def report(self) -> dict[str, Any] | None:
         """The classification report that the worker kept; None where it kept none.
 

@@ -223,6 +223,7 @@ name = st.segmented_control(
     required=True,
     key="images",
 )
+assert name  # required
 st.markdown(SPECS[name].description)
 if "mnist" in on_disk:
     st.markdown("The whole of MNIST is on this machine, and every page can use it.")

@@ -32,14 +32,12 @@ def test_it_agrees_with_keras_to_five_decimals(
     np.testing.assert_allclose(answers, by_keras, atol=1e-5)
 
 
-@pytest.mark.parametrize("count", [1, 7, 1, 64, 0, 2])
-def test_any_number_of_images_after_any_other(
-    predictor: Predictor, images: np.ndarray, count: int
-) -> None:
-    answers = predictor.probabilities(images[:count])
+def test_any_number_of_images_after_any_other(predictor: Predictor, images: np.ndarray) -> None:
+    for count in (1, 7, 1, 64, 0, 300, 2):
+        answers = predictor.probabilities(images[:count])
 
-    assert answers.shape == (count, 10)
-    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+        assert answers.shape == (count, 10)
+        np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
 
 
 def test_an_earlier_answer_is_not_changed_by_a_later_question(

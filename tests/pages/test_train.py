@@ -198,7 +198,8 @@ def test_stop_asks_the_run_to_stop(store: RunStore) -> None:
 def test_an_ended_run_says_how(store: RunStore, ended: Ended, kind: str, words: str) -> None:
     app = shown(store, Started(), FITTING, EPOCH, ended)
 
-    assert words in app.get(kind)[0].value
+    (alert,) = getattr(app, kind)
+    assert words in alert.value
     assert not app.progress
 
 
