@@ -132,7 +132,8 @@ def warm_up(threads: int) -> None:
         threads: how many cores there are for this process.
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.get_logger().setLevel("ERROR")  # it warns of every new graph, but each network needs one
     blank = np.zeros((64, 28, 28), np.uint8), np.zeros(64, np.uint8)
     dataset = Dataset("blank", "Blank", *blank, *blank, class_names=("a", "b"), source="")
     fit(TrainingConfig(widths=(8,), epochs=1), dataset, lambda event: None, lambda: False)
@@ -210,7 +211,7 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 def _batches(
     images: tf.Tensor, labels: tf.Tensor, order: tf.Tensor | tf.Variable, size: int
 ) -> tf.data.Dataset:
-    """Batches of scaled images and their labels, in the order that holds when iteration begins."""
+    """Batches of scaled images and their labels, in the ``order`` that holds at the time."""
 
     def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         chosen = order[start : start + size]

@@ -43,13 +43,15 @@ def build(
     Args:
         steps: of the whole training, all epochs; a learning-rate schedule spans them.
     """
-    seeds = _seeds(config.seed, 2 * len(config.widths) + 1)
+    chance = np.random.default_rng(config.seed)
+    weight_seeds, dropout_seeds = chance.integers(2**31, size=(2, len(config.widths) + 1)).tolist()
     layers = [keras.Input(image_shape, name="images"), keras.layers.Flatten(name="flatten")]
     for number, units in enumerate(config.widths, start=1):
-        layers.append(_dense(f"dense_{number}", units, config.activation, seeds.pop()))
+        layers.append(_dense(f"dense_{number}", units, config.activation, weight_seeds[number]))
         if config.dropout > 0:
-            layers.append(Dropout(config.dropout, seed=seeds.pop(), name=f"dropout_{number}"))
-    layers.append(_dense("probabilities", classes, "softmax", seeds.pop()))
+            name = f"dropout_{number}"
+            layers.append(Dropout(config.dropout, seed=dropout_seeds[number], name=name))
+    layers.append(_dense("probabilities", classes, "softmax", weight_seeds[0]))
     model = keras.Sequential(layers, name="digit_lab")
     model.compile(
         optimizer.build(config, steps),
@@ -58,6 +60,7 @@ def build(
         steps_per_execution=steps_per_execution(model.count_params(), config.batch_size),
         jit_compile=False,  # XLA is several times slower at this on a CPU
     )
+    # Here and not in the first step, whose graph would then be traced twice.
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -72,7 +75,3 @@ def steps_per_execution(weights: int, batch_size: int) -> int:
 def _dense(name: str, units: int, activation: str, seed: int) -> keras.layers.Dense:
     weights = keras.initializers.GlorotUniform(seed)
     return keras.layers.Dense(units, activation, kernel_initializer=weights, name=name)
-
-
-def _seeds(seed: int, count: int) -> list[int]:
-    return [int(word) for word in np.random.SeedSequence(seed).generate_state(count)]

@@ -65,6 +65,12 @@ def test_same_seed_same_network_whatever_ran_before() -> None:
         assert not np.array_equal(value, other[name])
 
 
+def test_dropout_does_not_change_how_the_weights_begin() -> None:
+    without = weights(build(dropout=0.0))
+    for name, value in weights(build(dropout=0.5)).items():
+        np.testing.assert_array_equal(value, without[name])
+
+
 def test_no_layer_begins_like_another_even_of_the_neighbouring_seed() -> None:
     kernels = [
         kernel
