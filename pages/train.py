@@ -17,7 +17,7 @@ from mnist_core.config import (
     read_config,
     summarize,
 )
-from mnist_core.runs import History, Run, State
+from mnist_core.runs import History, Run, RunError, State
 from pages import _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -98,8 +98,8 @@ def width_widgets() -> tuple[int, ...]:
     return tuple(widths)
 
 
-def form() -> TrainingConfig | None:
-    """All settings; None, and the reason on the page, where they can't be used as they are."""
+def form() -> None:
+    """All settings, and the button that trains with them; the reason where they don't fit."""
     preset_place = st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
@@ -109,6 +109,7 @@ def form() -> TrainingConfig | None:
         "epochs": field_widget("epochs", st.number_input),
         "dropout": field_widget("dropout", st.slider, step=0.05),
     }
+    train_place = st.container()
     with st.expander("Activation, optimizer and learning rate", icon=":material/tune:"):
         values["activation"] = field_widget("activation", st.segmented_control, required=True)
         values["optimizer"] = field_widget("optimizer", st.segmented_control, required=True)
@@ -141,11 +142,14 @@ def form() -> TrainingConfig | None:
     try:
         config = read_config(values)
     except ConfigError as error:
-        st.error(str(error), icon=":material/error:")
         config = None
+        train_place.error(str(error), icon=":material/error:")
     with preset_place:
         preset_widget(config)
-    return config
+    if config:
+        with train_place:
+            train_button(config)
+        summary(config)
 
 
 def preset_widget(config: TrainingConfig | None) -> None:
@@ -159,6 +163,24 @@ def preset_widget(config: TrainingConfig | None) -> None:
         on_change=take_preset,
         help="  \n".join(f"**{p.title}**: {p.description}" for p in PRESETS.values()),
     )
+
+
+def train_button(config: TrainingConfig) -> None:
+    if datasets.available(config.dataset):
+        st.button(
+            "Train",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            on_click=start,
+            args=(config,),
+        )
+    else:
+        st.info(
+            f"{LABELS[config.dataset]} is not on this machine yet; the sample is.",
+            icon=":material/cloud_download:",
+        )
+        st.page_link("pages/data.py", label="Download it", icon=":material/download:")
 
 
 FIXED_PARTS = """
@@ -219,6 +241,7 @@ def watch(run: Run) -> None:
     """The chosen run, redrawn in place while it is live."""
     history = run.history()
     live = run.state(history).live
+    epochs = run.config.epochs
 
     @st.fragment(run_every=REFRESH_SECONDS if live else None)
     def part() -> None:
@@ -231,7 +254,7 @@ def watch(run: Run) -> None:
         with st.container(horizontal=True, vertical_alignment="center", height=56, border=False):
             actions(run, history, state)
         figures_so_far(run, history)
-        accuracy, loss = figures.training_curves(history, run.config.epochs)
+        accuracy, loss = figures.training_curves(history, epochs)
         left, right = st.columns(2)
         with left:
             live_chart(accuracy, f"accuracy_{run.id}", "Training and validation accuracy by epoch")
@@ -353,29 +376,15 @@ def number(value: float | None) -> str:
 st.title("Train")
 left, right = st.columns([2, 3], gap="large")
 with left:
-    config = form()
-    if config:
-        summary(config)
-        if datasets.available(config.dataset):
-            st.button(
-                "Train",
-                type="primary",
-                icon=":material/play_arrow:",
-                width="stretch",
-                on_click=start,
-                args=(config,),
-            )
-        else:
-            st.info(
-                f"{LABELS[config.dataset]} is not on this machine yet; the sample is.",
-                icon=":material/cloud_download:",
-            )
-            st.page_link("pages/data.py", label="Download it", icon=":material/download:")
+    form()
 with right:
     run = _shared.chosen_run()
     if run:
         load_plotly()
-        watch(run)
+        try:
+            watch(run)
+        except RunError as error:
+            st.error(str(error), title="This run can't be read", icon=":material/error:")
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
 

@@ -234,3 +234,13 @@ def test_an_unknown_run_in_the_address_is_named(store: RunStore) -> None:
     checked(app.run())
 
     assert "20200101-000000-abcd" in app.warning[0].value
+
+
+@pytest.mark.parametrize("file", ["config.json", "events.jsonl"])
+def test_a_damaged_run_is_named_and_the_form_still_works(store: RunStore, file: str) -> None:
+    run = store.create(TrainingConfig())
+    (run.folder / file).write_text('{"kind": "nonsense"}\n')
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+
+    assert file in app.error[0].value
+    assert app.button[0].label == "Train"
