@@ -175,7 +175,7 @@ def strokes_from_canvas(json_data: Mapping[str, Any] | None) -> list[Points]:
 
 
 def _canvas_stroke(value: Any, name: str) -> Points:
-    kind = value.get("type") if isinstance(value, Mapping) else value
+    kind = value.get("type") if isinstance(value, Mapping) else type(value).__name__
     if not isinstance(kind, str) or kind.lower() != "path":
         raise ValueError(f"{name} is {kind!r}; only freehand strokes, of type 'path', can be read")
     start, bend, end = _path_curves(value.get("path"), name)
