@@ -430,8 +430,8 @@ def _digit(darkness: Grey) -> Mask | None:
         return None
     digit = np.append(False, is_digit)[marks]
     # Shades of paper and grain have slopes where ink has edges.
-    slopes = ndimage.binary_dilation(digit, iterations=3) & (np.abs(darkness - edge) < 0.3 * edge)
-    if slopes.sum() > SOFTEST * digit.sum():
+    near = ndimage.binary_dilation(digit, iterations=round(margin))
+    if (near & (np.abs(darkness - edge) < 0.3 * edge)).sum() > SOFTEST * digit.sum():
         return None
     specks = (marks > 0) & ~digit
     cut = np.pad(np.where(specks, 0, darkness), 2)[top : bottom + 4, left : right + 4]

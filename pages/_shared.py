@@ -29,7 +29,11 @@ from pages import _compat
 
 RUNS_IN_PICKER = 50
 
-_compat.run_through_app()
+
+def title(name: str) -> None:
+    """The page's heading; each page begins with it."""
+    _compat.run_through_app()
+    st.title(name)
 
 
 # --- Around mnist_core. What a run's folder holds is cached by the version of the file, so that a

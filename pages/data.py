@@ -212,7 +212,7 @@ def as_input(dataset: Dataset) -> None:
 
 # --- The page ---
 
-st.title("Data")
+_shared.title("Data")
 on_disk = [name for name in SPECS if datasets.available(name)]
 if st.session_state.get("images") not in on_disk:
     st.session_state["images"] = datasets.default_name()

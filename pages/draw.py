@@ -241,7 +241,7 @@ def other_run(run: Run) -> None:
         st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
 
 
-st.title("Draw")
+_shared.title("Draw")
 run = _shared.run_picker()
 if run is None:
     st.stop()

@@ -358,7 +358,7 @@ TAKEAWAYS = """
 
 # --- The page ---
 
-st.title("Evaluate")
+_shared.title("Evaluate")
 run = _shared.run_picker()
 if run is None:
     st.stop()

@@ -350,7 +350,7 @@ def accuracy(summary: Summary) -> str:
 
 # --- The page ---
 
-st.title("Runs")
+_shared.title("Runs")
 entries = _shared.catalog().list()
 outcome()
 picked = chosen(entries)

@@ -373,7 +373,7 @@ def number(value: float | None) -> str:
 
 # --- The page ---
 
-st.title("Train")
+_shared.title("Train")
 left, right = st.columns([2, 3], gap="large")
 with left:
     form()

@@ -1,11 +1,14 @@
 """The architecture's first rule, kept by the import statements and by what is really loaded."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mnist_core.runs import Run
 
 PROJECT = Path(__file__).parents[1]
 CORE = sorted((PROJECT / "mnist_core").rglob("*.py"))
@@ -53,3 +56,36 @@ def test_importing_the_core_loads_neither() -> None:
     ).stdout.split()
 
     assert not {"streamlit", "tensorflow", "keras"} & set(loaded)
+
+
+EVERY_PAGE = """
+import sys
+from streamlit.testing.v1 import AppTest
+
+app = AppTest.from_file("app.py", default_timeout=120).run()
+for page in sys.argv[1:]:
+    app.switch_page(page).run()
+    assert not app.exception, app.exception
+print(*sys.modules)
+"""
+
+
+def test_the_dashboard_never_loads_tensorflow(trained: Run) -> None:
+    pages = sorted(
+        str(path.relative_to(PROJECT))
+        for path in (PROJECT / "pages").glob("*.py")
+        if not path.name.startswith("_")
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", EVERY_PAGE, *pages],
+        cwd=PROJECT,
+        env=os.environ | {"DIGIT_LAB_RUNS": str(trained.folder.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+
+    assert len(pages) >= 5
+    assert {"streamlit", "ai_edge_litert"} <= loaded
+    assert not {"tensorflow", "keras", "sklearn"} & loaded
