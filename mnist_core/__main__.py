@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
 from mnist_core import datasets, drawing, evaluation
@@ -241,7 +241,9 @@ def _predict(options: argparse.Namespace) -> int:
         try:
             with Image.open(path) as picture:
                 image = drawing.image_from_picture(picture)
-        except UnidentifiedImageError:
+        except FileNotFoundError:
+            raise ValueError(f"{path} does not exist") from None
+        except drawing.UNREADABLE:
             raise ValueError(f"{path} is not a picture that can be read") from None
         probabilities = predictor.probabilities(image[None])[0]
         answer = int(probabilities.argmax())

@@ -31,6 +31,9 @@ SMALLEST = 0.02  # part of the picture's side; what is smaller is dust
 SOFTEST = 0.62  # pixels on the edge of ink for each of ink; soft shadows have more
 DIGIT_SIDE = 96.0  # pixels; a digit is looked at in this size
 
+UNREADABLE = (OSError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises at a file that it can't read."""
+
 Points = NDArray[np.float64]  # (n, 2): x to the right, y down
 Grey = NDArray[np.floating[Any]]  # (h, w)
 Mask = NDArray[np.bool_]  # (h, w)

@@ -1,7 +1,6 @@
 """Draw a digit, or bring a picture, and see what the network makes of it."""
 
 import random
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ PEN_WIDTH = 18
 UNSURE_BELOW = 0.9
 PICTURES = ["png", "jpg", "jpeg", "webp"]
 MEGABYTES = 10
-# What Pillow raises at files that it can't read.
-UNREADABLE = (OSError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError)
 
 
 # --- The canvas. It forgets its drawing when it leaves the page, so the session keeps it. ---
@@ -104,8 +101,8 @@ def picture() -> NDArray[np.float32] | None:
         with Image.open(file) as opened:
             image = drawing.image_from_picture(opened)
             upright = ImageOps.exif_transpose(opened)
-    except (*UNREADABLE, ValueError) as error:
-        reason = "damaged, huge, or no picture" if isinstance(error, UNREADABLE) else error
+    except (*drawing.UNREADABLE, ValueError) as error:
+        reason = "damaged, huge, or no picture" if isinstance(error, drawing.UNREADABLE) else error
         st.error(
             f"Reason: {reason}. Allowed: PNG, JPEG and WebP pictures of up to {MEGABYTES} MB.",
             title=f"`{file.name}` can't be read",
