@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mnist_core import figures
 from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, summarize
-from mnist_core.datasets import SPECS, DatasetError
+from mnist_core.datasets import SPECS
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
 from pages import _shared
@@ -145,26 +145,6 @@ def report(result: Evaluation) -> None:
 
 
 # --- In pictures ---
-
-
-def test_images(result: Evaluation, dataset: str) -> NDArray[np.uint8] | None:
-    """The images that the network was tested on; None, and the reason said, where they are not."""
-    try:
-        images = _shared.dataset(dataset)
-    except DatasetError as error:
-        st.warning(
-            str(error), title="The images can't be shown", icon=":material/image_not_supported:"
-        )
-        st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
-        return None
-    if not np.array_equal(images.y_test, result.labels):
-        st.error(
-            f"The run was tested on other images than those of {images.title} on this machine.",
-            title="The images can't be shown",
-            icon=":material/image_not_supported:",
-        )
-        return None
-    return images.x_test
 
 
 def show(
@@ -386,7 +366,7 @@ if result:
         headline(result, config.dataset)
     report(result)
     names = SPECS[config.dataset].class_names
-    images = test_images(result, config.dataset)
+    images = _shared.test_images(result, config.dataset)
     confusion(images, result, names)
     if images is not None:
         predictions(images, result, names)
