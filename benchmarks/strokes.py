@@ -1,6 +1,8 @@
 """How many digits drawn by strangers a run's network recognises, from their strokes.
 
-    python benchmarks/strokes.py RUN_FOLDER... [--pictures] [--json FILE]
+    python benchmarks/strokes.py [RUN_FOLDER...] [--pictures] [--json FILE]
+
+Without a run, the presets "article" and "fast" are trained first, with seed 1.
 
 The digits are those in ``pen_strokes.jsonl.gz`` of the data folder (DIGIT_LAB_DATA): UCI's
 Pen-Based Recognition of Handwritten Digits, 7,494 digits by 30 writers, for measuring and never for
@@ -13,7 +15,10 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +34,7 @@ from mnist_core.evaluation import wilson_interval
 from mnist_core.inference import Predictor
 from mnist_core.settings import Settings
 
+PROJECT = Path(__file__).parents[1]
 SIDE = 280  # of a drawn picture, in pixels
 
 
@@ -41,7 +47,7 @@ class Drawing(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_FOLDER")
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN_FOLDER")
     parser.add_argument("--pictures", action="store_true", help="also as pictures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
@@ -49,21 +55,46 @@ def main() -> None:
     if not path.is_file():
         sys.exit(f"{path} does not exist: DIGIT_LAB_DATA names the folder that holds it")
     drawings = read(path)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = options.runs or [train(preset, folder) for preset in ("article", "fast")]
+        figures = measure(drawings, runs, options.pictures)
+    if options.json:
+        options.json.write_text(json.dumps(figures))
+
+
+def train(preset: str, folder: str) -> Path:
+    """Train as anyone would, and return the run's folder, which is named after the preset."""
+    options = f"--dataset mnist --preset {preset} --seed 1 --json"
+    done = subprocess.run(
+        [sys.executable, "-m", "mnist_core", "train", *options.split()],
+        cwd=PROJECT,
+        env=os.environ | {"DIGIT_LAB_RUNS": folder},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
+    return Path(json.loads(done.stdout)["folder"]).rename(Path(folder, preset))
+
+
+def measure(
+    drawings: list[Drawing], runs: list[Path], pictures: bool
+) -> dict[str, dict[str, float]]:
+    """Print and return the share recognised, by run and by the way the digit was handed over."""
     ways: dict[str, Callable[[Drawing, np.random.Generator], NDArray[np.float32]]] = {
         "strokes": lambda drawn, _: drawing.image_from_strokes(drawn.strokes)
     }
-    if options.pictures:
+    if pictures:
         ways |= {
             "white on black": lambda drawn, chance: from_picture(drawn, chance, 0, 255),
             "black on white": lambda drawn, chance: from_picture(drawn, chance, 255, 0),
             "grey paper, gradient": lambda drawn, chance: from_picture(drawn, chance, 170, 60, 60),
         }
     labels = np.array([drawn.label for drawn in drawings])
-    figures: dict[str, dict[str, float]] = {run.name: {} for run in options.runs}
+    figures: dict[str, dict[str, float]] = {run.name: {} for run in runs}
     for way, image in ways.items():
         chance = np.random.default_rng(1)
         images = np.stack([image(drawn, chance) for drawn in drawings])
-        for run in options.runs:
+        for run in runs:
             right = Predictor(run).probabilities(images).argmax(axis=1) == labels
             low, high = wilson_interval(int(right.sum()), len(right))
             by_class = " ".join(f"{right[labels == digit].mean():6.1%}" for digit in range(10))
@@ -72,8 +103,7 @@ def main() -> None:
                 f"{by_class}"
             )
             figures[run.name][way] = float(right.mean())
-    if options.json:
-        options.json.write_text(json.dumps(figures))
+    return figures
 
 
 def read(path: Path) -> list[Drawing]:
