@@ -156,7 +156,8 @@ def test_a_worker_that_cannot_start_fails_the_run_with_the_reason(
 
 
 SERVER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began us with &
 from pathlib import Path
 from mnist_core.runs import RunStore
 from mnist_core.workers import WorkerPool
@@ -177,7 +178,7 @@ def test_no_worker_outlives_the_server(store: RunStore, end: signal.Signals) -> 
     wait_until(lambda: any(is_training(run) for run in store.list()))
     (worker,) = worker_processes(server.pid)
     server.send_signal(end)
-    server.wait()
+    server.wait(timeout=60)
     _gone, alive = psutil.wait_procs([worker], timeout=30)
 
     assert not alive
