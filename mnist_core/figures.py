@@ -35,6 +35,9 @@ def training_curves(history: History, epochs: int) -> tuple[Figure, Figure]:
     accuracy["layout"]["yaxis"]["tickformat"] = ".0%"
     loss = _curves(history, epochs, "loss", "Loss", "%{y:.4f}")
     loss["layout"]["yaxis"]["rangemode"] = "tozero"
+    if not history.epochs and not history.batches:  # plotly's own range for nothing is odd
+        accuracy["layout"]["yaxis"]["range"] = [0, 1]
+        loss["layout"]["yaxis"]["range"] = [0, 2.5]
     return accuracy, loss
 
 

@@ -62,7 +62,7 @@ def whole_set() -> None:
         st.subheader("Get the whole of MNIST")
         st.markdown(
             "Only the built-in sample is on this machine. With all 60,000 training images, a "
-            "network gets about 98% of the test images right; with the sample, about 95%."
+            "network gets about 98% of the test images right; with the sample, about 94%."
         )
         if download.running:
             st.fragment(progress, run_every=REFRESH_SECONDS)(download)

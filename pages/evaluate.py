@@ -33,7 +33,7 @@ def standing(state: State, history: History) -> None:
         case State.STOPPED:
             st.info(
                 reason or "What it had learned until then is judged here.",
-                title="Training was stopped early",
+                title="Training was stopped by hand",
                 icon=":material/stop_circle:",
             )
         case State.FAILED:

@@ -66,36 +66,42 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
     """The widget of a config field: label, help, default and bounds are the field's own."""
     field = FIELDS[name]
     assert field.title
-    st.session_state.setdefault(name, field.default if default is None else default)
+    default = field.default if default is None else default
     if choices(name):
-        options |= {"options": choices(name), "format_func": LABELS.__getitem__}
+        options |= {
+            "options": choices(name),
+            "format_func": LABELS.__getitem__,
+            "default": default,
+        }
     else:
+        options["value"] = default
         options["min_value"], options["max_value"] = bounds(name)
     return widget(field.title, key=name, help=field.description, bind="query-params", **options)
 
 
 def width_widgets() -> tuple[int, ...]:
     default = FIELDS["widths"].default
-    st.session_state.setdefault("layers", len(default))
     layers = st.number_input(
         "Hidden layers",
+        value=len(default),
         min_value=1,
         max_value=MOST_LAYERS,
         key="layers",
         help=FIELDS["widths"].description,
         bind="query-params",
     )
-    widths = []
     with st.grid(4, min_column_width=110, gap="small"):
-        for number in range(1, layers + 1):
-            key = f"width_{number}"
-            st.session_state.setdefault(key, default[number - 1] if number <= len(default) else 128)
-            widths.append(
-                st.number_input(
-                    f"Units in {number}", min_value=1, max_value=4096, key=key, bind="query-params"
-                )
+        return tuple(
+            st.number_input(
+                f"Units in {number}",
+                value=default[number - 1] if number <= len(default) else 128,
+                min_value=1,
+                max_value=4096,
+                key=f"width_{number}",
+                bind="query-params",
             )
-    return tuple(widths)
+            for number in range(1, layers + 1)
+        )
 
 
 def form() -> None:
@@ -127,10 +133,10 @@ def form() -> None:
             bind="query-params",
         )
         if early_stopping:
-            st.session_state.setdefault("patience", 3)
             low, high = bounds("patience")
             values["patience"] = st.number_input(
                 "Patience in epochs",
+                value=3,
                 min_value=low,
                 max_value=high,
                 key="patience",
@@ -374,6 +380,7 @@ def number(value: float | None) -> str:
 # --- The page ---
 
 _shared.title("Train")
+st.caption("Choose a network, press Train, and watch it learn to read handwritten digits.")
 left, right = st.columns([2, 3], gap="large")
 with left:
     form()

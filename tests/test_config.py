@@ -73,7 +73,10 @@ def test_no_dropout_layer_where_there_is_no_dropout() -> None:
         ),
         ({"patience": 0}, "patience is 0; allowed: a whole number from 1 to 50, or none for off"),
         ({"layers": 2}, "layers is not a setting; allowed: dataset, widths, dropout"),
-        ({"patience": 2, "validation_share": 0}, "patience needs a validation share above 0"),
+        (
+            {"patience": 2, "validation_share": 0},
+            "Early stopping (patience) watches the validation loss",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(values: dict[str, object], words: str) -> None:

@@ -330,7 +330,7 @@ def test_a_stopped_run_is_judged(store: RunStore) -> None:
     append_event(run.folder, Ended(state=State.STOPPED))
     app = page()
 
-    assert app.info[0].proto.title == "Training was stopped early"
+    assert app.info[0].proto.title == "Training was stopped by hand"
     assert metrics(app)["Test accuracy"] == "99.70%"
 
 

@@ -111,7 +111,7 @@ def test_settings_that_do_not_go_together_are_named_and_cannot_be_trained(app: A
     app.toggle(key="early_stopping").set_value(True).run()
     checked(app.slider(key="validation_share").set_value(0.0).run())
 
-    assert "patience needs a validation share" in app.error[0].value
+    assert "it needs a validation share above 0" in app.error[0].value
     assert [button.label for button in app.button] == []
 
 
