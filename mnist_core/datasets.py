@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pooch
-import requests
 from numpy.typing import NDArray
 
 from mnist_core.settings import Settings
@@ -225,6 +223,8 @@ def download(
         DownloadError: it could not be fetched, or not be written.
         ValueError: there is no dataset of that name, or it ships with the program.
     """
+    import pooch  # not at the top: it is seldom needed, and the first page is waiting
+
     spec = _spec(name)
     if spec.url is None:
         raise ValueError(f"{name} ships with the program: there is nothing to download")
@@ -324,6 +324,8 @@ def _read_array(archive: zipfile.ZipFile, key: str, spec: Spec) -> NDArray[np.ui
 
 def _fetch(url: str, file: Path, progress: Callable[[int, int], None] | None) -> None:
     """For pooch, whose own downloader does not try again, and leaves a failed connection open."""
+    import requests
+
     for attempts_left in (2, 1, 0):
         try:
             with (

@@ -295,7 +295,7 @@ def _grey(picture: NDArray[Any] | Image.Image) -> Grey:
     try:
         image.load()
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (OSError, SyntaxError, TypeError, struct.error) as error:  # Pillow's, at damaged files
+    except UNREADABLE as error:
         raise ValueError(f"the picture is damaged: {error}") from error
     if image.mode[0] in "IF":
         image = _image_from_array(_deep_grey(np.asarray(image)))

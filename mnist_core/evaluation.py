@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Report = dict[str, Any]
 """scikit-learn's classification report, class by class."""
@@ -117,6 +119,8 @@ def classification_report(
 
 
 def _table(report: Report, class_names: tuple[str, ...], images: int) -> pd.DataFrame:
+    import pandas as pd  # not at the top: 0.2 s that the first page is painted without
+
     table = pd.DataFrame(report).T
     rows = [*class_names, "accuracy", "macro avg", "weighted avg"]
     columns = ["precision", "recall", "f1-score", "support"]
