@@ -301,6 +301,8 @@ def _grey(picture: NDArray[Any] | Image.Image) -> Grey:
         image = _image_from_array(_deep_grey(np.asarray(image)))
     elif image.mode == "LAB":
         image = image.getchannel("L")
+    elif image.mode == "La":  # Pillow goes from it to LA only
+        image = image.convert("LA")
     image = image.convert("RGBA" if image.has_transparency_data else "L")
     if max(image.size) > LARGEST_SIDE:
         image = image.resize(_fitting(*image.size, LARGEST_SIDE), Image.Resampling.BOX)
