@@ -11,6 +11,8 @@ from streamlit.runtime.pages_manager import PagesManager
 
 def run_through_app() -> None:
     """Begin again by way of ``app.py`` where Streamlit has run a page without it."""
-    if PagesManager.uses_pages_directory:
+    # Once in a session, for what was just pressed would be lost in beginning again.
+    if PagesManager.uses_pages_directory and "through_app" not in st.session_state:
+        st.session_state["through_app"] = True
         PagesManager.uses_pages_directory = False
         st.rerun()
