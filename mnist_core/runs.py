@@ -390,16 +390,27 @@ class Run:
         Raises:
             RunError: the file is no JSON object.
         """
-        path = self.folder / "report.json"
+        return self._object("report.json")
+
+    def environment(self) -> dict[str, Any]:
+        """What the run was made with: versions, processor, threads; {} where that was not kept.
+
+        Raises:
+            RunError: the file is no JSON object.
+        """
+        return self._object("environment.json") or {}
+
+    def _object(self, name: str) -> dict[str, Any] | None:
+        path = self.folder / name
         try:
-            report = json.loads(path.read_bytes())
+            found = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{path} is damaged: {error}") from None
-        if not isinstance(report, dict):
+        if not isinstance(found, dict):
             raise RunError(f"{path} is damaged: not a JSON object")
-        return report
+        return found
 
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")

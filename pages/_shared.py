@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -106,24 +104,6 @@ def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
         return evaluate(probabilities, labels, class_names, report)
     except ValueError as error:
         raise RunError(f"{folder / 'test.npz'} is damaged: {error}") from error
-
-
-def environment(run: Run) -> dict[str, Any]:
-    """What the run was made with: versions, processor, threads; {} where it was not written down.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    path = run.folder / "environment.json"
-    try:
-        values = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
-    if not isinstance(values, dict):
-        raise RunError(f"{path} is damaged: {values!r} is not a JSON object")
-    return values
 
 
 def catalog() -> Catalog:

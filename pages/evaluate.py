@@ -299,7 +299,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
         with right:
             st.markdown("**Environment**")
             try:
-                environment = _shared.environment(run)
+                environment = run.environment()
             except RunError as error:
                 st.error(str(error), icon=":material/error:")
             else:

@@ -1,0 +1,140 @@
+"""A run -> a Python script that repeats it with TensorFlow and NumPy alone.
+
+What the script says is in ``templates/script.py.jinja``; here is what it is told about a run.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import jinja2
+
+from mnist_core.datasets import SPECS
+from mnist_core.runs import Batch, Epoch, Fitting, History, Run, RunError, State, parse_events
+
+IN_KERAS = {"mnist": "keras.datasets.mnist.load_data"}
+"""The datasets that Keras loads itself; the images of the others come with the script."""
+
+_REPEATED: dict[str, tuple[str, ...]] = {
+    "dataset": (),
+    "widths": (),
+    "dropout": (),
+    "activation": ("relu", "gelu", "tanh", "sigmoid"),
+    "optimizer": ("adam", "sgd", "rmsprop"),
+    "learning_rate": (),
+    "schedule": ("constant", "one-cycle"),
+    "batch_size": (),
+    "epochs": (),
+    "validation_share": (),
+    "patience": (),
+    "seed": (),
+}
+"""The settings that the template knows, and which choices where not every value will do."""
+
+
+class NotRepeatable(ValueError):  # noqa: N818
+    """The template does not cover a setting of the run; the message names it and the value."""
+
+
+class Place(NamedTuple):
+    """Somewhere in a training: after this step of this epoch, both counted from 1."""
+
+    epoch: int
+    step: int
+
+
+class Course(NamedTuple):
+    """What of a run's past a repetition has to know."""
+
+    rhythm: int
+    """Training steps between two looks at whether to stop."""
+    stopped: Place | None
+    """Where the user ended it."""
+
+
+def write(run: Run, file_name: str = "train.py") -> str:
+    """The script.
+
+    Raises:
+        NotRepeatable: a setting is not covered.
+        RunError: the run is live, or its files are damaged.
+    """
+    config, history = run.config, run.history()
+    state = run.state(history)
+    if state.live:
+        raise RunError(f"run {run.id} is {state}; its script can be written when it is over")
+    for name, value in config:
+        default = type(config).model_fields[name].default
+        known = _REPEATED.get(name, (default,))
+        if known and value not in known:
+            raise NotRepeatable(f"no script can be written of a run with {name} {value!r} yet")
+    course = _course(run, state)
+    return _template().render(
+        run=run,
+        config=config,
+        spec=SPECS[config.dataset],
+        in_keras=IN_KERAS.get(config.dataset),
+        file_name=file_name,
+        data_name=data_name(run),
+        versions=_versions(run),
+        outcome=_outcome(state, history),
+        steps_per_execution=course.rhythm,
+        stop=course.stopped,
+    )
+
+
+def data_name(run: Run) -> str:
+    """The file beside the script that holds its images, where Keras does not have them."""
+    return f"{run.config.dataset}.npz"
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # Python, not HTML
+    )
+    return environment.get_template("script.py.jinja")
+
+
+def _course(run: Run, state: State) -> Course:
+    path = run.folder / "events.jsonl"
+    steps, rhythm = 1, None
+    last = Place(0, 0)
+    with path.open("rb") as lines:
+        for event in parse_events(lines, path):
+            match event:
+                case Fitting():
+                    steps = event.steps_per_epoch
+                case Batch():
+                    rhythm = rhythm or event.step
+                    last = Place(event.epoch, event.step)
+                case Epoch() if last.epoch < event.epoch:
+                    last = Place(event.epoch, steps)
+    return Course(rhythm or 1, last if state == State.STOPPED and last.epoch else None)
+
+
+def _versions(run: Run) -> str:
+    """What computed the run's figures, e.g. ``"tensorflow 2.21.0, keras 3.15.1"``; or nothing."""
+    packages = ("tensorflow", "keras", "numpy")
+    found = {name: str(run.environment().get(name, "")) for name in packages}
+    # A run may come from elsewhere, and what is written here is run as Python.
+    return ", ".join(f"{n} {v}" for n, v in found.items() if re.fullmatch(r"[\w.+]{1,30}", v))
+
+
+def _outcome(state: State, history: History) -> str:
+    """What came of the run."""
+    epochs = "1 epoch" if len(history.epochs) == 1 else f"{len(history.epochs)} epochs"
+    match state:
+        case State.FAILED:
+            return f"The run failed after {epochs}; this trains on for as long as it can."
+        case State.INTERRUPTED:
+            return f"The run was interrupted after {epochs}; this trains all of them."
+    accuracy = history.evaluated.test_accuracy if history.evaluated else math.nan
+    stopped = " and was then stopped by hand" if state == State.STOPPED else ""
+    return f"The run took {epochs}{stopped}; its test accuracy was {accuracy:.4f}."
