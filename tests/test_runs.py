@@ -188,7 +188,7 @@ def test_a_run_without_an_owner_is_interrupted(run: Run) -> None:
 def test_stop_is_a_wish_that_can_be_read(run: Run) -> None:
     assert not run.control().stop
 
-    run.request_stop()
+    run.want(stop=True)
 
     assert run.control().stop
 

@@ -80,7 +80,7 @@ def test_runs_wait_their_turn_and_know_their_place(pool: WorkerPool, store: RunS
     assert (pool.place(first), pool.place(second), pool.place(third)) == (None, 0, 1)
     assert second.state(second.history()) is State.QUEUED
 
-    first.request_stop()
+    first.want(stop=True)
     for run in (second, third):
         assert run.state(wait_for_end(run)) is State.FINISHED
 
@@ -88,7 +88,7 @@ def test_runs_wait_their_turn_and_know_their_place(pool: WorkerPool, store: RunS
 def test_a_stopped_run_keeps_what_it_learned(pool: WorkerPool, store: RunStore) -> None:
     run = submit(pool, store, LONG)
     wait_until(lambda: len(run.history().epochs) >= 1)
-    run.request_stop()
+    run.want(stop=True)
     history = wait_for_end(run)
 
     assert run.state(history) is State.STOPPED
@@ -102,9 +102,9 @@ def test_a_run_stopped_in_the_queue_never_begins(pool: WorkerPool, store: RunSto
     first = submit(pool, store, LONG)
     waiting = submit(pool, store)
     wait_until(lambda: is_training(first))
-    waiting.request_stop()
+    waiting.want(stop=True)
     history = wait_for_end(waiting)
-    first.request_stop()
+    first.want(stop=True)
     wait_for_end(first)
 
     assert waiting.state(history) is State.STOPPED

@@ -59,7 +59,7 @@ def set_up(app: AppTest) -> TrainingConfig:
     """Press Train and return what was asked for."""
     checked(app.button[0].click().run())
     (run,) = _shared.store().list()
-    run.request_stop()
+    run.want(stop=True)
     return run.config
 
 
