@@ -129,6 +129,8 @@ class Epoch(_Event):
     """Without pauses."""
     elapsed: float = 0.0
     """As in :class:`Batch`."""
+    step: int | None = None
+    """How many steps it had: all, unless the user stopped it. None in runs of old."""
 
 
 class Paused(_Event):
@@ -552,7 +554,15 @@ class Run:
 DAMAGED_NPZ = (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile, zlib.error)
 """What NumPy raises at a damaged npz."""
 
-_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
+
+
+def is_run_id(name: str) -> bool:
+    """Whether a run could be called so; the first part of its id is a time."""
+    try:
+        return bool(_RUN_ID.fullmatch(name) and Run(Path(name)).created)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
 
 from mnist_core.datasets import SPECS
-from mnist_core.runs import Batch, Epoch, Fitting, History, Run, RunError, State, parse_events
+from mnist_core.runs import Batch, Continued, Epoch, Fitting, History, LearningRate, Run, RunError, State
 
 IN_KERAS = {"mnist": "keras.datasets.mnist.load_data"}
 """The datasets that Keras loads itself; the images of the others come with the script."""
@@ -40,19 +41,34 @@ class NotRepeatable(ValueError):  # noqa: N818
 
 
 class Place(NamedTuple):
-    """Somewhere in a training: after this step of this epoch, both counted from 1."""
+    """After this step of this epoch, both counted from 1."""
 
     epoch: int
     step: int
 
 
-class Course(NamedTuple):
+class Part(NamedTuple):
+    """One of the runs that a run is made of: it may continue others."""
+
+    epochs: int
+    """After how many, those before included, it was over or continued."""
+    first_step: int
+    """How many steps came before it."""
+    asked: int
+    """The epochs that its learning-rate schedule spans."""
+
+
+@dataclass
+class _Course:
     """What of a run's past a repetition has to know."""
 
-    rhythm: int
-    """Training steps between two looks at whether to stop."""
-    stopped: Place | None
-    """Where the user ended it."""
+    rhythm: int = 0
+    """Training steps between two looks at what is wanted."""
+    parts: list[Part] = field(default_factory=list)
+    rates: dict[Place, float] = field(default_factory=dict)
+    """The learning rates that the user set while it trained."""
+    stops: list[Place] = field(default_factory=list)
+    """Where the user ended it, or a run that it continues, within an epoch or before the last."""
 
 
 def write(run: Run, file_name: str = "train.py") -> str:
@@ -81,8 +97,8 @@ def write(run: Run, file_name: str = "train.py") -> str:
         data_name=data_name(run),
         versions=_versions(run),
         outcome=_outcome(state, history),
-        steps_per_execution=course.rhythm,
-        stop=course.stopped,
+        course=course,
+        steered=bool(course.rates or course.stops),
     )
 
 
@@ -102,21 +118,33 @@ def _template() -> jinja2.Template:
     return environment.get_template("script.py.jinja")
 
 
-def _course(run: Run, state: State) -> Course:
-    path = run.folder / "events.jsonl"
-    steps, rhythm = 1, None
-    last = Place(0, 0)
-    with path.open("rb") as lines:
-        for event in parse_events(lines, path):
-            match event:
-                case Fitting():
-                    steps = event.steps_per_epoch
-                case Batch():
-                    rhythm = rhythm or event.step
-                    last = Place(event.epoch, event.step)
-                case Epoch() if last.epoch < event.epoch:
-                    last = Place(event.epoch, steps)
-    return Course(rhythm or 1, last if state == State.STOPPED and last.epoch else None)
+def _course(run: Run, state: State) -> _Course:
+    """Fold the events of the run and of those that it continues."""
+    course = _Course()
+    an_epoch = step = done = first_step = 0
+    last: Place | None = None
+    for event in (*run.before(), *run.events()):
+        match event:
+            case Fitting():
+                an_epoch = event.steps_per_epoch
+            case Batch():
+                course.rhythm = course.rhythm or event.step
+                step = event.step
+            case LearningRate():
+                course.rates[Place(event.epoch, event.step)] = event.learning_rate
+            case Epoch():
+                last = Place(event.epoch, event.step or step or an_epoch)
+                done += last.step
+                step = 0
+                if last.step < an_epoch:
+                    course.stops.append(last)
+            case Continued():
+                course.parts.append(Part(event.epochs, first_step, event.asked))
+                first_step = done
+    course.parts.append(Part(run.config.epochs, first_step, run.config.epochs))
+    if state == State.STOPPED and last and last not in course.stops:
+        course.stops.append(last)
+    return course
 
 
 def _versions(run: Run) -> str:

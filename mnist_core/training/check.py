@@ -1,0 +1,110 @@
+"""Is a run's network one of ours, and safe to load? ``python -m mnist_core.training.check RUN``.
+
+A program of its own: it needs Keras, and a file made to do harm may bring it down. It prints what
+is wrong and ends with exit code 1, or prints nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnist_core.config import TrainingConfig
+from mnist_core.datasets import SPECS
+from mnist_core.inference import Predictor
+from mnist_core.runs import Run
+
+IN_KERAS_FILE = {"metadata.json", "config.json", "model.weights.h5"}
+CARRY_CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+"""Parts of Keras that run what a file brings along."""
+
+
+def check(run: Run) -> None:
+    """Look at, then load what there is of ``model.keras``, ``model.tflite`` and the checkpoint.
+
+    Raises:
+        ValueError: one can't be used for this run; the message names it.
+    """
+    config = run.config
+    spec = SPECS[config.dataset]
+    shapes = (None, *spec.image_shape), (None, len(spec.class_names))
+    images = np.random.default_rng(0).random((8, *spec.image_shape), np.float32)
+    answers = []
+    if (run.folder / "model.keras").exists():
+        answers.append(_ask_keras(run.folder / "model.keras", shapes, images))
+    if (run.folder / "model.tflite").exists():
+        predictor = Predictor(run.folder)
+        found = (None, *predictor.input_shape), (None, predictor.classes)
+        if found != shapes:
+            raise ValueError(f"model.tflite takes {found[0]} to {found[1]}; allowed: {shapes}")
+        answers.append(predictor.probabilities(images))
+    if len(answers) == 2 and not np.allclose(*answers, atol=1e-3):
+        raise ValueError("model.keras and model.tflite are different networks")
+    if run.checkpoint.exists():
+        _restore(run, config)
+
+
+def _ask_keras(path: Path, shapes: tuple[Any, Any], images: Any) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        unknown = set(archive.namelist()) - IN_KERAS_FILE
+        if unknown:
+            raise ValueError(f"model.keras has {', '.join(sorted(unknown))}, which none of ours has")
+        if sum(member.file_size for member in archive.infolist()) > 2 * path.stat().st_size + 2**20:
+            raise ValueError("model.keras would grow larger than a run has it")
+        described = json.loads(archive.read("config.json"))
+    for part in _parts(described):
+        name, module = str(part["class_name"]), str(part.get("module") or "keras")
+        own = str(part.get("registered_name") or name)
+        if module.split(".")[0] not in ("keras", "builtins") or own != name or name in CARRY_CODE:
+            raise ValueError(
+                f"model.keras has a part {name} of {module}; allowed: what Keras itself has, "
+                "without code of the file's own"
+            )
+
+    import keras
+
+    model = keras.saving.load_model(path, safe_mode=True)
+    found = tuple(model.input_shape), tuple(model.output_shape)
+    if found != shapes:
+        raise ValueError(f"model.keras takes {found[0]} to {found[1]}; allowed: {shapes}")
+    return model(images, training=False).numpy()
+
+
+def _parts(described: Any) -> Iterator[dict[str, Any]]:
+    """Everything in a network's description that becomes an object."""
+    if isinstance(described, dict):
+        if "class_name" in described:
+            yield described
+        described = list(described.values())
+    if isinstance(described, list):
+        for value in described:
+            yield from _parts(value)
+
+
+def _restore(run: Run, config: TrainingConfig) -> None:
+    from mnist_core.training import checkpoint, model
+
+    spec = SPECS[config.dataset]
+    network = model.build(config, spec.image_shape, len(spec.class_names), steps=1)
+    checkpoint.restore(network, run.checkpoint)
+
+
+def main(folder: Path) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        check(Run(folder))
+    except Exception as error:  # noqa: BLE001 - whatever a file makes Keras raise, it is refused
+        print(str(error).replace(f"{folder}{os.sep}", "") or type(error).__name__)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
