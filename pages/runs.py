@@ -66,13 +66,14 @@ def training_now(entries: list[Entry]) -> None:
         if live:
             st.subheader("Training now")
         for summary in live:
-            if summary.state == State.RUNNING:
+            if summary.state != State.QUEUED:
                 with st.container(horizontal=True, vertical_alignment="bottom"):
                     epoch = min(summary.epochs + 1, summary.config.epochs)
+                    paused = summary.state == State.PAUSED
                     st.progress(
                         summary.progress,
                         text=f"{_shared.run_label(summary.run)} · epoch {epoch} of "
-                        f"{summary.config.epochs}",
+                        f"{summary.config.epochs}{', paused' if paused else ''}",
                     )
                     st.page_link(
                         "pages/train.py",
