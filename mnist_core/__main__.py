@@ -14,6 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mnist_core import datasets, drawing, evaluation
+from mnist_core.commands import add_run_argument, add_to, find_run
 from mnist_core.config import (
     PRESETS,
     ConfigError,
@@ -59,18 +60,18 @@ def build_parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     go_on = commands.add_parser("continue", help="train a run's network for more epochs")
-    _add_run_argument(go_on)
+    add_run_argument(go_on)
     go_on.add_argument("--epochs", type=int, required=True, metavar="N", help="how many more")
     go_on.add_argument("--json", action="store_true", help="end with one line of JSON")
     go_on.set_defaults(run=_continue)
 
     evaluate = commands.add_parser("evaluate", help="a run's figures on the test set")
-    _add_run_argument(evaluate)
+    add_run_argument(evaluate)
     evaluate.add_argument("--json", action="store_true", help="as one line of JSON")
     evaluate.set_defaults(run=_evaluate)
 
     predict = commands.add_parser("predict", help="what a run's network sees in pictures")
-    _add_run_argument(predict)
+    add_run_argument(predict)
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a picture's path")
     predict.add_argument("--json", action="store_true", help="a line of JSON for each picture")
     predict.set_defaults(run=_predict)
@@ -81,12 +82,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     runs = commands.add_parser("runs", help="list the runs, newest first")
     runs.add_argument("--json", action="store_true", help="a line of JSON for each run")
+    runs.add_argument("--folder", action="store_true", help="only say where they are")
     runs.set_defaults(run=_runs)
+    add_to(commands)
     return parser
-
-
-def _add_run_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="a run's id, as `runs` lists it, or: latest")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,7 +112,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _continue(options: argparse.Namespace) -> int:
-    parent = _find(options.run_id)
+    parent = find_run(options.run_id)
     datasets.load(parent.config.dataset)
     store = RunStore(parent.folder.parent)
     return _see_through(store.create_continuation(parent, options.epochs), options.json)
@@ -214,18 +213,8 @@ def _figure(loss: float | None) -> str:
 # --- The others -----------------------------------------------------------------------------------
 
 
-def _find(run_id: str) -> Run:
-    store = RunStore(Settings.from_environment().runs)
-    if run_id != "latest":
-        return store.get(run_id)
-    runs = store.list()
-    if not runs:
-        raise RunError(f"there is no run yet in {store.folder}")
-    return runs[0]
-
-
 def _evaluate(options: argparse.Namespace) -> int:
-    run = _find(options.run_id)
+    run = find_run(options.run_id)
     class_names = datasets.SPECS[run.config.dataset].class_names
     result = evaluation.evaluate(*run.test_results(), class_names, run.report())
     low, high = result.interval
@@ -251,7 +240,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    run = _find(options.run_id)
+    run = find_run(options.run_id)
     predictor = Predictor(run.folder)
     class_names = datasets.SPECS[run.config.dataset].class_names
     for path in options.images:
@@ -290,6 +279,9 @@ def _download(options: argparse.Namespace) -> int:
 
 def _runs(options: argparse.Namespace) -> int:
     store = RunStore(Settings.from_environment().runs)
+    if options.folder:
+        print(store.folder)
+        return 0
     for run in store.list():
         try:
             history = run.history()

@@ -14,6 +14,7 @@
     test.npz          probabilities (n, classes) float32 on the test set, and labels (n,) uint8
     report.json       scikit-learn's classification report on the test set
     worker.log        what the worker process printed
+    tensorboard/      the events again, for TensorBoard, where the configuration asks for it
 
 The writer of ``events.jsonl`` is the worker process while it lives, and the run's owner (see
 ``workers``) before it starts and after it has died. Readers never lock: they may see the last line

@@ -14,7 +14,17 @@ from typing import NamedTuple
 import jinja2
 
 from mnist_core.datasets import SPECS
-from mnist_core.runs import Batch, Continued, Epoch, Fitting, History, LearningRate, Run, RunError, State
+from mnist_core.runs import (
+    Batch,
+    Continued,
+    Epoch,
+    Fitting,
+    History,
+    LearningRate,
+    Run,
+    RunError,
+    State,
+)
 
 IN_KERAS = {"mnist": "keras.datasets.mnist.load_data"}
 """The datasets that Keras loads itself; the images of the others come with the script."""
@@ -32,6 +42,7 @@ _REPEATED: dict[str, tuple[str, ...]] = {
     "validation_share": (),
     "patience": (),
     "seed": (),
+    "tensorboard": (),  # changes nothing
 }
 """The settings that the template knows, and which choices where not every value will do."""
 

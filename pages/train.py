@@ -8,6 +8,7 @@ import streamlit as st
 from mnist_core import datasets, estimate, figures
 from mnist_core.config import (
     ARTICLE_ACCURACY,
+    OWN,
     PRESETS,
     ConfigError,
     TrainingConfig,
@@ -60,7 +61,7 @@ def put_in_form(config: TrainingConfig) -> None:
 def take_preset() -> None:
     preset = st.session_state["preset"]
     if preset:
-        kept = {name: st.session_state[name] for name in ("dataset", "seed")}
+        kept = {name: st.session_state[name] for name in OWN}
         put_in_form(apply_preset(preset, TrainingConfig(**kept)))
 
 
@@ -77,7 +78,8 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
         }
     else:
         options["value"] = default
-        options["min_value"], options["max_value"] = bounds(name)
+        if not isinstance(default, bool):
+            options["min_value"], options["max_value"] = bounds(name)
     return widget(field.title, key=name, help=field.description, bind="query-params", **options)
 
 
@@ -126,7 +128,7 @@ def form() -> None:
         )
         values["schedule"] = field_widget("schedule", st.segmented_control, required=True)
         values["batch_size"] = field_widget("batch_size", st.number_input)
-    with st.expander("Validation, early stopping and seed", icon=":material/science:"):
+    with st.expander("Validation, early stopping, seed and files", icon=":material/science:"):
         values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
         early_stopping = st.toggle(
             "Early stopping",
@@ -145,6 +147,7 @@ def form() -> None:
                 bind="query-params",
             )
         values["seed"] = field_widget("seed", st.number_input)
+        values["tensorboard"] = field_widget("tensorboard", st.toggle)
     with st.expander("What is fixed, and why", icon=":material/help:"):
         st.markdown(FIXED_PARTS)
     try:

@@ -45,7 +45,7 @@ def check(run: Run) -> None:
         if found != shapes:
             raise ValueError(f"model.tflite takes {found[0]} to {found[1]}; allowed: {shapes}")
         answers.append(predictor.probabilities(images))
-    if len(answers) == 2 and not np.allclose(*answers, atol=1e-3):
+    if len(answers) == 2 and not np.allclose(answers[0], answers[1], atol=1e-3):
         raise ValueError("model.keras and model.tflite are different networks")
     if run.checkpoint.exists():
         _restore(run, config)
@@ -55,7 +55,9 @@ def _ask_keras(path: Path, shapes: tuple[Any, Any], images: Any) -> Any:
     with zipfile.ZipFile(path) as archive:
         unknown = set(archive.namelist()) - IN_KERAS_FILE
         if unknown:
-            raise ValueError(f"model.keras has {', '.join(sorted(unknown))}, which none of ours has")
+            raise ValueError(
+                f"model.keras has {', '.join(sorted(unknown))}, which none of ours has"
+            )
         if sum(member.file_size for member in archive.infolist()) > 2 * path.stat().st_size + 2**20:
             raise ValueError("model.keras would grow larger than a run has it")
         described = json.loads(archive.read("config.json"))
