@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    config = _config(options)
+    config = config_of(options)
     datasets.load(config.dataset)  # missing or damaged: said now, not by a failed run
     settings = Settings.from_environment()
     run = RunStore(settings.runs).create(config)
@@ -133,7 +133,12 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace) -> TrainingConfig:
+def config_of(options: argparse.Namespace) -> TrainingConfig:
+    """The configuration that the flags of ``train`` ask for.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
     start = apply_preset(
         options.preset, TrainingConfig(dataset=datasets.default_name())
     ).model_dump()

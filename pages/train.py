@@ -18,7 +18,8 @@ from mnist_core.config import (
     summarize,
 )
 from mnist_core.runs import History, Run, RunError, State
-from pages import _shared
+from mnist_core.sharing import form_values
+from pages import _link, _shared
 from pages._live_chart import live_chart, load_plotly
 
 FIELDS = TrainingConfig.model_fields
@@ -42,17 +43,8 @@ REFRESH_SECONDS = 0.4
 
 def put_in_form(config: TrainingConfig) -> None:
     """Set every widget to ``config``'s values."""
-    for name, value in config.model_dump().items():
-        if name == "widths":
-            st.session_state["layers"] = len(value)
-            for number, units in enumerate(value, start=1):
-                st.session_state[f"width_{number}"] = units
-        elif name == "patience":
-            st.session_state["early_stopping"] = value is not None
-            if value is not None:
-                st.session_state["patience"] = value
-        else:
-            st.session_state[name] = value
+    for key, value in form_values(config).items():
+        st.session_state[key] = value
 
 
 def take_preset() -> None:
@@ -106,7 +98,7 @@ def width_widgets() -> tuple[int, ...]:
 
 def form() -> None:
     """All settings, and the button that trains with them; the reason where they don't fit."""
-    preset_place = st.container()
+    notice_place, preset_place = st.container(), st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
             "dataset", st.segmented_control, datasets.default_name(), required=True
@@ -150,12 +142,15 @@ def form() -> None:
     except ConfigError as error:
         config = None
         train_place.error(str(error), icon=":material/error:")
+    with notice_place:
+        _link.notice(values)
     with preset_place:
         preset_widget(config)
     if config:
         with train_place:
             train_button(config)
         summary(config)
+        _link.share(config, LABELS)
 
 
 def preset_widget(config: TrainingConfig | None) -> None:
@@ -380,6 +375,7 @@ def number(value: float | None) -> str:
 # --- The page ---
 
 _shared.title("Train")
+_link.check(LABELS)
 st.caption("Choose a network, press Train, and watch it learn to read handwritten digits.")
 left, right = st.columns([2, 3], gap="large")
 with left:
