@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import datasets, estimate, figures
+from mnist_core.catalog import Summary
 from mnist_core.config import (
     ARTICLE_ACCURACY,
     PRESETS,
@@ -372,6 +373,13 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
+def look_after(run: Run) -> None:
+    """See when a run that is over changes; one that is live is watched anyway."""
+    entry = _shared.catalog().entry(run)
+    if not (isinstance(entry, Summary) and entry.state.live):
+        _shared.rerun_on_change(lambda: [_shared.catalog().entry(run)], [entry])
+
+
 # --- The page ---
 
 _shared.title("Train")
@@ -388,7 +396,9 @@ with right:
             watch(run)
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")
+        look_after(run)
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
+        _shared.rerun_on_change(lambda: _shared.catalog().list(1), [])
 
 _shared.pool()  # has a worker load TensorFlow while the reader chooses
