@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    config = _config(options)
+    config = config_of(options)
     datasets.load(config.dataset)  # missing or damaged: said now, not by a failed run
     return _see_through(RunStore(Settings.from_environment().runs).create(config), options.json)
 
@@ -149,7 +149,12 @@ def _see_through(run: Run, as_json: bool) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace) -> TrainingConfig:
+def config_of(options: argparse.Namespace) -> TrainingConfig:
+    """The configuration that the flags of ``train`` ask for.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
     start = apply_preset(
         options.preset, TrainingConfig(dataset=datasets.default_name())
     ).model_dump()

@@ -157,24 +157,40 @@ class Catalog:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._over: dict[Path, tuple[_Version, Summary]] = {}
+        self._over: dict[str, tuple[_Version, Summary]] = {}
 
-    def list(self) -> list[Entry]:
-        """Every run as it is now, newest first."""
+    def list(self, limit: int | None = None) -> list[Entry]:
+        """The runs as they are now, newest first: at most ``limit`` of them, or every one."""
+        ids = self._store.ids()
         found: list[Entry] = []
-        over: dict[Path, tuple[_Version, Summary]] = {}
-        for folder in self._store.folders():
-            version = _version(folder)
-            kept = self._over.get(folder)
-            summary = kept[1] if kept and kept[0] == version else summarize(Run(folder))
-            if isinstance(summary, Summary):
-                if not summary.state.live:
-                    over[folder] = (version, summary)
-            elif not version.events and not (folder / "config.json").exists():
-                continue  # half made, or never a run
-            found.append(summary)
-        self._over = over
+        for run_id in ids:
+            if len(found) == limit:
+                break
+            entry = self._entry(run_id)
+            if entry:
+                found.append(entry)
+        for run_id in {*tuple(self._over)}.difference(ids):  # a copy, for other threads add to it
+            self._over.pop(run_id, None)
         return found
+
+    def entry(self, run: Run) -> Entry:
+        """One run as it is now."""
+        return self._entry(run.id) or summarize(run)
+
+    def _entry(self, run_id: str) -> Entry | None:
+        """A run as it is now; None for what is half made, or never was a run."""
+        folder = f"{self._store.folder}/{run_id}"  # thousands of paths would take longer than this
+        version = _version(folder)
+        kept = self._over.get(run_id)
+        if kept and kept[0] == version:
+            return kept[1]
+        entry = summarize(Run(Path(folder)))
+        if isinstance(entry, Damaged):
+            if not version.events and not os.path.exists(f"{folder}/config.json"):
+                return None
+        elif not entry.state.live:
+            self._over[run_id] = (version, entry)
+        return entry
 
 
 class _Version(NamedTuple):
@@ -184,7 +200,7 @@ class _Version(NamedTuple):
     events: tuple[int, int] | None
 
 
-def _version(folder: Path) -> _Version:
+def _version(folder: str) -> _Version:
     changed = 0
     try:
         changed = os.stat(folder).st_mtime_ns

@@ -646,18 +646,22 @@ class RunStore:
             raise RunError(f"there is no run {run_id!r} in {self.folder}")
         return run
 
+    def ids(self) -> list[str]:
+        """Every folder that is named like a run, newest first; it may be damaged, or half made."""
+        if not self.folder.is_dir():
+            return []
+        with os.scandir(self.folder) as entries:
+            ids = [e.name for e in entries if _RUN_ID.fullmatch(e.name) and e.is_dir()]
+        return sorted(ids, reverse=True)
+
+    def folders(self) -> Iterator[Path]:
+        """The folders of :meth:`ids`."""
+        return (self.folder / run_id for run_id in self.ids())
+
     def list(self, limit: int | None = None) -> list[Run]:
         """The runs, newest first: at most ``limit`` of them, or every one."""
         runs = (Run(folder) for folder in self.folders())
         return list(islice((run for run in runs if (run.folder / "config.json").is_file()), limit))
-
-    def folders(self) -> Iterator[Path]:
-        """Every folder that is named like a run, newest first; it may be damaged, or half made."""
-        if not self.folder.is_dir():
-            return
-        with os.scandir(self.folder) as entries:
-            ids = [e.name for e in entries if _RUN_ID.fullmatch(e.name) and e.is_dir()]
-        yield from (self.folder / run_id for run_id in sorted(ids, reverse=True))
 
 
 def write_whole(path: Path, content: bytes) -> None:

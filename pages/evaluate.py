@@ -9,6 +9,7 @@ from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, summarize
 from mnist_core.datasets import SPECS
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
+from mnist_core.sharing import command
 from pages import _shared
 
 PREDICTIONS = 10
@@ -325,6 +326,8 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
                     st.markdown("Not written down.")
         if history.evaluated:
             st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s.")
+        st.markdown("**Train the same again, on the command line**")
+        st.code(command(config), language="bash", wrap_lines=True)
 
 
 def setting(name: str, value: object) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from mnist_core import datasets, estimate, figures
+from mnist_core.catalog import Summary
 from mnist_core.config import (
     ARTICLE_ACCURACY,
     OWN,
@@ -19,7 +20,8 @@ from mnist_core.config import (
     summarize,
 )
 from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
-from pages import _shared
+from mnist_core.sharing import form_values
+from pages import _link, _shared
 from pages._live_chart import live_chart, load_plotly
 
 FIELDS = TrainingConfig.model_fields
@@ -45,17 +47,8 @@ RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] 
 
 def put_in_form(config: TrainingConfig) -> None:
     """Set every widget to ``config``'s values."""
-    for name, value in config.model_dump().items():
-        if name == "widths":
-            st.session_state["layers"] = len(value)
-            for number, units in enumerate(value, start=1):
-                st.session_state[f"width_{number}"] = units
-        elif name == "patience":
-            st.session_state["early_stopping"] = value is not None
-            if value is not None:
-                st.session_state["patience"] = value
-        else:
-            st.session_state[name] = value
+    for key, value in form_values(config).items():
+        st.session_state[key] = value
 
 
 def take_preset() -> None:
@@ -110,7 +103,7 @@ def width_widgets() -> tuple[int, ...]:
 
 def form() -> None:
     """All settings, and the button that trains with them; the reason where they don't fit."""
-    preset_place = st.container()
+    notice_place, preset_place = st.container(), st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
             "dataset", st.segmented_control, datasets.default_name(), required=True
@@ -155,12 +148,15 @@ def form() -> None:
     except ConfigError as error:
         config = None
         train_place.error(str(error), icon=":material/error:")
+    with notice_place:
+        _link.notice(values)
     with preset_place:
         preset_widget(config)
     if config:
         with train_place:
             train_button(config)
         summary(config)
+        _link.share(config, LABELS)
 
 
 def preset_widget(config: TrainingConfig | None) -> None:
@@ -522,9 +518,17 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
+def look_after(run: Run) -> None:
+    """See when a run that is over changes; one that is live is watched anyway."""
+    entry = _shared.catalog().entry(run)
+    if not (isinstance(entry, Summary) and entry.state.live):
+        _shared.rerun_on_change(lambda: [_shared.catalog().entry(run)], [entry])
+
+
 # --- The page ---
 
 _shared.title("Train")
+_link.check(LABELS)
 st.caption("Choose a network, press Train, and watch it learn to read handwritten digits.")
 left, right = st.columns([2, 3], gap="large")
 with left:
@@ -539,7 +543,9 @@ with right:
             watch(run)
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")
+        look_after(run)
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
+        _shared.rerun_on_change(lambda: _shared.catalog().list(1), [])
 
 _shared.pool()  # has a worker load TensorFlow while the reader chooses

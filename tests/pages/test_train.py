@@ -1,6 +1,7 @@
 """The Train page: its form gives the configuration, its live part shows the run's state."""
 
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -349,3 +350,74 @@ def test_a_damaged_run_is_named_and_the_form_still_works(store: RunStore, file: 
 
     assert file in app.error[0].value
     assert app.button[0].label == "Train"
+
+
+def opened(store: RunStore, **parameters: str) -> AppTest:
+    """The page as a link with these parameters opens it."""
+    app = AppTest.from_file(APP, default_timeout=30)
+    for name, text in parameters.items():
+        app.query_params[name] = text
+    return checked(app.run())
+
+
+def test_a_link_with_the_values_of_the_command_line_is_understood(store: RunStore) -> None:
+    app = opened(store, optimizer="sgd", learning_rate="0.05", patience="4")
+
+    config = set_up(app)
+    assert (config.optimizer, config.learning_rate, config.patience) == ("sgd", 0.05, 4)
+
+
+def test_what_is_wrong_in_a_link_is_named_and_the_rest_kept(store: RunStore) -> None:
+    app = opened(store, epochs="9999", dropout="0.5", layers="3", width_3="no", colour="red")
+
+    notice = app.warning[0].value.replace("\\", "")
+    assert "epochs is '9999'; allowed: a whole number from 1 to 200" in notice
+    assert "width_3 is 'no'; allowed: 1 to 8 layers of 1 to 4,096 units each" in notice
+    assert "'colour' is not a setting; allowed: dataset" in notice
+    assert app.query_params == {"dropout": "0.5", "layers": "3"}
+    (dismiss,) = [button for button in app.button if button.label == "Dismiss"]
+    dismiss.click().run()
+    config = set_up(app)
+    assert (config.epochs, config.dropout, config.widths) == (10, 0.5, (512, 256, 128))
+
+
+def test_a_whole_number_is_not_made_of_a_part_of_one(store: RunStore) -> None:
+    app = opened(store, epochs="2.7")
+
+    assert "epochs is '2.7'" in app.warning[0].value.replace("\\", "")
+    assert app.number_input(key="epochs").value == 10
+
+
+def test_the_notice_stays_until_it_is_dismissed(store: RunStore) -> None:
+    app = opened(store, epochs="0")
+    checked(app.run())
+    assert app.warning
+
+    checked(app.button[0].click().run())
+    assert not app.warning
+    checked(app.run())
+    assert not app.warning
+
+
+def test_the_notice_goes_when_a_setting_changes(store: RunStore) -> None:
+    app = opened(store, epochs="0")
+    checked(app.number_input(key="epochs").set_value(3).run())
+    assert not app.warning
+    checked(app.number_input(key="epochs").set_value(10).run())
+    assert not app.warning
+
+
+def test_a_link_can_not_write_markdown_into_the_page(store: RunStore) -> None:
+    app = opened(store, epochs="![](http://elsewhere/)")
+
+    assert r"\!\[\]\(http" in app.warning[0].value
+
+
+def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) -> None:
+    checked(app.segmented_control(key="preset").set_value("fast").run())
+    line, link = (code.value for code in app.code)
+
+    assert line == "python -m mnist_core train --dataset mnist-sample --preset fast"
+    parameters = dict(parse_qsl(urlsplit(link).query))
+    again = opened(_shared.store(), **parameters)
+    assert set_up(again) == apply_preset("fast", TrainingConfig(dataset="mnist-sample"))
