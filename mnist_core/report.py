@@ -7,9 +7,8 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -19,6 +18,9 @@ from mnist_core.config import TrainingConfig, summarize
 from mnist_core.datasets import SPECS, DatasetError
 from mnist_core.evaluation import Evaluation, evaluate, mistakes, row_shares
 from mnist_core.runs import History, Run, RunError
+
+if TYPE_CHECKING:
+    import jinja2
 
 PREDICTIONS = 20
 MISTAKES = 40
@@ -103,6 +105,8 @@ def write(run: Run) -> bytes:
 
 
 def _template() -> jinja2.Template:
+    import jinja2  # not at the top: it is seldom needed, and the first page is waiting
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         trim_blocks=True,

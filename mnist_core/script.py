@@ -9,10 +9,9 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jinja2
-
+from mnist_core.config import TrainingConfig
 from mnist_core.datasets import SPECS
 from mnist_core.runs import (
     Batch,
@@ -25,6 +24,9 @@ from mnist_core.runs import (
     RunError,
     State,
 )
+
+if TYPE_CHECKING:
+    import jinja2
 
 IN_KERAS = {"mnist": "keras.datasets.mnist.load_data"}
 """The datasets that Keras loads itself; the images of the others come with the script."""
@@ -93,11 +95,7 @@ def write(run: Run, file_name: str = "train.py") -> str:
     state = run.state(history)
     if state.live:
         raise RunError(f"run {run.id} is {state}; its script can be written when it is over")
-    for name, value in config:
-        default = type(config).model_fields[name].default
-        known = _REPEATED.get(name, (default,))
-        if known and value not in known:
-            raise NotRepeatable(f"no script can be written of a run with {name} {value!r} yet")
+    check(config)
     course = _course(run, state)
     return _template().render(
         run=run,
@@ -113,12 +111,26 @@ def write(run: Run, file_name: str = "train.py") -> str:
     )
 
 
+def check(config: TrainingConfig) -> None:
+    """Whether a script can be written of a run with these settings.
+
+    Raises:
+        NotRepeatable: a setting is not covered.
+    """
+    for name, value in config:
+        known = _REPEATED.get(name, (TrainingConfig.model_fields[name].default,))
+        if known and value not in known:
+            raise NotRepeatable(f"no script can be written of a run with {name} {value!r} yet")
+
+
 def data_name(run: Run) -> str:
     """The file beside the script that holds its images, where Keras does not have them."""
     return f"{run.config.dataset}.npz"
 
 
 def _template() -> jinja2.Template:
+    import jinja2  # not at the top: it is seldom needed, and the first page is waiting
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         trim_blocks=True,

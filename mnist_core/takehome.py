@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_core import bundle, datasets, report, script
+from mnist_core.catalog import Damaged, summarize
 from mnist_core.runs import Run, RunError
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -62,15 +63,22 @@ def export(run: Run, name: str) -> bytes:
 
 def obstacle(run: Run, name: str) -> str | None:
     """Why a run can't be exported so, where that can be told without trying."""
-    state = run.state(run.history())
-    if state.live:
-        return f"it is {state}; wait for its end, or stop it"
+    found = summarize(run)
+    if isinstance(found, Damaged):
+        return found.reason
+    if found.state.live:
+        return f"it is {found.state}; wait for its end, or stop it"
     if FORMATS[name].needs_model and not (run.folder / "model.keras").is_file():
-        return f"it has no network, for it {state}" if state == "failed" else "it has no network"
+        return "it has no network"
+    if name == "script":
+        try:
+            script.check(found.config)
+        except script.NotRepeatable as error:
+            return str(error)
     if name == "onnx" and importlib.util.find_spec("tf2onnx") is None:
         return (
-            "the converter is not installed; get it with "
-            "`.venv/bin/python -m pip install -r requirements-extras.txt`"
+            "the converter is not installed; `.venv/bin/python -m pip install -r "
+            "requirements-extras.txt` installs it"
         )
     return None
 

@@ -15,7 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import datasets, trash
+from mnist_core import bundle, datasets, trash
 from mnist_core.catalog import Catalog, Damaged, Entry, Summary
 from mnist_core.datasets import Dataset, DatasetError
 from mnist_core.estimate import Pace
@@ -115,6 +115,7 @@ def catalog() -> Catalog:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _catalog(store: RunStore) -> Catalog:
     trash.purge_leftovers(store)  # of servers that have ended
+    bundle.purge_leftovers(store)
     return Catalog(store)
 
 

@@ -10,7 +10,7 @@ from mnist_core.datasets import SPECS
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
 from mnist_core.sharing import command
-from pages import _shared
+from pages import _shared, _take_home
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
@@ -366,6 +366,7 @@ except RunError as error:
 state = run.state(history)
 standing(run, state, history)
 headline_place = st.container()
+_take_home.downloads(run)
 if history.epochs:
     curves(history)
 result = None

@@ -9,7 +9,7 @@ from mnist_core import trash
 from mnist_core.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
 from mnist_core.datasets import SPECS
 from mnist_core.runs import Labels, Run, RunError, State
-from pages import _comparison, _run_table, _shared
+from pages import _comparison, _run_table, _shared, _take_home
 
 
 def is_live(entry: Entry) -> bool:
@@ -201,6 +201,13 @@ def links(entry: Entry) -> None:
         ]
     for page, label, icon in pages:
         st.page_link(page, label=label, icon=icon, query_params={"run": entry.run.id})
+    if not entry.state.live:
+        st.page_link(
+            "pages/evaluate.py",
+            label="Take it home",
+            icon=":material/download:",
+            query_params={"run": entry.run.id, _take_home.OPEN: "true"},
+        )
 
 
 def labels_form(summary: Summary, known_tags: list[str]) -> None:
@@ -343,6 +350,7 @@ def accuracy(summary: Summary) -> str:
 _shared.title("Runs")
 entries = _shared.catalog().list()
 outcome()
+_take_home.outcome()
 picked = chosen(entries)
 if not entries:
     st.info("No network has been trained here yet.", icon=":material/model_training:")
@@ -365,3 +373,4 @@ if entries:
         st.caption("The time in training counts on the machine that the run was trained on.")
     for board in boards:
         leaderboard(board)
+_take_home.uploader()
