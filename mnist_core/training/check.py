@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mnist_core.config import TrainingConfig
 from mnist_core.datasets import SPECS
 from mnist_core.inference import Predictor
 from mnist_core.runs import Run
@@ -32,51 +32,64 @@ def check(run: Run) -> None:
     Raises:
         ValueError: one can't be used for this run; the message names it.
     """
-    config = run.config
-    spec = SPECS[config.dataset]
+    spec = SPECS[run.config.dataset]
     shapes = (None, *spec.image_shape), (None, len(spec.class_names))
     images = np.random.default_rng(0).random((8, *spec.image_shape), np.float32)
     answers = []
-    if (run.folder / "model.keras").exists():
-        answers.append(_ask_keras(run.folder / "model.keras", shapes, images))
-    if (run.folder / "model.tflite").exists():
-        predictor = Predictor(run.folder)
-        found = (None, *predictor.input_shape), (None, predictor.classes)
-        if found != shapes:
-            raise ValueError(f"model.tflite takes {found[0]} to {found[1]}; allowed: {shapes}")
-        answers.append(predictor.probabilities(images))
+    for name, read in READ.items():
+        if (run.folder / name).exists():
+            try:
+                found, answer = read(run, images)
+            except Exception as error:
+                # Keras wraps what went wrong in pages of what it was about; it stands last.
+                reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+                raise ValueError(f"{name} can't be used: {reason[:300]}") from error
+            if found != shapes:
+                raise ValueError(f"{name} takes {found[0]} to {found[1]}; allowed: {shapes}")
+            answers.append(answer)
     if len(answers) == 2 and not np.allclose(answers[0], answers[1], atol=1e-3):
         raise ValueError("model.keras and model.tflite are different networks")
     if run.checkpoint.exists():
-        _restore(run, config)
+        _restore(run)
 
 
-def _ask_keras(path: Path, shapes: tuple[Any, Any], images: Any) -> Any:
+Shapes = tuple[tuple[int | None, ...], tuple[int | None, ...]]
+Images = NDArray[np.float32]
+
+
+def _ask_keras(run: Run, images: Images) -> tuple[Shapes, Images]:
+    """What goes in and comes out, and the answers to these images."""
+    path = run.folder / "model.keras"
     with zipfile.ZipFile(path) as archive:
         unknown = set(archive.namelist()) - IN_KERAS_FILE
         if unknown:
-            raise ValueError(
-                f"model.keras has {', '.join(sorted(unknown))}, which none of ours has"
-            )
+            raise ValueError(f"it has {', '.join(sorted(unknown))}, which none of ours has")
         if sum(member.file_size for member in archive.infolist()) > 2 * path.stat().st_size + 2**20:
-            raise ValueError("model.keras would grow larger than a run has it")
+            raise ValueError("it would grow larger than a run has it")
         described = json.loads(archive.read("config.json"))
     for part in _parts(described):
         name, module = str(part["class_name"]), str(part.get("module") or "keras")
         own = str(part.get("registered_name") or name)
         if module.split(".")[0] not in ("keras", "builtins") or own != name or name in CARRY_CODE:
             raise ValueError(
-                f"model.keras has a part {name} of {module}; allowed: what Keras itself has, "
-                "without code of the file's own"
+                f"it has a part {name} of {module}; allowed: what Keras itself has, without code "
+                "of the file's own"
             )
 
     import keras
 
     model = keras.saving.load_model(path, safe_mode=True)
-    found = tuple(model.input_shape), tuple(model.output_shape)
-    if found != shapes:
-        raise ValueError(f"model.keras takes {found[0]} to {found[1]}; allowed: {shapes}")
-    return model(images, training=False).numpy()
+    shapes = tuple(model.input_shape), tuple(model.output_shape)
+    return shapes, model(images, training=False).numpy()
+
+
+def _ask_tflite(run: Run, images: Images) -> tuple[Shapes, Images]:
+    predictor = Predictor(run.folder)
+    shapes = (None, *predictor.input_shape), (None, predictor.classes)
+    return shapes, predictor.probabilities(images)
+
+
+READ = {"model.keras": _ask_keras, "model.tflite": _ask_tflite}
 
 
 def _parts(described: Any) -> Iterator[dict[str, Any]]:
@@ -90,11 +103,11 @@ def _parts(described: Any) -> Iterator[dict[str, Any]]:
             yield from _parts(value)
 
 
-def _restore(run: Run, config: TrainingConfig) -> None:
+def _restore(run: Run) -> None:
     from mnist_core.training import checkpoint, model
 
-    spec = SPECS[config.dataset]
-    network = model.build(config, spec.image_shape, len(spec.class_names), steps=1)
+    spec = SPECS[run.config.dataset]
+    network = model.build(run.config, spec.image_shape, len(spec.class_names), steps=1)
     checkpoint.restore(network, run.checkpoint)
 
 
