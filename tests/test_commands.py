@@ -204,15 +204,8 @@ def test_a_killed_export_leaves_no_half_file_and_the_run_as_it_was(
     path = tmp_path / f"mine.{'html' if name == 'report' else name}"
     with subprocess.Popen(
         [
-            sys.executable,
-            "-c",
-            SLOW_EXPORT,
-            "export",
-            trained.id,
-            "--format",
-            name,
-            "--output",
-            str(path),
+            *(sys.executable, "-c", SLOW_EXPORT),
+            *("export", trained.id, "--format", name, "--output", str(path)),
         ],
         cwd=PROJECT,
         env=os.environ | {"DIGIT_LAB_RUNS": str(trained.folder.parent)},
@@ -236,15 +229,8 @@ def test_an_export_killed_while_it_converts_leaves_nothing(trained: Run, tmp_pat
     path = tmp_path / "mine.onnx"
     process = subprocess.Popen(
         [
-            sys.executable,
-            "-m",
-            "mnist_core",
-            "export",
-            trained.id,
-            "--format",
-            "onnx",
-            "--output",
-            str(path),
+            *(sys.executable, "-m", "mnist_core"),
+            *("export", trained.id, "--format", "onnx", "--output", str(path)),
         ],
         cwd=PROJECT,
         env=os.environ | {"DIGIT_LAB_RUNS": str(trained.folder.parent)},

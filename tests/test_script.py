@@ -42,8 +42,8 @@ Train = Callable[..., Run]
 def train(pool: WorkerPool, store: RunStore) -> Train:
     """``train(**settings)`` -> a run that is over; or ``train(continues=(run, epochs))``.
 
-    With ``stop_at``, it is stopped by hand after so many steps in all, or soon after. With ``rate``, that is the
-    learning rate once the first steps are done.
+    With ``stop_at``, it is stopped by hand after so many steps in all, or soon after. With
+    ``rate``, that is the learning rate once the first steps are done.
     """
 
     def run(

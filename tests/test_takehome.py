@@ -23,7 +23,7 @@ def test_onnx_answers_as_litert_does(trained: Run, tmp_path: Path) -> None:
 
     session = onnxruntime.InferenceSession(export(trained, "onnx"))
     (given,), (answer,) = session.get_inputs(), session.get_outputs()
-    images = datasets.load("mnist-sample").x_test / np.float32(255)
+    images = (datasets.load("mnist-sample").x_test / 255).astype(np.float32)
 
     assert (given.name, given.shape, given.type) == ("images", ["n", 28, 28], "tensor(float)")
     assert (answer.name, answer.shape) == ("probabilities", ["n", 10])
