@@ -50,7 +50,13 @@ def test_train_ends_with_one_line_of_json(tmp_path: Path) -> None:
         ("train --dataset cats", "dataset is cats; allowed: mnist, mnist-sample"),
         ("train --preset best", "choose from article, fast, tiny"),
         ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
-        ("fly", "choose from train, evaluate, predict, download, runs"),
+        (
+            "fly",
+            "choose from train, continue, evaluate, predict, download, runs, compare, export, "
+            "import, delete",
+        ),
+        ("train --tensorboard loud", "tensorboard is loud; allowed: true or false"),
+        ("export latest --format gif", "choose from keras, tflite, onnx, script, report, zip"),
         ("", "the following arguments are required: COMMAND"),
     ],
 )
