@@ -51,6 +51,8 @@ class Summary:
     state: State
     message: str
     """Why it ended so, where that needs saying."""
+    parent: str | None
+    """The id of the run that it continues."""
     weights: int | None
     """None until training begins."""
     epochs: int
@@ -94,16 +96,16 @@ def _read(run: Run) -> Summary:
     if past.fitting and past.batches:
         batch = past.batches[-1]
         epochs, part = batch.epoch - 1, batch.step / past.fitting.steps_per_epoch
-        seconds = batch.time - past.fitting.time
-    elif past.fitting and past.epochs:
-        epochs = past.epochs[-1].epoch
-        seconds = past.epochs[-1].time - past.fitting.time
+        seconds = batch.elapsed
+    elif past.epochs:
+        epochs, seconds = past.epochs[-1].epoch, past.epochs[-1].elapsed
     return Summary(
         run=run,
         config=run.config,
         labels=run.labels(),
         state=run.state(past),
         message=past.ended.message if past.ended else "",
+        parent=run.parent,
         weights=past.fitting.weights if past.fitting else None,
         epochs=epochs,
         progress=min(1.0, (epochs + part) / run.config.epochs),
@@ -124,10 +126,13 @@ def _outline(path: Path) -> History:
                 outline.add(event)
             lines = _backwards(file)
             next(lines)  # what follows the last line break: nothing, or a line being written
+            newest = []
             for event in parse_events(lines, path):
-                outline.add(event)
+                newest.append(event)
                 if isinstance(event, Epoch | Batch):
                     break
+            for event in reversed(newest):
+                outline.add(event)
     except FileNotFoundError:
         pass  # queued: nothing has happened yet
     return outline

@@ -20,11 +20,11 @@ ANY = "Any"
 # --- Where the run stands ---
 
 
-def standing(state: State, history: History) -> None:
+def standing(run: Run, state: State, history: History) -> None:
     """Said when the run is not simply finished."""
     reason = history.ended.message if history.ended else ""
     match state:
-        case State.QUEUED | State.RUNNING:
+        case State.QUEUED | State.RUNNING | State.PAUSED:
             st.info(
                 "The test comes when training is over.",
                 title="This network is still training",
@@ -44,6 +44,7 @@ def standing(state: State, history: History) -> None:
                 title="This run failed",
                 icon=":material/error:",
             )
+            link_to_continue(run)
         case State.INTERRUPTED:
             st.warning(
                 "The program that trained it ended first. Choose another run above, or train a "
@@ -51,6 +52,17 @@ def standing(state: State, history: History) -> None:
                 title="This run was interrupted",
                 icon=":material/power_off:",
             )
+            link_to_continue(run)
+
+
+def link_to_continue(run: Run) -> None:
+    if run.checkpoint.exists():
+        st.page_link(
+            "pages/train.py",
+            label="Continue it from its last epoch",
+            icon=":material/resume:",
+            query_params={"run": run.id},
+        )
 
 
 # --- In numbers ---
@@ -352,7 +364,7 @@ except RunError as error:
     st.stop()
 
 state = run.state(history)
-standing(state, history)
+standing(run, state, history)
 headline_place = st.container()
 if history.epochs:
     curves(history)

@@ -64,7 +64,7 @@ def training_now(entries: list[Entry]) -> None:
         if live:
             st.subheader("Training now")
         for summary in live:
-            if summary.state == State.RUNNING:
+            if summary.state != State.QUEUED:
                 with st.container(horizontal=True, vertical_alignment="bottom"):
                     epoch = min(summary.epochs + 1, summary.config.epochs)
                     st.progress(

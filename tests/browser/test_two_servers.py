@@ -67,7 +67,7 @@ def test_a_queued_run_stays_its_owners(server: Server, other_server: Server, pag
     there.goto(f"{other_server.url}/?run={queued.id}")
     expect(there.get_by_text("Waiting for its turn")).to_be_visible()
 
-    RunStore(server.runs).list()[2].request_stop()
+    RunStore(server.runs).list()[2].want(stop=True)
     expect(there.get_by_text(re.compile("^Epoch 1 of 200"))).to_be_visible()
     press(there, "Stop")
     expect(there.get_by_text("Stopped. What was learned is kept.")).to_be_visible()
