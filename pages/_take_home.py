@@ -55,17 +55,18 @@ def uploader() -> None:
         file = st.file_uploader(
             "The zip file that Whole run gave there, on the page Evaluate",
             type="zip",
-            key=f"import_{attempt}",  # a new one for each file, or the last would be taken again
+            key=f"import_{attempt}",  # a new one for each file, lest one is taken in twice
             max_upload_size=MOST_MEGABYTES,
         )
-        if file:
-            try:
-                with st.spinner("Checking the run and its network, about ten seconds"):
-                    st.session_state["imported"] = bundle.unpack(file, _shared.store()).id
-            except (bundle.ImportRefused, OSError) as error:
-                st.session_state["refused"] = f"{file.name}: {error}"
-            st.session_state["imports"] += 1
-            st.rerun()
+    if file:
+        st.session_state["imports"] += 1  # first: a click while it is checked begins anew
+        try:
+            with st.spinner("Checking the run and its network, about ten seconds"):
+                st.session_state["imported"] = bundle.unpack(file, _shared.store()).id
+        except (bundle.ImportRefused, OSError) as error:
+            st.session_state["refused"] = f"{file.name}: {error}"
+        st.rerun()
+    outcome()
 
 
 def outcome() -> None:

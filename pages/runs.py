@@ -350,7 +350,6 @@ def accuracy(summary: Summary) -> str:
 _shared.title("Runs")
 entries = _shared.catalog().list()
 outcome()
-_take_home.outcome()
 picked = chosen(entries)
 if not entries:
     st.info("No network has been trained here yet.", icon=":material/model_training:")
@@ -362,6 +361,8 @@ if entries:
         table(found, picked)
     st.caption(f"{len(found):,} of {count(len(entries))}")
     actions(entries, picked)
+_take_home.uploader()
+if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]
     if 2 <= len(readable) <= _comparison.MOST:
         _comparison.show(readable)
@@ -373,4 +374,3 @@ if entries:
         st.caption("The time in training counts on the machine that the run was trained on.")
     for board in boards:
         leaderboard(board)
-_take_home.uploader()
