@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -40,7 +41,8 @@ def checked(app: AppTest) -> AppTest:
 
 def buttons(app: AppTest) -> dict[str, bool]:
     """The downloads that are offered, and whether they can be had."""
-    return {button.label: not button.disabled for button in app.get("download_button")}
+    found: list[Any] = list(app.get("download_button"))
+    return {button.label: not button.disabled for button in found}
 
 
 def captions(app: AppTest) -> str:
