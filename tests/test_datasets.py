@@ -18,6 +18,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mnist_core import config, datasets
-from mnist_core.datasets import Array, DatasetError, DatasetMissing, DownloadError, Spec
+from mnist_core.datasets import Array, DatasetError, DatasetMissing, DownloadError, Source, Spec
 
 REAL_DATA = os.environ.get("DIGIT_LAB_DATA")
 needs_mnist = pytest.mark.skipif(
@@ -90,9 +91,9 @@ SPEC = Spec(
         key: Array(array.shape, hashlib.sha256(array.tobytes()).hexdigest())
         for key, array in made_arrays().items()
     },
-    url="http://127.0.0.1:9/made.npz",
-    file_sha256=hashlib.sha256(GOOD).hexdigest(),
+    sources=(Source("http://127.0.0.1:9/made.npz", hashlib.sha256(GOOD).hexdigest(), len(GOOD)),),
 )
+URL = SPEC.sources[0].url
 
 
 @pytest.fixture
@@ -241,7 +242,7 @@ def test_a_missing_dataset_names_the_places_and_the_way_out(folder: Path) -> Non
     message = str(missing.value)
     assert str(folder / "made.npz") in message
     assert str(Path(os.environ["KERAS_HOME"], "datasets", "made.npz")) in message
-    assert str(SPEC.url) in message
+    assert URL in message
     assert "mnist-sample" in message
 
 
@@ -257,10 +258,18 @@ def test_the_sample_is_available_in_an_empty_folder(folder: Path) -> None:
     assert datasets.available("mnist-sample", folder)
 
 
-@pytest.mark.parametrize("use", [datasets.load, datasets.available, datasets.download])
-def test_an_unknown_name_is_refused(use: Callable[[str], object]) -> None:
-    with pytest.raises(ValueError, match=r"dataset is 'minst'; allowed: mnist, mnist-sample"):
-        use("minst")
+@pytest.mark.parametrize("use", [datasets.load, datasets.available, datasets.outline])
+@pytest.mark.parametrize("name", ["MNIST", "../mnist", "", "-x", "a" * 41, "mnist\n"])
+def test_a_name_that_no_dataset_can_have_is_refused(
+    name: str, use: Callable[[str], object]
+) -> None:
+    with pytest.raises(ValueError, match=r"^dataset is .*; allowed: mnist, mnist-sample, fashion"):
+        use(name)
+
+
+def test_what_cannot_be_downloaded_is_told_by_what_can() -> None:
+    with pytest.raises(ValueError, match=r"dataset is 'minst'; allowed: mnist, fashion-mnist, cif"):
+        datasets.download("minst")
 
 
 # What is refused
@@ -326,7 +335,7 @@ def test_a_damaged_file_is_refused_and_left_alone(case: str, folder: Path) -> No
 
     message = str(refused.value)
     assert message.startswith(f"{path} can't be used as Made: ")
-    assert str(SPEC.url) in message
+    assert URL in message
     assert path.read_bytes() == content
 
 
@@ -441,7 +450,7 @@ def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as server:
         server.answer = send_whole
         url = f"http://127.0.0.1:{server.server_port}/made.npz"
-        monkeypatch.setitem(datasets.SPECS, "made", replaced(url=url))
+        monkeypatch.setitem(datasets.SPECS, "made", at(url))
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -449,8 +458,9 @@ def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def replaced(**changes: Any) -> Spec:
-    return Spec(**{**vars(SPEC), **changes})
+def at(url: str) -> Spec:
+    """The made dataset, to be fetched from there."""
+    return replace(SPEC, sources=(SPEC.sources[0]._replace(url=url),))
 
 
 def names(folder: Path) -> list[str]:
@@ -591,7 +601,7 @@ def test_a_failed_download_says_why_and_leaves_all_as_it_was(
         datasets.download("made", folder)
 
     message = str(failed.value)
-    assert str(datasets.SPECS["made"].url) in message
+    assert datasets.SPECS["made"].sources[0].url in message
     assert str(folder / "made.npz") in message
     assert "mnist-sample" in message
     assert server.count == requests
@@ -607,7 +617,7 @@ def test_no_server_is_a_download_error(folder: Path, monkeypatch: pytest.MonkeyP
     with socket.socket() as taken:  # bound but not listening: nobody else can answer there
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/made.npz"
-        monkeypatch.setitem(datasets.SPECS, "made", replaced(url=url))
+        monkeypatch.setitem(datasets.SPECS, "made", at(url))
 
         with pytest.raises(DownloadError, match=re.escape(url)):
             datasets.download("made", folder)
@@ -660,7 +670,7 @@ def test_downloads_of_threads_and_processes_do_not_disturb_each_other(
     program = (
         "from pathlib import Path\n"
         "from mnist_core import datasets\n"
-        "from mnist_core.datasets import Array, Spec\n"
+        "from mnist_core.datasets import Array, Source, Spec\n"
         f"datasets.SPECS['made'] = {datasets.SPECS['made']!r}\n"
         f"datasets.download('made', Path({str(folder)!r}))\n"
     )
@@ -677,15 +687,18 @@ def test_downloads_of_threads_and_processes_do_not_disturb_each_other(
     assert datasets.load("made", folder).name == "made"
 
 
-def test_mnist_comes_from_where_keras_gets_it() -> None:
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
+def test_datasets_come_from_where_keras_gets_them(name: str) -> None:
     # Read, not imported: Keras takes seconds to load.
     keras = importlib.util.find_spec("keras")
     assert keras is not None
     assert keras.origin is not None
-    source = Path(keras.origin).parent.joinpath("src", "datasets", "mnist.py").read_text()
+    module = Path(keras.origin).parent / "src" / "datasets" / f"{name.replace('-', '_')}.py"
+    source = module.read_text()
 
-    mnist = datasets.SPECS["mnist"]
-    assert mnist.file_sha256 is not None
-    assert mnist.url is not None
-    assert mnist.file_sha256 in source
-    assert mnist.url.removesuffix("mnist.npz") in source
+    for url, sha256, _ in datasets.SPECS[name].sources:
+        folder, _, file = url.rpartition("/")
+        assert folder in source
+        assert file in source
+        if name != "fashion-mnist":  # for which Keras has no hashes
+            assert sha256 in source

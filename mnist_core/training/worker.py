@@ -78,6 +78,7 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
     try:
         config = run.config
         dataset = datasets.load(config.dataset)
+        write_json(run.folder / "dataset.json", dataset.outline.model_dump())
         result = fit.fit(config, dataset, inbox.emit, lambda: run.control().stop)
         probabilities = fit.probabilities(result.model, dataset.x_test)
         report = classification_report(
