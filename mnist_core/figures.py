@@ -307,7 +307,8 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
                 "tickformat": ".0%",
                 "fixedrange": True,
             },
-            yaxis=_classes("Class", class_names, downwards=True),
+            # A title would lie on long names, which need none.
+            yaxis=_classes("Class" if _longest(class_names) <= 3 else "", class_names, True),
             bargap=0.25,
         ),
     }

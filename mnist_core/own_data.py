@@ -13,6 +13,7 @@ Nothing of it is unpickled, and nothing is unpacked to the disk.
 from __future__ import annotations
 
 import io
+import math
 import os
 import tempfile
 import zipfile
@@ -87,13 +88,14 @@ def import_file(
             [f"the file has {size:,} bytes; allowed: at most {MOST_ARCHIVE_BYTES:,}"]
         )
     try:
-        with zipfile.ZipFile(file) as archive:
-            if any(member.endswith(".npy") for member in archive.namelist()):
-                class_names, arrays = _of_arrays(archive)
-            else:
-                class_names, arrays = _of_pictures(archive, (side, side, 3)[: 2 + colour], progress)
-    except zipfile.BadZipFile as error:
-        raise ImportRefused([f"neither an .npz nor a zip file: {error}"]) from error
+        archive = zipfile.ZipFile(file)
+    except npz.DAMAGE as error:
+        raise ImportRefused([f"neither an .npz nor a zip file: {npz.reason(error)}"]) from error
+    with archive:
+        if any(member.endswith(".npy") for member in archive.namelist()):
+            class_names, arrays = _of_arrays(archive)
+        else:
+            class_names, arrays = _of_pictures(archive, (side, side, 3)[: 2 + colour], progress)
     _write(place, arrays, class_names)
     return datasets.outline(name, folder)
 
@@ -252,22 +254,11 @@ def _of_pictures(
         ImportRefused: with all faults.
     """
     found, faults = _sorted_out(archive)
-    if len(found) > MOST_PICTURES:
-        faults.append(f"{len(found):,} pictures; allowed: at most {MOST_PICTURES:,}")
-    if sum(picture.member.file_size for picture in found) > MOST_UNPACKED_BYTES:
-        faults.append(f"the pictures' files unpack to more than {MOST_UNPACKED_BYTES:,} bytes")
-    taken = len(found) * int(np.prod(shape))
-    if taken > MOST_BYTES:
-        faults.append(
-            f"{len(found):,} pictures of {' x '.join(map(str, shape))} take {taken:,} bytes; "
-            f"allowed: at most {MOST_BYTES:,}. Choose a smaller size, or grey"
-        )
-    if faults:
-        raise ImportRefused(faults)
+    _refuse_too_much(found, shape)
     images = np.empty((len(found), *shape), np.uint8)
     for number, (_, _, member) in enumerate(found):
         try:
-            with pictures.opened(io.BytesIO(_content(archive, member))) as picture:
+            with pictures.opened(io.BytesIO(_content(archive, member)), shape) as picture:
                 images[number] = pictures.fitted(picture, shape)
         except npz.DAMAGE as error:
             faults.append(f"{member.filename}: {npz.reason(error)}")
@@ -290,6 +281,27 @@ def _of_pictures(
         "x_test": images[test],
         "y_test": labels[test],
     }
+
+
+def _refuse_too_much(found: list[_Picture], shape: tuple[int, ...]) -> None:
+    """Before the first picture is read."""
+    faults = []
+    if len(found) > MOST_PICTURES:
+        faults.append(f"{len(found):,} pictures; allowed: at most {MOST_PICTURES:,}")
+    unpacked = sum(picture.member.file_size for picture in found)
+    if unpacked > MOST_UNPACKED_BYTES:
+        faults.append(
+            f"the pictures' files unpack to {unpacked:,} bytes; allowed: at most "
+            f"{MOST_UNPACKED_BYTES:,}"
+        )
+    taken = len(found) * math.prod(shape)
+    if taken > MOST_BYTES:
+        faults.append(
+            f"{len(found):,} pictures of {' x '.join(map(str, shape))} take {taken:,} bytes; "
+            f"allowed: at most {MOST_BYTES:,}. Choose a smaller size, or grey"
+        )
+    if faults:
+        raise ImportRefused(faults)
 
 
 def _sorted_out(archive: zipfile.ZipFile) -> tuple[list[_Picture], list[str]]:

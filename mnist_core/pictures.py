@@ -23,8 +23,11 @@ PAPER = "white"
 """What shines through a picture where it is transparent."""
 
 
-def opened(file: IO[bytes]) -> Image.Image:
+def opened(file: IO[bytes], shape: tuple[int, ...]) -> Image.Image:
     """A picture of one of :data:`FORMATS`, its pixels not yet read.
+
+    Args:
+        shape: what it will be brought to. A large JPEG is read in a smaller size, which is faster.
 
     Raises:
         ValueError: it is none, damaged, or has too many pixels; says which.
@@ -38,6 +41,7 @@ def opened(file: IO[bytes]) -> Image.Image:
     width, height = picture.size
     if not 0 < width * height <= MOST_PIXELS:
         raise ValueError(f"{width} x {height} pixels; allowed: at most {MOST_PIXELS:,} in all")
+    picture.draft("RGB", (2 * shape[1], 2 * shape[0]))
     return picture
 
 
@@ -53,7 +57,6 @@ def fitted(picture: Image.Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """
     height, width = shape[:2]
     try:
-        picture.draft("RGB", (2 * width, 2 * height))  # a JPEG is read in a smaller size, faster
         upright = ImageOps.exif_transpose(picture)
         if upright.mode.startswith("I;16"):  # Pillow cuts off what is above 255
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))

@@ -18,8 +18,7 @@ from pages import _shared
 SAMPLES = 20
 ALL = "All"
 MOST_PILLS = 20
-UNEVEN = 1.5
-"""So many times as many images has the largest class of an uneven dataset as the smallest."""
+UNEVEN = 1.5  # so many times as many images as the smallest has the largest class
 REFRESH_SECONDS = 0.5
 MEGABYTE = 1_000_000
 
@@ -146,9 +145,6 @@ def more(on_disk: list[str]) -> None:
 def bring() -> None:
     """The form that makes a dataset of a file."""
     job = the_import()
-    if job.running:
-        st.fragment(pictures_read, run_every=REFRESH_SECONDS)(job)
-        return
     low, high = datasets.SIDES
     with st.form("own_data"):
         st.markdown(FORMATS)
@@ -178,7 +174,7 @@ def bring() -> None:
             required=True,
             key="own_colours",
         )
-        if st.form_submit_button("Import", icon=":material/upload:"):
+        if st.form_submit_button("Import", icon=":material/upload:", disabled=job.running):
             if file is None:
                 job.error = "Choose a file first."
             else:
@@ -191,7 +187,9 @@ def bring() -> None:
                     ),
                 )
             st.rerun()
-    if job.error:
+    if job.running:
+        st.fragment(pictures_read, run_every=REFRESH_SECONDS)(job)
+    elif job.error:
         st.error(
             "\n".join(f"- {_shared.plain(line)}" for line in job.error.splitlines()),
             title="Nothing was imported",
@@ -441,21 +439,23 @@ name = st.segmented_control(
     format_func=datasets.title,
     required=True,
     key="images",
+    wrap=True,
 )
 assert name  # required
 if "not_removed" in st.session_state:
     st.error(st.session_state.pop("not_removed"), icon=":material/error:")
 if "mnist" not in on_disk:
     whole_set()
-more(on_disk)
 try:
     dataset = _shared.dataset(name)
 except DatasetError as error:
     st.error(_shared.plain(str(error)), title="This dataset can't be read", icon=":material/error:")
     if name not in SPECS:
         removal(name)
+    more(on_disk)
     st.stop()
 about(dataset)
+more(on_disk)
 samples(dataset)
 left, right = st.columns(2, gap="large")
 with left:

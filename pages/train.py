@@ -110,7 +110,7 @@ def form() -> None:
     preset_place = st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
-            "dataset", st.segmented_control, datasets.default_name(), required=True
+            "dataset", st.segmented_control, datasets.default_name(), required=True, wrap=True
         ),
         "widths": width_widgets(),
         "epochs": field_widget("epochs", st.number_input),
