@@ -322,7 +322,7 @@ def _sorted_out(archive: zipfile.ZipFile) -> tuple[list[_Picture], list[str]]:
     for parts, member in places:
         part, inside = (parts[0].casefold(), parts[1:]) if divided else ("", parts)
         if member.is_dir():
-            folders |= {"/".join(parts[: 1 + divided])} if inside else set()
+            folders |= {"/".join(filter(None, (part, inside[0])))} if inside else set()
         elif len(inside) != 2:
             faults.append(
                 f"{member.filename}: allowed: a picture in its class's folder, CLASS/picture, or "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import tarfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,10 @@ def fashion_mnist(files: Sequence[Path]) -> Arrays:
 
 
 def _idx(file: Path) -> NDArray[np.uint8]:
-    content = gzip.decompress(file.read_bytes())
+    try:
+        content = gzip.decompress(file.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{file.name} is no gzip file, or damaged: {error}") from error
     # Two zeros, 8 for unsigned bytes, and how many lengths follow.
     if content[:3] != b"\0\0\x08":
         raise ValueError(f"{file.name} is not an idx file of bytes")
@@ -57,9 +61,12 @@ def cifar10(files: Sequence[Path]) -> Arrays:
         ValueError: a batch is missing, or not what it should be; names it.
     """
     (file,) = files
-    with tarfile.open(file) as archive:
-        train = [_batch(archive, f"data_batch_{number}") for number in range(1, 6)]
-        test = _batch(archive, "test_batch")
+    try:
+        with tarfile.open(file, "r:gz") as archive:
+            train = [_batch(archive, f"data_batch_{number}") for number in range(1, 6)]
+            test = _batch(archive, "test_batch")
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{file.name} is no tar.gz file, or damaged: {error}") from error
     return {
         "x_train": np.concatenate([images for images, _ in train]),
         "y_train": np.concatenate([labels for _, labels in train]),

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,8 +29,9 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mnist_core import config, datasets
+from mnist_core import config, datasets, published
 from mnist_core.datasets import Array, DatasetError, DatasetMissing, DownloadError, Source, Spec
+from tests.test_published import cifar, fashion
 
 REAL_DATA = os.environ.get("DIGIT_LAB_DATA")
 needs_mnist = pytest.mark.skipif(
@@ -81,6 +82,7 @@ def npy_header(text: bytes) -> bytes:
 
 
 GOOD = npz(made_arrays())
+X, Y = made_arrays()["x_train"], made_arrays()["y_train"]
 SPEC = Spec(
     title="Made",
     description="Noise.",
@@ -189,6 +191,93 @@ def test_the_configuration_offers_the_datasets_that_exist() -> None:
     assert config.choices("dataset") == tuple(datasets.SPECS)
 
 
+# Datasets of which a part will do, in any order
+
+
+PART = replace(SPEC, arrays={key: Array(array.shape) for key, array in made_arrays().items()})
+
+
+@pytest.fixture
+def part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the file of "made" belongs, of which nothing but shapes and labels is known."""
+    monkeypatch.setitem(datasets.SPECS, "made", PART)
+    return folder / "made.npz"
+
+
+def rows(train: int, test: int) -> Arrays:
+    arrays = made_arrays()
+    arrays["y_train"] = np.arange(400, dtype=np.uint8) % 10
+    return {
+        key: np.ascontiguousarray(array[::-1][: train if key.endswith("train") else test])
+        for key, array in arrays.items()
+    }
+
+
+def test_a_part_of_a_dataset_is_read_as_it_is(part: Path) -> None:
+    arrays = rows(50, 7)
+    part.write_bytes(npz(arrays))
+
+    made = datasets.load("made", part.parent)
+
+    for key, array in arrays.items():
+        np.testing.assert_array_equal(getattr(made, key), array)
+    outline = datasets.outline("made", part.parent)
+    assert (outline.train_images, outline.test_images) == (50, 7)
+    assert outline == made.outline.model_copy(update={"ground": "dark"})
+
+
+def test_the_outline_of_a_missing_dataset_is_the_published_one(part: Path) -> None:
+    outline = datasets.outline("made", part.parent)
+
+    assert (outline.train_images, outline.test_images) == (400, 20)
+    assert (outline.image_shape, outline.classes) == ((28, 28), 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"y_train": Y[:49]}, r"y_train is uint8 \(49,\), expected .* as many of images as of lab"),
+        ({"x_train": np.concatenate([X, X])}, r"x_train is uint8 \(800, 28, 28\), expected"),
+        ({"x_test": X[:0], "y_test": Y[:0]}, r"x_test is uint8 \(0, 28, 28\), expected"),
+        ({"x_train": X[:50, :14]}, r"x_train is uint8 \(50, 14, 28\), expected"),
+        ({"x_train": X[:50].astype(np.float32)}, "x_train is float32"),
+        ({"y_train": Y[:50] + np.uint8(3)}, "y_train has the label 12, expected 0 to 9"),
+        ({"y_train": np.zeros(50, np.uint8)}, "y_train has no image of 1"),
+    ],
+)
+def test_what_is_no_part_of_a_dataset_is_refused(part: Path, changes: Arrays, reason: str) -> None:
+    part.write_bytes(npz(rows(50, 7) | changes))
+
+    with pytest.raises(DatasetError, match=f"made.npz can't be used as Made: {reason}"):
+        datasets.load("made", part.parent)
+
+
+@needs_mnist
+@pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
+def test_the_real_files_are_what_they_should_be(name: str) -> None:
+    if not datasets.available(name):
+        pytest.skip(f"DIGIT_LAB_DATA has no {name}")
+
+    dataset = datasets.load(name)
+
+    assert dataset.outline.model_copy(update={"ground": "dark"}) == datasets.outline(name)
+    assert dataset.outline.ground == {"fashion-mnist": "dark", "cifar10": "mixed"}[name]
+    # In the whole sets there are as many images of each class.
+    counts = np.bincount(dataset.y_train)
+    assert counts.min() > 0.9 * counts.max()
+
+
+@pytest.mark.parametrize(
+    ("edge", "ground"), [(0, "dark"), (40, "dark"), (128, "mixed"), (220, "light"), (255, "light")]
+)
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_the_ground_is_judged_by_the_edges(edge: int, ground: str, colours: tuple[int]) -> None:
+    images = np.full((5, 8, 9, *colours), edge, np.uint8)
+    images[:, 1:-1, 1:-1] = 255 - edge
+
+    assert datasets.ground(images) == ground
+
+
 # Where it is looked for
 
 
@@ -292,8 +381,6 @@ def changed(**arrays: NDArray[Any]) -> bytes:
 def without(key: str) -> bytes:
     return npz({k: v for k, v in made_arrays().items() if k != key})
 
-
-X, Y = made_arrays()["x_train"], made_arrays()["y_train"]
 
 DAMAGED = {
     "empty": (b"", "not a zip file"),
@@ -685,6 +772,95 @@ def test_downloads_of_threads_and_processes_do_not_disturb_each_other(
     assert server.count == 4
     assert names(folder) == ["made.npz"]
     assert datasets.load("made", folder).name == "made"
+
+
+def serve(server: Server, monkeypatch: pytest.MonkeyPatch, name: str, *contents: bytes) -> None:
+    """Have the dataset of that name be downloaded from this server."""
+    files = {f"/file-{number}.gz": content for number, content in enumerate(contents)}
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, files[handler.path], length=len(files[handler.path]))
+
+    server.answer = answer
+    sources = tuple(
+        Source(
+            f"http://127.0.0.1:{server.server_port}{path}",
+            hashlib.sha256(content).hexdigest(),
+            len(content),
+        )
+        for path, content in files.items()
+    )
+    monkeypatch.setitem(datasets.SPECS, name, replace(datasets.SPECS[name], sources=sources))
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
+def test_archives_are_unpacked_into_a_file_beside_mnist(
+    name: str, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays, contents = fashion() if name == "fashion-mnist" else published_cifar()
+    serve(server, monkeypatch, name, *contents)
+    seen: list[tuple[int, int]] = []
+
+    path = datasets.download(name, folder, lambda done, total: seen.append((done, total)))
+
+    assert names(folder) == [datasets.SPECS[name].file] == [path.name]
+    dataset = datasets.load(name, folder)
+    for key, array in arrays.items():
+        np.testing.assert_array_equal(getattr(dataset, key), array, strict=True)
+    assert seen == sorted(seen)  # one progress for all files
+    assert {total for _, total in seen} == {sum(map(len, contents))}
+    assert seen[-1][0] == sum(map(len, contents))
+
+
+def published_cifar() -> tuple[Arrays, list[bytes]]:
+    arrays, content = cifar()
+    return arrays, [content]
+
+
+def test_an_archive_is_not_opened_before_its_hash_was_found_right(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(server, monkeypatch, "cifar10", published_cifar()[1][0])
+    spec = datasets.SPECS["cifar10"]
+
+    def unpack(files: Sequence[Path]) -> published.Arrays:
+        raise AssertionError(f"{files} are opened")
+
+    wrong = (spec.sources[0]._replace(sha256="0" * 64),)
+    monkeypatch.setitem(datasets.SPECS, "cifar10", replace(spec, sources=wrong, unpack=unpack))
+
+    with pytest.raises(DownloadError, match="does not match the known hash"):
+        datasets.download("cifar10", folder)
+
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("wrong", [0, 3])
+def test_when_one_of_several_files_fails_nothing_is_left(
+    wrong: int, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, contents = fashion()
+    serve(server, monkeypatch, "fashion-mnist", *contents)
+    good = server.answer
+    server.answer = lambda handler: (send_404 if handler.path == f"/file-{wrong}.gz" else good)(
+        handler
+    )
+
+    with pytest.raises(DownloadError, match=rf"file-{wrong}\.gz: 404 Client Error"):
+        datasets.download("fashion-mnist", folder)
+
+    assert names(folder) == []
+
+
+def test_an_archive_with_something_else_in_it_is_a_download_error(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(server, monkeypatch, "cifar10", b"no archive")
+
+    with pytest.raises(DownloadError, match="CIFAR-10 could not be downloaded"):
+        datasets.download("cifar10", folder)
+
+    assert names(folder) == []
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
