@@ -34,6 +34,7 @@ def test_defaults_are_the_articles_recipe() -> None:
         "validation_share": 0.1,
         "patience": None,
         "seed": 1,
+        "tensorboard": False,
     }
 
 
@@ -71,6 +72,7 @@ def test_no_dropout_layer_where_there_is_no_dropout() -> None:
             "learning_rate is nan; allowed: a number from 1e-05 to 1",
         ),
         ({"patience": 0}, "patience is 0; allowed: a whole number from 1 to 50, or none for off"),
+        ({"tensorboard": "loud"}, "tensorboard is 'loud'; allowed: true or false"),
         ({"layers": 2}, "layers is not a setting; allowed: dataset, widths, dropout"),
         (
             {"patience": 2, "validation_share": 0},
@@ -114,7 +116,7 @@ def test_every_field_can_be_shown_and_explained(name: str) -> None:
     assert field.title
     assert field.description
     assert allowed(name)
-    if not choices(name) and name != "widths":
+    if not choices(name) and not isinstance(getattr(TrainingConfig(), name), tuple | bool):
         low, high = bounds(name)
         assert low < high
 

@@ -51,6 +51,8 @@ def test_train_ends_with_one_line_of_json(tmp_path: Path) -> None:
         ("train --preset best", "choose from article, fast, tiny"),
         ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
         ("fly", "choose from train, continue, evaluate, predict, download, import-data"),
+        ("train --tensorboard loud", "tensorboard is loud; allowed: true or false"),
+        ("export latest --format gif", "choose from keras, tflite, onnx, script, report, zip"),
         ("", "the following arguments are required: COMMAND"),
     ],
 )
