@@ -107,3 +107,11 @@ def test_only_settings_that_differ_are_listed() -> None:
     }
     assert differing([article, article]) == {}
     assert differing([article]) == {}
+
+
+def test_networks_that_know_other_classes_are_not_compared() -> None:
+    first = network([1, 0, 1])
+    labels, probabilities = first.labels, np.full((3, 2), 0.5, np.float32)
+
+    with pytest.raises(NotComparable, match="their classes have other names"):
+        compare(first, evaluate(probabilities, labels, ("cat", "emu")))
