@@ -5,6 +5,7 @@ import io
 import json
 import os
 import threading
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -412,3 +413,9 @@ def test_many_classes_have_a_menu(empty_machine: Path) -> None:
     checked(app.selectbox(key="class").set_value("17").run())
 
     assert alts(app)[0] == "17, training image 17"
+
+
+def test_the_server_takes_files_as_large_as_an_import_may_be() -> None:
+    config = tomllib.loads(Path(APP).with_name(".streamlit").joinpath("config.toml").read_text())
+
+    assert config["server"]["maxUploadSize"] * 1_000_000 >= own_data.MOST_ARCHIVE_BYTES
