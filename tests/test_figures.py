@@ -220,7 +220,7 @@ def test_long_names_are_cut_off_beside_the_axes_and_whole_under_the_pointer() ->
     layout = figure["layout"]
 
     for axis in (layout["xaxis"], layout["yaxis"]):
-        assert axis["ticktext"] == ["cat", "&lt;b&gt;dog&lt;/b&gt; &amp; …", "a class with …"]
+        assert axis["ticktext"] == ["cat", "&lt;b&gt;dog&lt;… &amp; emu", "a class…g name"]
     assert layout["xaxis"]["tickangle"] == -45
     assert layout["yaxis"]["tickangle"] == 0
     short = figures.confusion_matrix(CONFUSION, ("0", "1", "2"))["layout"]
@@ -238,7 +238,7 @@ def test_a_hundred_classes_keep_clear_of_each_other() -> None:
 
     assert not heatmap["texttemplate"]  # no room for numbers
     assert points["marker"]["size"] <= 4  # so that a click meets the cell below it
-    assert len(figure["layout"]["xaxis"]["tickvals"]) < 40
+    assert len(figure["layout"]["xaxis"]["tickvals"]) <= 16
 
 
 def test_of_many_classes_the_likeliest_ten_have_bars() -> None:
@@ -249,7 +249,7 @@ def test_of_many_classes_the_likeliest_ten_have_bars() -> None:
 
     assert bars["x"][:3] == [0.75, 0.25, 0]
     assert len(bars["x"]) == 10
-    assert figure["layout"]["yaxis"]["ticktext"][:2] == ["class number …", "class number 7"]
+    assert figure["layout"]["yaxis"]["ticktext"][:2] == ["class n…ber 70", "class number 7"]
     assert bars["marker"]["opacity"][0] == 1
 
 
