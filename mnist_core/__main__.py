@@ -1,7 +1,4 @@
-"""The command line: ``python -m mnist_core COMMAND``.
-
-The commands: train, evaluate, predict, runs; download, import-data, remove-data.
-"""
+"""The command line: ``python -m mnist_core COMMAND``; ``--help`` lists the commands."""
 
 from __future__ import annotations
 
@@ -17,6 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mnist_core import datasets, drawing, evaluation, own_data, pictures
+from mnist_core.commands import add_run_argument, add_to, find_run
 from mnist_core.config import (
     PRESETS,
     ConfigError,
@@ -61,13 +59,19 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--json", action="store_true", help="end with one line of JSON")
     train.set_defaults(run=_train)
 
+    go_on = commands.add_parser("continue", help="train a run's network for more epochs")
+    add_run_argument(go_on)
+    go_on.add_argument("--epochs", type=int, required=True, metavar="N", help="how many more")
+    go_on.add_argument("--json", action="store_true", help="end with one line of JSON")
+    go_on.set_defaults(run=_continue)
+
     evaluate = commands.add_parser("evaluate", help="a run's figures on the test set")
-    _add_run_argument(evaluate)
+    add_run_argument(evaluate)
     evaluate.add_argument("--json", action="store_true", help="as one line of JSON")
     evaluate.set_defaults(run=_evaluate)
 
     predict = commands.add_parser("predict", help="what a run's network sees in pictures")
-    _add_run_argument(predict)
+    add_run_argument(predict)
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a picture's path")
     predict.add_argument("--json", action="store_true", help="a line of JSON for each picture")
     predict.set_defaults(run=_predict)
@@ -101,12 +105,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     runs = commands.add_parser("runs", help="list the runs, newest first")
     runs.add_argument("--json", action="store_true", help="a line of JSON for each run")
+    runs.add_argument("--folder", action="store_true", help="only say where they are")
     runs.set_defaults(run=_runs)
+    add_to(commands)
     return parser
-
-
-def _add_run_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="a run's id, as `runs` lists it, or: latest")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,10 +129,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    config = _config(options)
+    config = config_of(options)
     datasets.load(config.dataset)  # missing or damaged: said now, not by a failed run
+    return _see_through(RunStore(Settings.from_environment().runs).create(config), options.json)
+
+
+def _continue(options: argparse.Namespace) -> int:
+    parent = find_run(options.run_id)
+    datasets.load(parent.config.dataset)
+    store = RunStore(parent.folder.parent)
+    return _see_through(store.create_continuation(parent, options.epochs), options.json)
+
+
+def _see_through(run: Run, as_json: bool) -> int:
+    """Train the run, show how it goes, and tell what came of it."""
     settings = Settings.from_environment()
-    run = RunStore(settings.runs).create(config)
     with WorkerPool(settings.workers) as pool:
         pool.submit(run)
         history = _follow(run)
@@ -148,7 +161,7 @@ def _train(options: argparse.Namespace) -> int:
         "epochs": len(history.epochs),
         "train_seconds": history.evaluated.train_seconds,
     }
-    if options.json:
+    if as_json:
         print(json.dumps(result))
     else:
         print(
@@ -159,7 +172,12 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace) -> TrainingConfig:
+def config_of(options: argparse.Namespace) -> TrainingConfig:
+    """The configuration that the flags of ``train`` ask for.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
     start = apply_preset(
         options.preset, TrainingConfig(dataset=datasets.default_name())
     ).model_dump()
@@ -176,7 +194,7 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
 def _follow(run: Run) -> History:
     """Show the run's progress until it ends; Ctrl-C asks it to stop and keep what it has."""
     history = run.history()
-    told = 0
+    told = len(history.epochs)  # those of the runs that it continues
     with tqdm(unit=" steps", desc="Loading TensorFlow", dynamic_ncols=True) as bar:
         while not history.ended:
             try:
@@ -191,7 +209,7 @@ def _follow(run: Run) -> History:
             except KeyboardInterrupt:
                 if run.control().stop:
                     raise
-                run.request_stop()
+                run.want(stop=True)
                 bar.write("Stopping; Ctrl-C again to drop the run.", file=sys.stderr)
     return history
 
@@ -223,18 +241,8 @@ def _figure(loss: float | None) -> str:
 # --- The others -----------------------------------------------------------------------------------
 
 
-def _find(run_id: str) -> Run:
-    store = RunStore(Settings.from_environment().runs)
-    if run_id != "latest":
-        return store.get(run_id)
-    runs = store.list()
-    if not runs:
-        raise RunError(f"there is no run yet in {store.folder}")
-    return runs[0]
-
-
 def _evaluate(options: argparse.Namespace) -> int:
-    run = _find(options.run_id)
+    run = find_run(options.run_id)
     class_names = run.dataset().class_names
     result = evaluation.evaluate(*run.test_results(), class_names, run.report())
     low, high = result.interval
@@ -260,7 +268,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    run = _find(options.run_id)
+    run = find_run(options.run_id)
     predictor = Predictor(run.folder)
     outline = run.dataset()
     class_names = outline.class_names
@@ -331,6 +339,9 @@ def _remove_data(options: argparse.Namespace) -> int:
 
 def _runs(options: argparse.Namespace) -> int:
     store = RunStore(Settings.from_environment().runs)
+    if options.folder:
+        print(store.folder)
+        return 0
     for run in store.list():
         try:
             history = run.history()

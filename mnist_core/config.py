@@ -131,6 +131,12 @@ class TrainingConfig(BaseModel):
         description="Where chance starts: first weights, shuffling, dropout. The same settings and "
         "the same seed on the same machine give the same history, to the last digit.",
     )
+    tensorboard: bool = Field(
+        False,
+        title="Files for TensorBoard",
+        description="The run also writes its curves as event files, in the folder tensorboard/ of "
+        "its own folder: `make tensorboard` shows those of all runs. Training does not change.",
+    )
 
     def model_post_init(self, _context: object) -> None:
         if self.patience is not None and self.validation_share == 0:
@@ -210,6 +216,8 @@ def allowed(name: str) -> str:
         return ", ".join(choices(name))
     if name == "widths":
         return "1 to 8 layers of 1 to 4,096 units each"
+    if field.annotation is bool:
+        return "true or false"
     low, high = bounds(name)
     if field.annotation is float:
         return f"a number from {low:g} to {high:g}"
@@ -288,14 +296,19 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+OWN = ("dataset", "seed", "tensorboard")
+"""The settings that presets leave as they are."""
+
+
 def apply_preset(preset: str, config: TrainingConfig) -> TrainingConfig:
-    """The article's recipe with the preset's settings; dataset and seed are those of ``config``.
+    """The article's recipe with the preset's settings.
+
+    What presets have no say in, :data:`OWN`, is as in ``config``.
 
     Raises:
         ConfigError: no such preset.
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset is {preset!r}; allowed: {', '.join(PRESETS)}")
-    return TrainingConfig(
-        **{"dataset": config.dataset, "seed": config.seed, **PRESETS[preset].settings}
-    )
+    own = {name: getattr(config, name) for name in OWN}
+    return TrainingConfig(**{**own, **PRESETS[preset].settings})

@@ -231,6 +231,14 @@ class Outline(BaseModel):
     ground: Ground = "dark"
     """Only :attr:`Dataset.outline` has looked; elsewhere it is as in MNIST."""
 
+    def model_post_init(self, _context: object) -> None:
+        # A run may come from elsewhere.
+        if not CLASSES[0] <= self.classes <= CLASSES[1]:
+            raise ValueError(f"{self.classes} classes; allowed: {CLASSES[0]} to {CLASSES[1]}")
+        for class_name in self.class_names:
+            check_class_name(class_name)
+        check_image_shape("image_shape, with the number of images,", (1, *self.image_shape))
+
     @property
     def title(self) -> str:
         """What people call it."""

@@ -28,7 +28,7 @@ PAPER_SIDE = 64  # the paper's shade is looked at in this size
 WIDEST_PEN = 0.25  # part of the picture's side
 FAINTEST = 0.08  # ink is darker than its paper by this part of the paper's shade
 SMALLEST = 0.02  # part of the picture's side; what is smaller is dust
-SOFTEST = 0.62  # pixels on the edge of ink for each of ink; soft shadows have more
+SOFTEST = 0.65  # pixels on the edge of ink for each of ink; soft shadows have more
 DIGIT_SIDE = 96.0  # pixels; a digit is looked at in this size
 
 UNREADABLE = (OSError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError)
@@ -187,8 +187,9 @@ def _canvas_stroke(value: Any, name: str) -> Points:
     t = np.linspace(0, 1, pieces + 1)[1:, np.newaxis, np.newaxis]
     curves = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end  # (pieces, n, 2)
     points = np.concatenate([start[:1], curves.swapaxes(0, 1).reshape(-1, 2)])
-    if np.ptp(points, axis=0).max() < 0.5:
-        # A click comes as a line of a few hundredths of a pixel.
+    # A click trembles: what stays within half the pen's width looks like a dot and is one.
+    pen = _checked_number(value.get("strokeWidth", 1), f"{name}'s strokeWidth")
+    if np.ptp(points, axis=0).max() < pen / 2:
         points = points.mean(axis=0, keepdims=True)
     centre = _path_centre(start, bend, end)
     return (points - centre) @ _canvas_matrix(value, name).T + _canvas_position(value, centre, name)
@@ -436,7 +437,7 @@ def _digit(darkness: Grey) -> Mask | None:
         return None
     digit = np.append(False, is_digit)[marks]
     # Shades of paper and grain have slopes where ink has edges.
-    near = ndimage.binary_dilation(digit, iterations=round(margin))
+    near = ndimage.binary_dilation(digit, iterations=round(2 * margin))
     if (near & (np.abs(darkness - edge) < 0.3 * edge)).sum() > SOFTEST * digit.sum():
         return None
     specks = (marks > 0) & ~digit

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from mnist_core import figures
 from mnist_core.catalog import Summary
-from mnist_core.comparison import Comparison, NotComparable, compare, differing
+from mnist_core.comparison import (
+    CHANCE,
+    Comparison,
+    NotComparable,
+    compare,
+    differing,
+    in_words,
+)
 from mnist_core.config import TrainingConfig
 from mnist_core.datasets import title
 from mnist_core.evaluation import Evaluation
@@ -18,7 +25,6 @@ from pages import _run_table, _shared
 from pages._live_chart import live_chart, load_plotly
 
 MOST = 8
-CHANCE = 0.05
 IMAGES_ON_A_PAGE = 8
 REFRESH_SECONDS = 0.8
 
@@ -151,43 +157,20 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
 
 def verdict(found: Comparison, one: str, other: str) -> None:
     """Whether the difference is more than chance, in words."""
-    alone, other_alone = len(found.only_first), len(found.only_second)
-    total = alone + other_alone
-    st.markdown(
-        f"Of {found.images:,} test images, **{one}** alone is right on **{alone:,}**, and "
-        f"**{other}** alone on **{other_alone:,}**. On the others, both are right or both wrong."
-    )
-    if not total:
-        st.info("The two networks agree on every image.", icon=":material/balance:")
-        return
-    p_value = "p < 0.0001" if found.p_value < 1e-4 else f"p = {found.p_value:.2g}"
-    coin = (
-        f"Were both networks equally good, each of these {total:,} images would fall to either "
-        "like a tossed coin, and a split as uneven as this, or more, would come up "
-        f"{how_often(found.p_value)} (McNemar's exact test: {p_value})."
-    )
-    if found.p_value < CHANCE:
-        better = one if alone > other_alone else other
-        st.success(
-            f"{coin} That is rare: {better} is better, by more than chance.",
-            title="More than chance",
-            icon=":material/check_circle:",
-        )
+    words = in_words(found, f"**{one}**", f"**{other}**")
+    st.markdown(words.facts)
+    if words.better:
+        st.success(words.judgement, title="More than chance", icon=":material/check_circle:")
+    elif len(found.only_first) + len(found.only_second):
+        st.info(words.judgement, title="Perhaps chance", icon=":material/casino:")
     else:
-        st.info(
-            f"{coin} That is nothing unusual: the difference may be chance.",
-            title="Perhaps chance",
-            icon=":material/casino:",
-        )
+        st.info(words.judgement, icon=":material/balance:")
+        return
     st.caption(
         f"Less than {CHANCE:.0%} counts as rare here, so one comparison in twenty finds a "
         "difference where there is none. The test is about these two networks: train the same "
         "settings with another seed, and you get another network."
     )
-
-
-def how_often(p_value: float) -> str:
-    return "less than once in 10,000 times" if p_value < 1e-4 else f"{p_value:.2%} of the time"
 
 
 def matrices(

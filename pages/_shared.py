@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,8 +16,8 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import datasets, trash
-from mnist_core.catalog import Catalog, Damaged, Entry, Summary, summarize
+from mnist_core import bundle, datasets, trash
+from mnist_core.catalog import Catalog, Damaged, Entry, Summary
 from mnist_core.datasets import Dataset, DatasetError
 from mnist_core.estimate import Pace
 from mnist_core.evaluation import Evaluation, evaluate
@@ -29,6 +27,7 @@ from mnist_core.workers import WorkerPool
 from pages import _compat
 
 RUNS_IN_PICKER = 50
+LOOK_SECONDS = 0.8  # between two looks at the runs, which other servers may change, too
 
 
 def title(name: str) -> None:
@@ -119,24 +118,6 @@ def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
         raise RunError(f"{folder / 'test.npz'} is damaged: {error}") from error
 
 
-def environment(run: Run) -> dict[str, Any]:
-    """What the run was made with: versions, processor, threads; {} where it was not written down.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    path = run.folder / "environment.json"
-    try:
-        values = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
-    if not isinstance(values, dict):
-        raise RunError(f"{path} is damaged: {values!r} is not a JSON object")
-    return values
-
-
 def catalog() -> Catalog:
     """The summaries of all runs, one memory of them for all sessions."""
     return _catalog(store())
@@ -145,6 +126,7 @@ def catalog() -> Catalog:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _catalog(store: RunStore) -> Catalog:
     trash.purge_leftovers(store)  # of servers that have ended
+    bundle.purge_leftovers(store)
     return Catalog(store)
 
 
@@ -195,9 +177,8 @@ def run_picker() -> Run | None:
         st.info("No network has been trained here yet.", icon=":material/model_training:")
         st.page_link("pages/train.py", label="Train one")
         return None
-    labels = {
-        other.id: run_label(other) for other in [*store().list(RUNS_IN_PICKER), run]
-    }  # the last one only adds a run that is older than those
+    entries = picker_entries(run)
+    labels = {entry.run.id: label(entry) for entry in entries}
     times_seen = Counter(labels.values())
     st.session_state["picked_run"] = run.id
     st.selectbox(
@@ -212,18 +193,29 @@ def run_picker() -> Run | None:
         help=f"The newest {RUNS_IN_PICKER}. The address of this page names the chosen run: "
         "keep it to come back to the run, or to show it to others.",
     )
+    rerun_on_change(lambda: picker_entries(run), entries)
     return run
 
 
+def picker_entries(run: Run) -> list[Entry]:
+    """The newest runs and, at the end, ``run`` where it is older than those."""
+    newest = catalog().list(RUNS_IN_PICKER)
+    return newest if any(e.run == run for e in newest) else [*newest, catalog().entry(run)]
+
+
 def run_label(run: Run) -> str:
-    """For menus and headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1%"``."""
-    found = summarize(run)
-    if isinstance(found, Damaged):
-        return f"{run_name(found)} · damaged"
-    config = found.config
-    outcome = f"{found.evaluated.test_accuracy:.1%}" if found.evaluated else found.state
+    """For headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1%"``."""
+    return label(catalog().entry(run))
+
+
+def label(entry: Entry) -> str:
+    """For menus; see :func:`run_label`."""
+    if isinstance(entry, Damaged):
+        return f"{run_name(entry)} · damaged"
+    config = entry.config
+    outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
     widths = "-".join(map(str, config.widths))
-    return f"{run_name(found)} · {datasets.title(config.dataset)} · {widths} · {outcome}"
+    return f"{run_name(entry)} · {datasets.title(config.dataset)} · {widths} · {outcome}"
 
 
 def run_name(entry: Entry) -> str:
@@ -241,6 +233,28 @@ def local_time(run: Run) -> datetime:
 def draw_label(run: Run) -> str:
     """What a link to the page Draw says."""
     return "Draw digits at it" if datasets.is_digits(run.config.dataset) else "Show it pictures"
+
+
+# --- What happens to runs meanwhile, in this session, another one, or on another server ---
+
+
+def rerun_on_change(look: Callable[[], Sequence[Entry]], seen: Sequence[Entry]) -> None:
+    """Run the page again once ``look`` finds runs in another state than those ``seen``."""
+    steadily_seen = [steady(entry) for entry in seen]
+
+    @st.fragment(run_every=LOOK_SECONDS)
+    def part() -> None:
+        if [steady(entry) for entry in look()] != steadily_seen:
+            st.rerun()
+
+    part()
+
+
+def steady(entry: Entry) -> object:
+    """All of an entry but what moves while the run trains."""
+    if isinstance(entry, Summary) and entry.state.live:
+        return entry.run, entry.state, entry.labels, entry.weights
+    return entry
 
 
 # --- Images ---

@@ -9,9 +9,7 @@ from mnist_core import trash
 from mnist_core.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
 from mnist_core.datasets import SPECS, title
 from mnist_core.runs import Labels, Run, RunError, State
-from pages import _comparison, _run_table, _shared
-
-LIVE_SECONDS, IDLE_SECONDS = 0.8, 3.0  # between two looks at the runs, which cost 30 ms for 2,000
+from pages import _comparison, _run_table, _shared, _take_home
 
 
 def is_live(entry: Entry) -> bool:
@@ -55,24 +53,23 @@ def chosen(entries: list[Entry]) -> list[Entry]:
 
 def training_now(entries: list[Entry]) -> None:
     """The live runs, redrawn in place; redraws the page once something else on it has changed."""
-    shown = [steady(entry) for entry in entries]
+    shown = [_shared.steady(entry) for entry in entries]
 
-    @st.fragment(run_every=LIVE_SECONDS if any(map(is_live, entries)) else IDLE_SECONDS)
+    @st.fragment(run_every=_shared.LOOK_SECONDS)
     def part() -> None:
         now = _shared.catalog().list()
-        if [steady(entry) for entry in now] != shown:
+        if [_shared.steady(entry) for entry in now] != shown:
             st.rerun()
         live = [entry for entry in now if isinstance(entry, Summary) and entry.state.live]
         if live:
             st.subheader("Training now")
         for summary in live:
-            if summary.state == State.RUNNING:
+            if summary.state != State.QUEUED:
                 with st.container(horizontal=True, vertical_alignment="bottom"):
                     epoch = min(summary.epochs + 1, summary.config.epochs)
                     st.progress(
                         summary.progress,
-                        text=f"{_shared.run_label(summary.run)} · epoch {epoch} of "
-                        f"{summary.config.epochs}",
+                        text=f"{_shared.label(summary)} · epoch {epoch} of {summary.config.epochs}",
                     )
                     st.page_link(
                         "pages/train.py",
@@ -85,13 +82,6 @@ def training_now(entries: list[Entry]) -> None:
             st.caption(f"{count(queued)} waiting for a turn.")
 
     part()
-
-
-def steady(entry: Entry) -> object:
-    """All of an entry but what moves while the run trains."""
-    if isinstance(entry, Summary) and entry.state.live:
-        return entry.run, entry.state, entry.labels, entry.weights
-    return entry
 
 
 # --- The table ---
@@ -217,6 +207,13 @@ def links(entry: Entry) -> None:
         ]
     for page, label, icon in pages:
         st.page_link(page, label=label, icon=icon, query_params={"run": entry.run.id})
+    if not entry.state.live:
+        st.page_link(
+            "pages/evaluate.py",
+            label="Take it home",
+            icon=":material/download:",
+            query_params={"run": entry.run.id, _take_home.OPEN: "true"},
+        )
 
 
 def labels_form(summary: Summary, known_tags: list[str]) -> None:
@@ -362,6 +359,7 @@ def accuracy(summary: Summary) -> str:
 _shared.title("Runs")
 entries = _shared.catalog().list()
 outcome()
+_take_home.outcome()
 picked = chosen(entries)
 if not entries:
     st.info("No network has been trained here yet.", icon=":material/model_training:")
@@ -384,3 +382,4 @@ if entries:
         st.caption("The time in training counts on the machine that the run was trained on.")
     for board in boards:
         leaderboard(board)
+_take_home.uploader()

@@ -71,7 +71,7 @@ class Inbox:
 
 def train(run: Run, inbox: Inbox, threads: int) -> None:
     """Train and evaluate ``run``; whatever goes wrong becomes the run's state."""
-    from mnist_core.training import export, fit
+    from mnist_core.training import export, fit, tensorboard
 
     inbox.emit(Started())
     began = time.time()
@@ -79,7 +79,8 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
         config = run.config
         dataset = datasets.load(config.dataset)
         write_json(run.folder / "dataset.json", dataset.outline.model_dump())
-        result = fit.fit(config, dataset, inbox.emit, lambda: run.control().stop)
+        with tensorboard.recording(run, inbox.emit) as emit:
+            result = fit.fit(config, dataset, emit, run.control, run.checkpoint)
         probabilities = fit.probabilities(result.model, dataset.x_test)
         report = classification_report(
             probabilities.argmax(axis=1), dataset.y_test, dataset.class_names

@@ -439,3 +439,12 @@ def test_a_run_that_never_began_on_a_dataset_that_is_gone_is_shown(store: RunSto
 
     assert "shirts was not found" in app.error[0].value
     assert "Not known without the dataset." in words(app)
+
+
+def test_the_command_that_trains_the_same_again_is_shown(store: RunStore) -> None:
+    trained(store, "20260101-000000-aaaa", SAMPLE.model_copy(update={"seed": 3}))
+
+    (line,) = page().code
+    assert line.value == (
+        "python -m mnist_core train --dataset mnist-sample --widths 16 --epochs 1 --seed 3"
+    )
