@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from PIL import Image
 from tqdm import tqdm
 
-from mnist_core import datasets, drawing, evaluation
+from mnist_core import datasets, drawing, evaluation, own_data, pictures
 from mnist_core.commands import add_run_argument, add_to, find_run
 from mnist_core.config import (
     PRESETS,
@@ -77,8 +77,31 @@ def build_parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
 
     download = commands.add_parser("download", help="fetch a dataset")
-    download.add_argument("name", choices=[n for n, s in datasets.SPECS.items() if s.url])
+    download.add_argument("name", choices=[n for n, s in datasets.SPECS.items() if s.sources])
     download.set_defaults(run=_download)
+
+    bring = commands.add_parser(
+        "import-data",
+        help="make a dataset of your own images",
+        description="Make a dataset of an .npz file with x_train, y_train, x_test and y_test, or "
+        "of a zip file of pictures: CLASS/picture, or train/CLASS/picture and test/CLASS/picture.",
+    )
+    bring.add_argument("name", metavar="NAME", help="what to call it: a to z, 0 to 9 and -")
+    bring.add_argument("file", type=Path, metavar="FILE")
+    low, high = datasets.SIDES
+    bring.add_argument(
+        "--side",
+        type=int,
+        default=28,
+        metavar="PIXELS",
+        help=f"how wide and high pictures become: {low} to {high} (28)",
+    )
+    bring.add_argument("--colour", action="store_true", help="keep the colours of pictures")
+    bring.set_defaults(run=_import_data)
+
+    remove = commands.add_parser("remove-data", help="delete a dataset of your own; its runs stay")
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(run=_remove_data)
 
     runs = commands.add_parser("runs", help="list the runs, newest first")
     runs.add_argument("--json", action="store_true", help="a line of JSON for each run")
@@ -220,7 +243,7 @@ def _figure(loss: float | None) -> str:
 
 def _evaluate(options: argparse.Namespace) -> int:
     run = find_run(options.run_id)
-    class_names = datasets.SPECS[run.config.dataset].class_names
+    class_names = run.dataset().class_names
     result = evaluation.evaluate(*run.test_results(), class_names, run.report())
     low, high = result.interval
     if options.json:
@@ -247,15 +270,18 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     run = find_run(options.run_id)
     predictor = Predictor(run.folder)
-    class_names = datasets.SPECS[run.config.dataset].class_names
+    outline = run.dataset()
+    class_names = outline.class_names
     for path in options.images:
         try:
             with Image.open(path) as picture:
-                image = drawing.image_from_picture(picture)
+                image = pictures.as_input(picture, outline)
         except FileNotFoundError:
             raise ValueError(f"{path} does not exist") from None
         except drawing.UNREADABLE:
             raise ValueError(f"{path} is not a picture that can be read") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         probabilities = predictor.probabilities(image[None])[0]
         answer = int(probabilities.argmax())
         if options.json:
@@ -279,6 +305,35 @@ def _download(options: argparse.Namespace) -> int:
 
         path = datasets.download(options.name, progress=progress)
     print(path)
+    return 0
+
+
+def _import_data(options: argparse.Namespace) -> int:
+    with (
+        options.file.open("rb") as file,
+        tqdm(unit=" pictures", desc=options.name, disable=None, leave=False) as bar,
+    ):
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        try:
+            outline = own_data.import_file(
+                options.name, file, options.side, options.colour, progress=progress
+            )
+        except own_data.ImportRefused as error:
+            raise ValueError(f"{options.file} can't be used:\n{error}") from error
+    print(
+        f"{outline.name}: {outline.train_images:,} images to train on, {outline.test_images:,} to "
+        f"test with, {' x '.join(map(str, outline.image_shape))}; classes: "
+        f"{', '.join(outline.class_names)}"
+    )
+    return 0
+
+
+def _remove_data(options: argparse.Namespace) -> int:
+    own_data.remove(options.name)
     return 0
 
 

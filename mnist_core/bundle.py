@@ -25,7 +25,6 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from mnist_core.catalog import Damaged, summarize
-from mnist_core.datasets import SPECS
 from mnist_core.evaluation import evaluate
 from mnist_core.runs import (
     DAMAGED_NPZ,
@@ -52,6 +51,7 @@ KEPT = {
     "before.jsonl": 200 * MB,
     "events.jsonl": 200 * MB,
     "labels.json": MB,
+    "dataset.json": MB,
     "environment.json": MB,
     "checkpoint.npz": 2048 * MB,
     "model.keras": 2048 * MB,
@@ -209,6 +209,10 @@ def _check(run: Run) -> None:
     try:
         config = run.config
         run.labels()
+        if run.dataset().name != config.dataset:
+            raise ValueError(
+                f"dataset.json is of {run.dataset().name!r}, not of {config.dataset!r}"
+            )
         _ENVIRONMENT.validate_python(run.environment())
         _check_events([*run.before(), *run.events()], config.epochs)
         report = run.report()
@@ -216,7 +220,7 @@ def _check(run: Run) -> None:
             _REPORT.validate_python(report)
         if (run.folder / "test.npz").exists():
             _check_arrays(run.folder / "test.npz", allowed={"probabilities", "labels"})
-            evaluate(*run.test_results(), SPECS[config.dataset].class_names, report)
+            evaluate(*run.test_results(), run.dataset().class_names, report)
         if run.checkpoint.exists():
             _check_arrays(run.checkpoint)
             run.checkpoint_epoch()

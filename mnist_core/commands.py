@@ -12,7 +12,6 @@ from typing import Any
 from mnist_core import bundle, comparison, takehome, trash
 from mnist_core.catalog import Damaged, Summary, summarize
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import SPECS
 from mnist_core.evaluation import Evaluation, evaluate
 from mnist_core.runs import Run, RunError, RunStore, write_whole
 from mnist_core.settings import Settings
@@ -170,7 +169,7 @@ def _summary(run: Run) -> Summary:
 
 
 def _judge(summary: Summary) -> Evaluation:
-    class_names = SPECS[summary.config.dataset].class_names
+    class_names = summary.run.dataset().class_names
     return evaluate(*summary.run.test_results(), class_names, summary.run.report())
 
 

@@ -53,6 +53,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
             if len(first.labels) != len(second.labels)
             else "the test sets differ: their images belong to other classes"
         )
+    if first.class_names != second.class_names:
+        raise NotComparable("the test sets differ: their classes have other names")
     wrong, other_wrong = mistakes(first), mistakes(second)
     only_first = np.setdiff1d(other_wrong, wrong, assume_unique=True)
     only_second = np.setdiff1d(wrong, other_wrong, assume_unique=True)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from mnist_core import datasets
 from mnist_core.config import TrainingConfig, summarize
-from mnist_core.datasets import SPECS, DatasetError
+from mnist_core.datasets import SPECS, DatasetError, title
 from mnist_core.evaluation import Evaluation, evaluate, mistakes, row_shares
 from mnist_core.runs import History, Run, RunError
 
@@ -76,20 +76,21 @@ def write(run: Run) -> bytes:
         RunError: the run's files are damaged.
     """
     config, history, labels = run.config, run.history(), run.labels()
-    spec = SPECS[config.dataset]
-    result = _result(run, spec.class_names) if run.has_model else None
+    dataset = run.dataset()
+    result = _result(run, dataset.class_names) if run.has_model else None
     pictures = _pictures(result, config.dataset) if result else None
     page = _template().render(
         run=run,
         labels=labels,
         config=config,
-        spec=spec,
+        dataset=dataset,
+        credit=SPECS[config.dataset].credit if config.dataset in SPECS else "",
         history=history,
         state=run.state(history),
         settings=[
-            (str(TrainingConfig.model_fields[name].title), _setting(v)) for name, v in config
+            (str(TrainingConfig.model_fields[name].title), _setting(name, v)) for name, v in config
         ],
-        layers=summarize(config, spec.image_shape, len(spec.class_names)),
+        layers=summarize(config, dataset.image_shape, dataset.classes),
         made=f"{run.created.day} {run.created:%B %Y, %H:%M}",
         environment={name: _kept(value) for name, value in run.environment().items()},
         charts=_charts(history),
@@ -126,12 +127,12 @@ def _result(run: Run, class_names: tuple[str, ...]) -> Evaluation:
         raise RunError(f"{run.folder / 'test.npz'} is damaged: {error}") from error
 
 
-def _setting(value: Any) -> str:
+def _setting(name: str, value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return "on" if value else "off"
     if isinstance(value, tuple):
         return "-".join(map(str, value))
-    return SPECS[value].title if value in SPECS else str(value)
+    return title(value) if name == "dataset" else str(value)
 
 
 def _kept(value: object) -> str:

@@ -9,6 +9,7 @@
     environment.json  versions, processor, threads: what the figures were made with
     checkpoint.npz    all that training goes on from, as of the last epoch's end (or as of the last
                       one of the run that this one continues)
+    dataset.json      class names, image shape, numbers of images: the dataset, without its images
     model.keras       the trained network, for Keras
     model.tflite      the same, for inference without TensorFlow
     test.npz          probabilities (n, classes) float32 on the test set, and labels (n,) uint8
@@ -46,6 +47,7 @@ import psutil
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mnist_core import datasets
 from mnist_core.config import ConfigError, TrainingConfig, allowed, bounds, read_config
 
 
@@ -386,11 +388,29 @@ class Run:
         """
         path = self.folder / "config.json"
         try:
-            return read_config(json.loads(path.read_bytes()))
+            return read_config(json.loads(path.read_bytes()), of_a_run=True)
         except FileNotFoundError:
             raise RunError(f"no run {self.id!r}: {path} does not exist") from None
         except (json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
             raise RunError(f"{path}: {error}") from None
+
+    def dataset(self) -> datasets.Outline:
+        """What it is trained on: as its worker wrote it down, else as it is on this machine.
+
+        Raises:
+            RunError: the file is damaged; or the worker has written none, and there is none here.
+        """
+        path = self.folder / "dataset.json"
+        try:
+            return datasets.Outline.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            pass  # waits for its worker, or is from before datasets of one's own
+        except ValidationError as error:
+            raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+        try:
+            return datasets.outline(self.config.dataset)
+        except datasets.DatasetError as error:
+            raise RunError(str(error)) from None
 
     @cached_property
     def owner(self) -> Owner | None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import SPECS
 from mnist_core.runs import (
     Batch,
     Continued,
@@ -100,7 +99,7 @@ def write(run: Run, file_name: str = "train.py") -> str:
     return _template().render(
         run=run,
         config=config,
-        spec=SPECS[config.dataset],
+        dataset=run.dataset(),
         in_keras=IN_KERAS.get(config.dataset),
         file_name=file_name,
         data_name=data_name(run),

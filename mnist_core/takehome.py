@@ -75,6 +75,9 @@ def obstacle(run: Run, name: str) -> str | None:
             script.check(found.config)
         except script.NotRepeatable as error:
             return str(error)
+        dataset = found.config.dataset
+        if dataset not in script.IN_KERAS and not datasets.available(dataset):
+            return f"{datasets.title(dataset)}, which belongs to the script, is not on this machine"
     if name == "onnx" and importlib.util.find_spec("tf2onnx") is None:
         return (
             "the converter is not installed; `.venv/bin/python -m pip install -r "

@@ -18,7 +18,7 @@ from mnist_core.comparison import (
     in_words,
 )
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import SPECS
+from mnist_core.datasets import title
 from mnist_core.evaluation import Evaluation
 from mnist_core.runs import History, RunError
 from pages import _run_table, _shared
@@ -108,8 +108,8 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
 
 
 def setting(value: Any) -> str:
-    if value in SPECS:
-        return SPECS[value].title
+    if isinstance(value, str):
+        return title(value)
     if isinstance(value, tuple):
         return "-".join(map(str, value))
     return "off" if value is None else str(value)
@@ -133,7 +133,6 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
     except RunError as error:
         st.info(str(error), title="There is nothing to compare", icon=":material/compare:")
         return
-    class_names = SPECS[first.config.dataset].class_names
     try:
         found = compare(*results)
     except NotComparable as error:
@@ -145,15 +144,15 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
         found = None
     if found:
         verdict(found, one, other)
-    matrices(results, one, other, class_names, found is not None)
+    matrices(results, one, other, found is not None)
     if found and len(found.only_first) + len(found.only_second):
         images = _shared.test_images(results[0], first.config.dataset)
         if images is not None:
             left, right = st.columns(2, gap="large")
             with left:
-                alone(found.only_first, one, other, results[1], images, class_names)
+                alone(found.only_first, one, other, results[1], images)
             with right:
-                alone(found.only_second, other, one, results[0], images, class_names)
+                alone(found.only_second, other, one, results[0], images)
 
 
 def verdict(found: Comparison, one: str, other: str) -> None:
@@ -178,7 +177,6 @@ def matrices(
     results: tuple[Evaluation, Evaluation],
     one: str,
     other: str,
-    class_names: tuple[str, ...],
     same_images: bool,
 ) -> None:
     st.subheader("Confusion matrices")
@@ -187,7 +185,7 @@ def matrices(
             with st.container():
                 st.markdown(f"**{name}**")
                 st.plotly_chart(
-                    figures.confusion_matrix(result.confusion, class_names),
+                    figures.confusion_matrix(result.confusion, result.class_names),
                     key=f"confusion_{name}",
                     config=figures.STATIC,
                     alt=f"How many images of each class {name} took for each class",
@@ -197,7 +195,7 @@ def matrices(
                 st.markdown(f"**{other}** less **{one}**")
                 st.plotly_chart(
                     figures.confusion_difference(
-                        results[0].confusion, results[1].confusion, class_names
+                        results[0].confusion, results[1].confusion, results[0].class_names
                     ),
                     key="confusion_difference",
                     config=figures.STATIC,
@@ -215,7 +213,6 @@ def alone(
     wrong: str,
     mistaken: Evaluation,
     images: NDArray[np.uint8],
-    class_names: tuple[str, ...],
 ) -> None:
     """The images that one network alone got right, with the answers of the one that is wrong."""
     st.subheader(f"Only {right} is right: {len(indices):,}")
@@ -229,10 +226,10 @@ def alone(
     shown = indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE]
     captions, alts = [], []
     for index in shown:
-        truth = class_names[mistaken.labels[index]]
-        answer = class_names[mistaken.predicted[index]]
+        truth = mistaken.class_names[mistaken.labels[index]]
+        answer = mistaken.class_names[mistaken.predicted[index]]
         confidence = f"{mistaken.confidence[index]:.1%}"
-        captions.append(f":red[:material/close: **{answer}**, is {truth}]  \n{confidence}")
+        captions.append(_shared.wrong_caption(answer, truth, confidence))
         alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
     with place:
         _shared.gallery(images[shown], alts, captions, columns=4)

@@ -19,6 +19,7 @@ from mnist_core.config import (
     read_config,
     summarize,
 )
+from mnist_core.datasets import DatasetError
 from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
 from mnist_core.sharing import form_values
 from pages import _link, _shared
@@ -66,7 +67,7 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
     if choices(name):
         options |= {
             "options": choices(name),
-            "format_func": LABELS.__getitem__,
+            "format_func": lambda value: LABELS.get(value, value),  # own data is called as it is
             "default": default,
         }
     else:
@@ -106,7 +107,7 @@ def form() -> None:
     notice_place, preset_place = st.container(), st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
-            "dataset", st.segmented_control, datasets.default_name(), required=True
+            "dataset", st.segmented_control, datasets.default_name(), required=True, wrap=True
         ),
         "widths": width_widgets(),
         "epochs": field_widget("epochs", st.number_input),
@@ -184,16 +185,16 @@ def train_button(config: TrainingConfig) -> None:
         )
     else:
         st.info(
-            f"{LABELS[config.dataset]} is not on this machine yet; the sample is.",
+            f"{datasets.title(config.dataset)} is not on this machine yet; the sample is.",
             icon=":material/cloud_download:",
         )
         st.page_link("pages/data.py", label="Download it", icon=":material/download:")
 
 
 FIXED_PARTS = """
-- **Flatten** turns the 28 × 28 picture into 784 numbers in a row: a dense layer has no notion of
-  neighbouring pixels.
-- **Softmax** turns the ten sums of the last layer into probabilities that add up to one.
+- **Flatten** turns a picture, MNIST's of 28 × 28, into a row of numbers, 784 of them: a dense layer
+  has no notion of neighbouring pixels.
+- **Softmax** turns the sums of the last layer, one a class, into probabilities that add up to one.
 - **Sparse categorical cross-entropy** is the loss: minus the logarithm of the probability given to
   the right class. "Sparse" means that labels stay plain numbers, with no one-hot table.
 """
@@ -204,10 +205,15 @@ FIXED_PARTS = """
 
 def summary(config: TrainingConfig) -> None:
     """Layers, weights, and what an epoch will take."""
-    spec = datasets.SPECS[config.dataset]
-    layers = summarize(config, spec.image_shape, len(spec.class_names))
+    try:
+        outline = datasets.outline(config.dataset)
+    except DatasetError as error:
+        st.error(str(error), title="This dataset can't be read", icon=":material/error:")
+        return
+    layers = summarize(config, outline.image_shape, outline.classes)
     weights = sum(layer.weights for layer in layers)
-    images = round(spec.train_images * (1 - config.validation_share))
+    held_back = round(outline.train_images * config.validation_share)
+    images = outline.train_images - held_back
     seconds = estimate.epoch_seconds(images, weights, config.batch_size, _shared.paces())
     pace = f", about {duration(seconds)} an epoch" if seconds else ""
     with st.expander(f"{weights:,} weights{pace}", icon=":material/table_rows:"):
@@ -218,6 +224,10 @@ def summary(config: TrainingConfig) -> None:
                 "Weights": [f"{layer.weights:,}" for layer in layers],
             },
             alt="The layers of the network with their output shapes and weights",
+        )
+        st.caption(
+            f"{outline.title}: {images:,} images to train on, {held_back:,} held back for "
+            f"validation, {outline.test_images:,} for the test; {outline.classes} classes."
         )
         st.caption(
             "The time is judged by the newest runs on this machine."
@@ -394,7 +404,7 @@ def what_next(run: Run, history: History) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             for page, label, icon in (
                 ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-                ("pages/draw.py", "Draw digits at it", ":material/draw:"),
+                ("pages/draw.py", _shared.draw_label(run), ":material/draw:"),
             ):
                 st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
     last = run.checkpoint_epoch()
@@ -529,7 +539,7 @@ def look_after(run: Run) -> None:
 
 _shared.title("Train")
 _link.check(LABELS)
-st.caption("Choose a network, press Train, and watch it learn to read handwritten digits.")
+st.caption("Choose a network, press Train, and watch it learn to tell pictures apart.")
 left, right = st.columns([2, 3], gap="large")
 with left:
     form()

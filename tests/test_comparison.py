@@ -129,3 +129,11 @@ def test_in_words(only_first: int, only_second: int, better: str | None, words: 
         f"Of {images} test images, Cora alone is right on {only_first}, "
         f"and Dora alone on {only_second}."
     )
+
+
+def test_networks_that_know_other_classes_are_not_compared() -> None:
+    first = network([1, 0, 1])
+    labels, probabilities = first.labels, np.full((3, 2), 0.5, np.float32)
+
+    with pytest.raises(NotComparable, match="their classes have other names"):
+        compare(first, evaluate(probabilities, labels, ("cat", "emu")))

@@ -79,6 +79,17 @@ def test_a_missing_converter_is_named(trained: Run, monkeypatch: pytest.MonkeyPa
         export(trained, "onnx")
 
 
+def test_a_script_needs_the_images_that_go_with_it(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGIT_LAB_DATA", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for dataset, why_not in (("fashion-mnist", "Fashion-MNIST, which"), ("mnist", "")):
+        run = store.create(SMALL.model_copy(update={"dataset": dataset}))
+        append_event(run.folder, Ended(state=State.FAILED))
+        assert (obstacle(run, "script") or "").startswith(why_not)
+
+
 def test_what_goes_wrong_in_the_converter_is_told(trained: Run, store: RunStore) -> None:
     run = store.create(SMALL)
     append_event(run.folder, Ended(state=State.FINISHED))

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.datasets import SPECS
 from mnist_core.inference import Predictor
 from mnist_core.runs import Run
 
@@ -32,9 +31,9 @@ def check(run: Run) -> None:
     Raises:
         ValueError: one can't be used for this run; the message names it.
     """
-    spec = SPECS[run.config.dataset]
-    shapes = (None, *spec.image_shape), (None, len(spec.class_names))
-    images = np.random.default_rng(0).random((8, *spec.image_shape), np.float32)
+    dataset = run.dataset()
+    shapes = (None, *dataset.image_shape), (None, dataset.classes)
+    images = np.random.default_rng(0).random((8, *dataset.image_shape), np.float32)
     answers = []
     for name, read in READ.items():
         if (run.folder / name).exists():
@@ -106,8 +105,8 @@ def _parts(described: Any) -> Iterator[dict[str, Any]]:
 def _restore(run: Run) -> None:
     from mnist_core.training import checkpoint, model
 
-    spec = SPECS[run.config.dataset]
-    network = model.build(run.config, spec.image_shape, len(spec.class_names), steps=1)
+    dataset = run.dataset()
+    network = model.build(run.config, dataset.image_shape, dataset.classes, steps=1)
     checkpoint.restore(network, run.checkpoint)
 
 

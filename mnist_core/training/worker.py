@@ -78,6 +78,7 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
     try:
         config = run.config
         dataset = datasets.load(config.dataset)
+        write_json(run.folder / "dataset.json", dataset.outline.model_dump())
         with tensorboard.recording(run, inbox.emit) as emit:
             result = fit.fit(config, dataset, emit, run.control, run.checkpoint)
         probabilities = fit.probabilities(result.model, dataset.x_test)
