@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -28,6 +30,8 @@ from mnist_core.workers import WorkerPool
 from pages import _compat
 
 RUNS_IN_PICKER = 50
+SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing", "mnist_core.inference")
+LOAD_AFTER = 1.0  # seconds; the browser is painting the first page, and asks for more, until then
 LOOK_SECONDS = 0.8  # between two looks at the runs, which other servers may change, too
 
 
@@ -142,6 +146,24 @@ def _catalog(store: RunStore) -> Catalog:
 def discarded() -> list[Run]:
     """The runs that this session has deleted and may bring back, until it ends or clears them."""
     return []
+
+
+@st.cache_resource(show_spinner=False)
+def load_ahead() -> None:
+    """Load what the other pages need, in the background, so that nobody waits for it on a switch.
+
+    Once in a server's life. The runs are listed, too: that takes long while the disk is cold.
+    """
+    known = catalog()
+
+    def load() -> None:
+        for name in SLOW_TO_LOAD:
+            importlib.import_module(name)
+        known.list()
+
+    timer = threading.Timer(LOAD_AFTER, load)
+    timer.daemon = True
+    timer.start()
 
 
 def _version(path: Path) -> tuple[int, int] | None:

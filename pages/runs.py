@@ -172,7 +172,7 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count(len(picked))} chosen**", width="content")
-        st.button("Choose none", icon=":material/clear:", on_click=choose, args=([],))
+        st.button("Clear selection", icon=":material/clear:", on_click=choose, args=([],))
         st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
         if len(picked) == 1:
             links(picked[0])
@@ -197,7 +197,7 @@ def links(entry: Entry) -> None:
     if entry.evaluated:
         pages += [
             ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-            ("pages/draw.py", "Draw digits at it", ":material/draw:"),
+            ("pages/draw.py", "Draw digits for it", ":material/draw:"),
         ]
     for page, label, icon in pages:
         st.page_link(page, label=label, icon=icon, query_params={"run": entry.run.id})
@@ -350,9 +350,9 @@ if not entries:
 training_now(entries)
 if entries:
     found = filtered(entries)
+    st.caption(f"{len(found):,} of {count(len(entries))}")
     if found:
         table(found, picked)
-    st.caption(f"{len(found):,} of {count(len(entries))}")
     actions(entries, picked)
     readable = [entry for entry in picked if isinstance(entry, Summary)]
     if 2 <= len(readable) <= _comparison.MOST:
@@ -362,6 +362,6 @@ if entries:
     boards = leaderboards(entries)
     if boards:
         st.header("Leaderboard")
-        st.caption("The time in training counts on the machine that the run was trained on.")
+        st.caption("Times are those of the machine that each run was trained on.")
     for board in boards:
         leaderboard(board)

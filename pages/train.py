@@ -70,7 +70,10 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
         }
     else:
         options["value"] = default
-        options["min_value"], options["max_value"] = bounds(name)
+        # A field for numbers would refuse one out of bounds without a word, show it all the same,
+        # and go on with the one before. Without bounds it is passed on, and named by the form.
+        if widget == st.slider:
+            options["min_value"], options["max_value"] = bounds(name)
     return widget(field.title, key=name, help=field.description, bind="query-params", **options)
 
 
@@ -90,8 +93,6 @@ def width_widgets() -> tuple[int, ...]:
             st.number_input(
                 f"Units in {number}",
                 value=default[number - 1] if number <= len(default) else 128,
-                min_value=1,
-                max_value=4096,
                 key=f"width_{number}",
                 bind="query-params",
             )
@@ -128,12 +129,9 @@ def form() -> None:
             bind="query-params",
         )
         if early_stopping:
-            low, high = bounds("patience")
             values["patience"] = st.number_input(
                 "Patience in epochs",
                 value=3,
-                min_value=low,
-                max_value=high,
                 key="patience",
                 bind="query-params",
             )
@@ -391,7 +389,7 @@ def what_next(run: Run, history: History) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             for page, label, icon in (
                 ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-                ("pages/draw.py", "Draw digits at it", ":material/draw:"),
+                ("pages/draw.py", "Draw digits for it", ":material/draw:"),
             ):
                 st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
     last = run.checkpoint_epoch()
@@ -439,7 +437,7 @@ def status(run: Run, history: History, state: State) -> None:
                 + (
                     "Train more goes on from its last whole epoch."
                     if run.checkpoint.exists()
-                    else "Press Train to start anew."
+                    else "Press Train to start again."
                 ),
                 title="The run was interrupted",
                 icon=":material/power_off:",
@@ -482,7 +480,7 @@ def figures_so_far(run: Run, history: History) -> None:
     if history.evaluated:
         shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
         if run.config.dataset == "mnist":
-            shown["Seen by the article"] = percent(ARTICLE_ACCURACY)
+            shown["The article's accuracy"] = percent(ARTICLE_ACCURACY)
         shown["Test loss"] = number(history.evaluated.test_loss)
         shown["Time in training"] = duration(history.evaluated.train_seconds)
     else:
