@@ -11,11 +11,22 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from annotated_types import Ge, Le, MaxLen, MinLen
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 
+from mnist_core import datasets
+
 Units = Annotated[int, Ge(1), Le(4096)]
-DatasetName = Literal["mnist", "mnist-sample"]
+
+
+def _on_this_machine(name: str, info: ValidationInfo) -> str:
+    """Where the context says which datasets there are, it must be one of them."""
+    if info.context and name not in info.context["datasets"]:
+        raise ValueError("not on this machine")
+    return name
+
+
+DatasetName = Annotated[str, Field(pattern=f"^{datasets.NAME}$"), AfterValidator(_on_this_machine)]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 OptimizerName = Literal["adam", "sgd", "rmsprop"]
 Schedule = Literal["constant", "one-cycle"]
@@ -30,7 +41,8 @@ class TrainingConfig(BaseModel):
         "mnist",
         title="Dataset",
         description="The images to learn from. The sample is 5,000 of MNIST's 70,000 digits: quick "
-        "to try, but expect about 94% where the whole set gives 98%.",
+        "to try, but expect about 94% where the whole set gives 98%. The page Data has "
+        "them all, and takes images of your own.",
     )
     widths: Annotated[tuple[Units, ...], MinLen(1), MaxLen(8)] = Field(
         (512, 256),
@@ -119,6 +131,12 @@ class TrainingConfig(BaseModel):
         description="Where chance starts: first weights, shuffling, dropout. The same settings and "
         "the same seed on the same machine give the same history, to the last digit.",
     )
+    tensorboard: bool = Field(
+        False,
+        title="Files for TensorBoard",
+        description="The run also writes its curves as event files, in the folder tensorboard/ of "
+        "its own folder: `make tensorboard` shows those of all runs. Training does not change.",
+    )
 
     def model_post_init(self, _context: object) -> None:
         if self.patience is not None and self.validation_share == 0:
@@ -144,14 +162,18 @@ class Preset(NamedTuple):
     settings: dict[str, Any]
 
 
-def read_config(values: Mapping[str, Any]) -> TrainingConfig:
+def read_config(values: Mapping[str, Any], of_a_run: bool = False) -> TrainingConfig:
     """Check ``values`` (field name to value, as in the stored JSON) and return them as a config.
+
+    Args:
+        of_a_run: it was asked for before, so its dataset need not be on this machine any more.
 
     Raises:
         ConfigError: an unknown field, or a value out of bounds: all of them, a line each.
     """
+    context = {} if of_a_run else {"datasets": choices("dataset")}
     try:
-        return TrainingConfig.model_validate(values)
+        return TrainingConfig.model_validate(values, context=context)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(dict(e)) for e in error.errors())) from None
 
@@ -176,7 +198,12 @@ def bounds(name: str) -> tuple[float, float]:
 
 
 def choices(name: str) -> tuple[str, ...]:
-    """The allowed values of a field that is a choice, in the order to show them; () for others."""
+    """The allowed values of a field that is a choice, in the order to show them; () for others.
+
+    Of the dataset, they are those on this machine and those that can be downloaded.
+    """
+    if name == "dataset":
+        return datasets.names()
     annotation = TrainingConfig.model_fields[name].annotation
     values = get_args(annotation)
     return values if values and all(isinstance(v, str) for v in values) else ()
@@ -189,6 +216,8 @@ def allowed(name: str) -> str:
         return ", ".join(choices(name))
     if name == "widths":
         return "1 to 8 layers of 1 to 4,096 units each"
+    if field.annotation is bool:
+        return "true or false"
     low, high = bounds(name)
     if field.annotation is float:
         return f"a number from {low:g} to {high:g}"
@@ -267,14 +296,19 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+OWN = ("dataset", "seed", "tensorboard")
+"""The settings that presets leave as they are."""
+
+
 def apply_preset(preset: str, config: TrainingConfig) -> TrainingConfig:
-    """The article's recipe with the preset's settings; dataset and seed are those of ``config``.
+    """The article's recipe with the preset's settings.
+
+    What presets have no say in, :data:`OWN`, is as in ``config``.
 
     Raises:
         ConfigError: no such preset.
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset is {preset!r}; allowed: {', '.join(PRESETS)}")
-    return TrainingConfig(
-        **{"dataset": config.dataset, "seed": config.seed, **PRESETS[preset].settings}
-    )
+    own = {name: getattr(config, name) for name in OWN}
+    return TrainingConfig(**{**own, **PRESETS[preset].settings})

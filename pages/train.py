@@ -9,6 +9,7 @@ from mnist_core import datasets, estimate, figures
 from mnist_core.catalog import Summary
 from mnist_core.config import (
     ARTICLE_ACCURACY,
+    OWN,
     PRESETS,
     ConfigError,
     TrainingConfig,
@@ -18,6 +19,7 @@ from mnist_core.config import (
     read_config,
     summarize,
 )
+from mnist_core.datasets import DatasetError
 from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
 from mnist_core.sharing import form_values
 from pages import _link, _shared
@@ -53,7 +55,7 @@ def put_in_form(config: TrainingConfig) -> None:
 def take_preset() -> None:
     preset = st.session_state["preset"]
     if preset:
-        kept = {name: st.session_state[name] for name in ("dataset", "seed")}
+        kept = {name: st.session_state[name] for name in OWN}
         put_in_form(apply_preset(preset, TrainingConfig(**kept)))
 
 
@@ -65,7 +67,7 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
     if choices(name):
         options |= {
             "options": choices(name),
-            "format_func": LABELS.__getitem__,
+            "format_func": lambda value: LABELS.get(value, value),  # own data is called as it is
             "default": default,
         }
     else:
@@ -105,7 +107,7 @@ def form() -> None:
     notice_place, preset_place = st.container(), st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
-            "dataset", st.segmented_control, datasets.default_name(), required=True
+            "dataset", st.segmented_control, datasets.default_name(), required=True, wrap=True
         ),
         "widths": width_widgets(),
         "epochs": field_widget("epochs", st.number_input),
@@ -120,7 +122,7 @@ def form() -> None:
         )
         values["schedule"] = field_widget("schedule", st.segmented_control, required=True)
         values["batch_size"] = field_widget("batch_size", st.number_input)
-    with st.expander("Validation, early stopping and seed", icon=":material/science:"):
+    with st.expander("Validation, early stopping, seed and files", icon=":material/science:"):
         values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
         early_stopping = st.toggle(
             "Early stopping",
@@ -136,6 +138,7 @@ def form() -> None:
                 bind="query-params",
             )
         values["seed"] = field_widget("seed", st.number_input)
+        values["tensorboard"] = field_widget("tensorboard", st.toggle)
     with st.expander("What is fixed, and why", icon=":material/help:"):
         st.markdown(FIXED_PARTS)
     try:
@@ -179,16 +182,16 @@ def train_button(config: TrainingConfig) -> None:
         )
     else:
         st.info(
-            f"{LABELS[config.dataset]} is not on this machine yet; the sample is.",
+            f"{datasets.title(config.dataset)} is not on this machine yet; the sample is.",
             icon=":material/cloud_download:",
         )
         st.page_link("pages/data.py", label="Download it", icon=":material/download:")
 
 
 FIXED_PARTS = """
-- **Flatten** turns the 28 × 28 picture into 784 numbers in a row: a dense layer has no notion of
-  neighbouring pixels.
-- **Softmax** turns the ten sums of the last layer into probabilities that add up to one.
+- **Flatten** turns a picture, MNIST's of 28 × 28, into a row of numbers, 784 of them: a dense layer
+  has no notion of neighbouring pixels.
+- **Softmax** turns the sums of the last layer, one a class, into probabilities that add up to one.
 - **Sparse categorical cross-entropy** is the loss: minus the logarithm of the probability given to
   the right class. "Sparse" means that labels stay plain numbers, with no one-hot table.
 """
@@ -199,10 +202,15 @@ FIXED_PARTS = """
 
 def summary(config: TrainingConfig) -> None:
     """Layers, weights, and what an epoch will take."""
-    spec = datasets.SPECS[config.dataset]
-    layers = summarize(config, spec.image_shape, len(spec.class_names))
+    try:
+        outline = datasets.outline(config.dataset)
+    except DatasetError as error:
+        st.error(str(error), title="This dataset can't be read", icon=":material/error:")
+        return
+    layers = summarize(config, outline.image_shape, outline.classes)
     weights = sum(layer.weights for layer in layers)
-    images = round(spec.train_images * (1 - config.validation_share))
+    held_back = round(outline.train_images * config.validation_share)
+    images = outline.train_images - held_back
     seconds = estimate.epoch_seconds(images, weights, config.batch_size, _shared.paces())
     pace = f", about {duration(seconds)} an epoch" if seconds else ""
     with st.expander(f"{weights:,} weights{pace}", icon=":material/table_rows:"):
@@ -213,6 +221,10 @@ def summary(config: TrainingConfig) -> None:
                 "Weights": [f"{layer.weights:,}" for layer in layers],
             },
             alt="The layers of the network with their output shapes and weights",
+        )
+        st.caption(
+            f"{outline.title}: {images:,} images to train on, {held_back:,} held back for "
+            f"validation, {outline.test_images:,} for the test; {outline.classes} classes."
         )
         st.caption(
             "The time is judged by the newest runs on this machine."
@@ -389,7 +401,7 @@ def what_next(run: Run, history: History) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             for page, label, icon in (
                 ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-                ("pages/draw.py", "Draw digits for it", ":material/draw:"),
+                ("pages/draw.py", _shared.draw_label(run), ":material/draw:"),
             ):
                 st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
     last = run.checkpoint_epoch()
@@ -524,7 +536,7 @@ def look_after(run: Run) -> None:
 
 _shared.title("Train")
 _link.check(LABELS)
-st.caption("Choose a network, press Train, and watch it learn to read handwritten digits.")
+st.caption("Choose a network, press Train, and watch it learn to tell pictures apart.")
 left, right = st.columns([2, 3], gap="large")
 with left:
     form()
