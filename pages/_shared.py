@@ -31,7 +31,7 @@ from pages import _compat
 RUNS_IN_PICKER = 50
 SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing", "mnist_core.inference")
 LOAD_AFTER = 1.0  # seconds; the browser is painting the first page, and asks for more, until then
-LOOK_SECONDS = 0.8  # between two looks at the runs, which other servers may change, too
+LOOK_SECONDS = 0.6  # between two looks at the runs, which other servers may change, too
 
 
 def title(name: str) -> None:
