@@ -22,6 +22,7 @@ bench: .venv/dev  ## print the benchmark tables: about ten minutes, on an idle m
 	$(BIN)/python benchmarks/strokes.py --pictures
 	$(BIN)/python benchmarks/steering.py
 	$(BIN)/python benchmarks/dashboard.py --dataset mnist
+	$(BIN)/python benchmarks/runs.py
 
 tensorboard: .venv/extras  ## show the runs that wrote files for TensorBoard
 	$(BIN)/python -m tensorboard.main --logdir "$$($(BIN)/python -m mnist_core runs --folder)"

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import _shared
+from pages import _compat, _shared
 
 st.set_page_config(page_title="Digit Lab", page_icon=":material/network_node:", layout="wide")
 
@@ -42,6 +42,8 @@ page = st.navigation(
     ],
     position="top",
 )
+_compat.label_menu()
 if page.title != "Runs":
     _shared.discarded.clear()  # what was deleted there can be brought back until it is left
 page.run()
+_shared.load_ahead()

@@ -144,6 +144,7 @@ def open_page(page: Page, address: str, name: str) -> float:
 def see_change(page: Page, runs: Path, name: str) -> float:
     """Seconds until the page shows what has changed on the disk, as by another server."""
     newest = RunStore(runs).list(1)[0]
+    page.wait_for_timeout(2000)  # a page that has just been opened still loads its charts
     if name == "runs":
         began = time.perf_counter()
         queued = RunStore(runs).create(newest.config)

@@ -99,7 +99,12 @@ def _curves(history: History, epochs: int, name: str, title: str, value: str) ->
         ],
         "layout": _layout(
             height=320,
-            xaxis={"title": {"text": "Epoch"}, "range": [0, epochs * 1.02], "fixedrange": False},
+            xaxis={
+                "title": {"text": "Epoch"},
+                "range": [0, epochs * 1.02],
+                "fixedrange": False,
+                "nticks": min(epochs + 1, 11),  # at most: there is no half an epoch
+            },
             yaxis={"title": {"text": title}},
             hovermode="x unified",
             showlegend=True,

@@ -95,6 +95,7 @@ def read_link(given: Mapping[str, str], labels: Mapping[str, str]) -> Link:
         labels: as for :func:`link_parameters`; a choice may have its label or its value.
     """
     known = _parameters()
+    context = {"datasets": choices("dataset")}
     parameters, problems = {}, []
     unknown = []
     for name, text in given.items():
@@ -106,7 +107,8 @@ def read_link(given: Mapping[str, str], labels: Mapping[str, str]) -> Link:
             unknown.append(repr(name))
         else:
             try:
-                value = known[name].accepts.validate_python(_choice(name, text, labels))
+                choice = _choice(name, text, labels)
+                value = known[name].accepts.validate_python(choice, context=context)
             except ValidationError:
                 problems.append(f"{name} is {text!r}; allowed: {known[name].allowed}")
             else:

@@ -16,3 +16,10 @@ def run_through_app() -> None:
         st.session_state["through_app"] = True
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def label_menu() -> None:
+    """Put a word beside the two arrows that stand for the navigation on a narrow screen."""
+    st.html(
+        "<style>[data-testid=stExpandSidebarButton]::after { content: 'Menu'; }</style>",
+    )

@@ -27,7 +27,7 @@ COLUMNS: dict[str, Any] = {
     "loss": st.column_config.NumberColumn("Test loss", format="%.4f"),
     "epochs": st.column_config.NumberColumn("Epochs"),
     "seconds": st.column_config.NumberColumn("Time in training", format="%.1f s"),
-    "epoch_seconds": st.column_config.NumberColumn("Time an epoch", format="%.2f s"),
+    "epoch_seconds": st.column_config.NumberColumn("Seconds per epoch", format="%.2f"),
     "when": st.column_config.DatetimeColumn("When", format="D MMM YYYY, HH:mm"),
     "continues": st.column_config.TextColumn(
         "Continues", help="The run whose network this one took over."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -27,7 +29,9 @@ from mnist_core.workers import WorkerPool
 from pages import _compat
 
 RUNS_IN_PICKER = 50
-LOOK_SECONDS = 0.8  # between two looks at the runs, which other servers may change, too
+SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing", "mnist_core.inference")
+LOAD_AFTER = 1.0  # seconds; the browser is painting the first page, and asks for more, until then
+LOOK_SECONDS = 0.6  # between two looks at the runs, which other servers may change, too
 
 
 def title(name: str) -> None:
@@ -136,6 +140,24 @@ def discarded() -> list[Run]:
     return []
 
 
+@st.cache_resource(show_spinner=False)
+def load_ahead() -> None:
+    """Load what the other pages need, in the background, so that nobody waits for it on a switch.
+
+    Once in a server's life. The runs are listed, too: that takes long while the disk is cold.
+    """
+    known = catalog()
+
+    def load() -> None:
+        for name in SLOW_TO_LOAD:
+            importlib.import_module(name)
+        known.list()
+
+    timer = threading.Timer(LOAD_AFTER, load)
+    timer.daemon = True
+    timer.start()
+
+
 def _version(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
@@ -232,7 +254,7 @@ def local_time(run: Run) -> datetime:
 
 def draw_label(run: Run) -> str:
     """What a link to the page Draw says."""
-    return "Draw digits at it" if datasets.is_digits(run.config.dataset) else "Show it pictures"
+    return "Draw digits for it" if datasets.is_digits(run.config.dataset) else "Show it pictures"
 
 
 # --- What happens to runs meanwhile, in this session, another one, or on another server ---

@@ -49,16 +49,17 @@ def canvas(outline: Outline) -> NDArray[np.float32] | None:
     if "canvas" not in st.session_state:  # new on the page, perhaps not for the first time
         put_on_canvas(drawn)
     st.caption("Draw a digit" if outline.is_digits else "Draw")
-    st_canvas(
-        stroke_width=st.session_state.setdefault("pen_width", PEN_WIDTH),
-        stroke_color="#ffffff",
-        background_color="#000000",
-        width=SIDE,
-        height=SIDE,
-        initial_drawing=st.session_state["given"],
-        key="canvas",
-        on_change=keep_drawing,
-    )
+    with st.container(height=SIDE, border=False):  # cuts off the canvas's own tool bar above it
+        st_canvas(
+            stroke_width=st.session_state.setdefault("pen_width", PEN_WIDTH),
+            stroke_color="#ffffff",
+            background_color="#000000",
+            width=SIDE,
+            height=SIDE,
+            initial_drawing=st.session_state["given"],
+            key="canvas",
+            on_change=keep_drawing,
+        )
     with st.container(horizontal=True, gap="xsmall"):
         st.button(
             "Undo",

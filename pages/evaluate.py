@@ -40,7 +40,7 @@ def standing(run: Run, state: State, history: History) -> None:
         case State.FAILED:
             st.error(
                 f"{reason or 'No reason was written down.'}\n\nChoose another run above, or train "
-                "a network anew.",
+                "a new network.",
                 title="This run failed",
                 icon=":material/error:",
             )
@@ -48,7 +48,7 @@ def standing(run: Run, state: State, history: History) -> None:
         case State.INTERRUPTED:
             st.warning(
                 "The program that trained it ended first. Choose another run above, or train a "
-                "network anew.",
+                "new network.",
                 title="This run was interrupted",
                 icon=":material/power_off:",
             )
@@ -86,8 +86,8 @@ def headline(result: Evaluation, dataset: str) -> None:
             )
     st.markdown(
         f"The network was tested once, on {len(result.labels):,} images that it had never seen. "
-        "Other images of the same kind would give a slightly different figure. How different, says "
-        f"the interval: with 95% confidence, the true accuracy lies from {low:.2%} to {high:.2%}."
+        "Other images of the same kind would give a slightly different figure; the interval says "
+        f"how different: with 95% confidence, the true accuracy lies from {low:.2%} to {high:.2%}."
     )
     if dataset == "mnist":
         if low > ARTICLE_ACCURACY:
@@ -190,7 +190,7 @@ def predictions(images: NDArray[np.uint8], result: Evaluation) -> None:
         st.caption("The first ten test images, with the network's answer and how sure it is.")
     else:
         indices = np.random.default_rng(seed).permutation(len(images))[:PREDICTIONS]
-        st.caption("Ten test images by chance, with the network's answer and how sure it is.")
+        st.caption("Ten test images at random, with the network's answer and how sure it is.")
     show(indices, images, result, columns=5)
     with st.container(horizontal=True):
         st.button("Shuffle", icon=":material/shuffle:", on_click=shuffle)

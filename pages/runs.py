@@ -178,7 +178,7 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count(len(picked))} chosen**", width="content")
-        st.button("Choose none", icon=":material/clear:", on_click=choose, args=([],))
+        st.button("Clear selection", icon=":material/clear:", on_click=choose, args=([],))
         st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
         if len(picked) == 1:
             links(picked[0])
@@ -366,9 +366,9 @@ if not entries:
 training_now(entries)
 if entries:
     found = filtered(entries)
+    st.caption(f"{len(found):,} of {count(len(entries))}")
     if found:
         table(found, picked)
-    st.caption(f"{len(found):,} of {count(len(entries))}")
     actions(entries, picked)
 _take_home.uploader()
 if entries:
@@ -380,6 +380,6 @@ if entries:
     boards = leaderboards(entries)
     if boards:
         st.header("Leaderboard")
-        st.caption("The time in training counts on the machine that the run was trained on.")
+        st.caption("Times are those of the machine that each run was trained on.")
     for board in boards:
         leaderboard(board)

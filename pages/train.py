@@ -72,7 +72,9 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
         }
     else:
         options["value"] = default
-        if not isinstance(default, bool):
+        # A field for numbers would refuse one out of bounds without a word, show it all the same,
+        # and go on with the one before. Without bounds it is passed on, and named by the form.
+        if widget == st.slider:
             options["min_value"], options["max_value"] = bounds(name)
     return widget(field.title, key=name, help=field.description, bind="query-params", **options)
 
@@ -93,8 +95,6 @@ def width_widgets() -> tuple[int, ...]:
             st.number_input(
                 f"Units in {number}",
                 value=default[number - 1] if number <= len(default) else 128,
-                min_value=1,
-                max_value=4096,
                 key=f"width_{number}",
                 bind="query-params",
             )
@@ -131,12 +131,9 @@ def form() -> None:
             bind="query-params",
         )
         if early_stopping:
-            low, high = bounds("patience")
             values["patience"] = st.number_input(
                 "Patience in epochs",
                 value=3,
-                min_value=low,
-                max_value=high,
                 key="patience",
                 bind="query-params",
             )
@@ -452,7 +449,7 @@ def status(run: Run, history: History, state: State) -> None:
                 + (
                     "Train more goes on from its last whole epoch."
                     if run.checkpoint.exists()
-                    else "Press Train to start anew."
+                    else "Press Train to start again."
                 ),
                 title="The run was interrupted",
                 icon=":material/power_off:",
@@ -495,7 +492,7 @@ def figures_so_far(run: Run, history: History) -> None:
     if history.evaluated:
         shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
         if run.config.dataset == "mnist":
-            shown["Seen by the article"] = percent(ARTICLE_ACCURACY)
+            shown["The article's accuracy"] = percent(ARTICLE_ACCURACY)
         shown["Test loss"] = number(history.evaluated.test_loss)
         shown["Time in training"] = duration(history.evaluated.train_seconds)
     else:

@@ -70,6 +70,28 @@ print(*sys.modules)
 """
 
 
+FIRST_PAGE = """
+import sys, time
+from streamlit.testing.v1 import AppTest
+from pages import _shared
+assert not AppTest.from_file(sys.argv[1], default_timeout=60).run().exception
+while not set(_shared.SLOW_TO_LOAD) <= set(sys.modules):
+    time.sleep(0.02)
+"""
+
+
+def test_after_the_first_page_what_the_others_need_is_loaded_unasked(tmp_path: Path) -> None:
+    done = subprocess.run(  # it would go on for ever
+        [sys.executable, "-c", FIRST_PAGE, str(PROJECT / "app.py")],
+        cwd=PROJECT,
+        env=os.environ | {"DIGIT_LAB_RUNS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_dashboard_never_loads_tensorflow(trained: Run) -> None:
     pages = sorted(
         str(path.relative_to(PROJECT))

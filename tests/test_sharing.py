@@ -100,6 +100,7 @@ def test_every_field_has_a_parameter() -> None:
         ("epochs", "", "epochs is ''; allowed: a whole number from 1 to 200"),
         ("dropout", "half", "dropout is 'half'; allowed: a number from 0 to 0.9"),
         ("learning_rate", "nan", "learning_rate is 'nan'; allowed: a number from 1e-05 to 1"),
+        ("dataset", "cats", "dataset is 'cats'; allowed: mnist"),
         ("optimizer", "Adam!", "optimizer is 'Adam!'; allowed: adam, sgd, rmsprop"),
         ("layers", "9", "layers is '9'; allowed: 1 to 8 layers of 1 to 4,096 units each"),
         ("width_2", "0", "width_2 is '0'; allowed: 1 to 8 layers of 1 to 4,096 units each"),

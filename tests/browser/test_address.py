@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from mnist_core.runs import Run
 from tests.browser.conftest import Server
+from tests.conftest import wait_until
 
 PAGES = ["Evaluate", "Draw", "Runs", "Data"]
 
@@ -52,3 +53,15 @@ def test_a_link_with_faults_opens_with_what_can_be_used(server: Server, page: Pa
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
     expect(notice).to_be_hidden()
     expect(page).to_have_url(re.compile("seed=5"))
+
+
+def test_on_a_phone_the_way_to_the_other_pages_is_labelled(server: Server, phone: Page) -> None:
+    phone.goto(server.url)
+    menu = phone.get_by_role("button", name="Expand sidebar")
+    expect(menu).to_be_visible()
+    word = "button => getComputedStyle(button, '::after').content"
+    wait_until(lambda: menu.evaluate(word) == '"Menu"')
+
+    menu.click()
+    phone.get_by_role("link", name="Draw").click()
+    expect(phone.get_by_role("heading", name="Draw", exact=True, level=1)).to_be_visible()

@@ -112,6 +112,24 @@ def test_every_stroke_is_answered_and_can_be_taken_back(server: Server, page: Pa
     assert same_canvas.evaluate("canvas => canvas.isConnected")
 
 
+def test_one_tool_bar_is_enough(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/draw")
+    invites(page)
+    canvas(page).hover()
+    canvas_own = page.locator(".dc-toolbar")
+    expect(canvas_own).to_have_css("opacity", "1")  # it comes when the mouse does
+
+    assert not canvas_own.evaluate(
+        """async toolbar => {
+            await Promise.all(toolbar.getAnimations().map(animation => animation.finished));
+            const {x, y, width, height} = toolbar.getBoundingClientRect();
+            return toolbar.contains(
+                toolbar.getRootNode().elementFromPoint(x + width / 2, y + height / 2)
+            );
+        }"""
+    )
+
+
 def test_a_drawing_stays_while_other_pages_and_inputs_are_looked_at(
     server: Server, page: Page
 ) -> None:

@@ -139,7 +139,7 @@ def test_deleted_runs_come_back_until_the_page_is_left(server: Server, page: Pag
     trash = server.runs / TRASH
     open_runs(server, page, f"?compare={run.id}")
 
-    for button in ("Delete", "Yes, delete 1 run", "Undo", "Choose none"):
+    for button in ("Delete", "Yes, delete 1 run", "Undo", "Clear selection"):
         page.get_by_role("button", name=button).click()
         if button == "Undo":
             expect(page.get_by_text("1 of 1 run", exact=True)).to_be_visible()

@@ -280,7 +280,7 @@ def test_the_chosen_runs_are_still_chosen_after_another_page(store: RunStore) ->
 
 
 def test_none_can_be_chosen(store: RunStore) -> None:
-    app = press(page(trained(store, "One"), trained(store, "Other")), "Choose none")
+    app = press(page(trained(store, "One"), trained(store, "Other")), "Clear selection")
 
     assert "chosen" not in words(app)
     assert "compare" not in app.query_params
@@ -301,7 +301,7 @@ def test_a_single_run_leads_to_the_pages_that_show_it(store: RunStore) -> None:
     assert [link.value for link in links] == [
         "See how it learned",
         "Evaluate it",
-        "Draw digits at it",
+        "Draw digits for it",
         "Take it home",
     ]
     assert all(f"run={run.id}" in link.proto.query_string for link in links)

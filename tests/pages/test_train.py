@@ -121,6 +121,22 @@ def test_settings_that_do_not_go_together_are_named_and_cannot_be_trained(app: A
     assert [button.label for button in app.button] == []
 
 
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("epochs", "epochs is 9999; allowed: a whole number from 1 to 200"),
+        ("width_2", "widths is 9999; allowed: 1 to 8 layers of 1 to 4,096 units each"),
+    ],
+)
+def test_a_number_out_of_bounds_is_named_and_cannot_be_trained(
+    app: AppTest, key: str, words: str
+) -> None:
+    checked(app.number_input(key=key).set_value(9999).run())
+
+    assert app.error[0].value == words
+    assert [button.label for button in app.button] == []
+
+
 def test_a_dataset_that_is_not_here_is_offered_for_download(app: AppTest) -> None:
     checked(app.segmented_control(key="dataset").set_value("mnist").run())
 
@@ -318,9 +334,9 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
     sample = shown(store, Started(), FITTING, EPOCH, evaluated, ended)
 
     assert metrics(mnist)["Test accuracy"] == "98.10%"
-    assert metrics(mnist)["Seen by the article"] == "98.03%"
-    assert "Seen by the article" not in metrics(sample)
-    assert [link.value for link in mnist.page_link] == ["Evaluate it", "Draw digits at it"]
+    assert metrics(mnist)["The article's accuracy"] == "98.03%"
+    assert "The article's accuracy" not in metrics(sample)
+    assert [link.value for link in mnist.page_link] == ["Evaluate it", "Draw digits for it"]
 
 
 def test_pressing_train_trains(app: AppTest) -> None:
