@@ -15,12 +15,13 @@ from tqdm import tqdm
 
 from mnist_core import datasets, drawing, evaluation
 from mnist_core.config import (
+    CONVOLUTIONAL_ONLY,
     PRESETS,
     ConfigError,
     TrainingConfig,
     allowed,
-    apply_preset,
     read_config,
+    summarize,
 )
 from mnist_core.inference import Predictor
 from mnist_core.runs import Epoch, History, Run, RunError, RunStore
@@ -51,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         default = "the whole set if it is here" if name == "dataset" else "the preset's"
         train.add_argument(
             f"--{name.replace('_', '-')}",
-            nargs="+" if name == "widths" else None,
+            nargs={"widths": "*", "filters": "+"}.get(name),
             metavar=name.upper(),
             help=f"{field.title}: {allowed(name)} ({default})",
         )
@@ -102,7 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     config = _config(options)
-    datasets.load(config.dataset)  # missing or damaged: said now, not by a failed run
+    # Missing, damaged or too small for the network: said now, not by a failed run.
+    dataset = datasets.load(config.dataset)
+    summarize(config, dataset.image_shape, dataset.classes)
     settings = Settings.from_environment()
     run = RunStore(settings.runs).create(config)
     with WorkerPool(settings.workers) as pool:
@@ -134,9 +137,6 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> TrainingConfig:
-    start = apply_preset(
-        options.preset, TrainingConfig(dataset=datasets.default_name())
-    ).model_dump()
     given: dict[str, Any] = {
         name: value
         for name in TrainingConfig.model_fields
@@ -144,6 +144,9 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
     }
     if given.get("patience") == "none":
         given["patience"] = None
+    start = {"dataset": datasets.default_name(), **PRESETS[options.preset].settings}
+    if given.get("architecture") == "dense":  # what the preset says of blocks is not asked for
+        start = {name: start[name] for name in start if name not in CONVOLUTIONAL_ONLY}
     return read_config(start | given)
 
 
@@ -286,9 +289,8 @@ def _runs(options: argparse.Namespace) -> int:
             line = {"run": run.id, "state": state, "test_accuracy": accuracy}
             print(json.dumps(line | config.model_dump(mode="json")))
         else:
-            network = "-".join(str(units) for units in config.widths)
             shown = "" if accuracy is None else f"{accuracy:.2%}"
-            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {network}")
+            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {config.network}")
     if not store.list():
         print(f"No runs yet in {store.folder}", file=sys.stderr)
     return 0

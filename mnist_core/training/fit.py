@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.datasets import Dataset
 from mnist_core.runs import Batch, Epoch, Event, Fitting
+from mnist_core.training.augment import Augmenter
 from mnist_core.training.model import build
 
 EVALUATION_BATCH = 256
@@ -68,13 +70,14 @@ def fit(
     )
     images, labels = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
     order = tf.Variable(training)
+    augmenter = Augmenter(config, dataset.image_shape, len(training)) if config.augments else None
     held_back = _batches(images, labels, tf.constant(validation), EVALUATION_BATCH)
-    reporter = _Reporter(config, fitting, order, emit, stop_requested)
-    early = keras.callbacks.EarlyStopping(patience=config.patience or 0, restore_best_weights=True)
+    reporter = _Reporter(config, fitting, order, augmenter, emit, stop_requested)
+    early = _EarlyStopping(patience=config.patience or 0, restore_best_weights=True)
 
     began = time.perf_counter()
     model.fit(
-        _batches(images, labels, order, config.batch_size),
+        _batches(images, labels, order, config.batch_size, augmenter),
         epochs=config.epochs,
         validation_data=held_back if len(validation) else None,
         callbacks=[reporter] if config.patience is None else [reporter, early],
@@ -147,6 +150,7 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         config: TrainingConfig,
         fitting: Fitting,
         order: tf.Variable,
+        augmenter: Augmenter | None,
         emit: Callable[[Event], None],
         stop_requested: Callable[[], bool],
     ) -> None:
@@ -154,6 +158,7 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         self._config = config
         self._fitting = fitting
         self._order = order
+        self._augmenter = augmenter
         self._training = order.numpy()
         self._emit = emit
         self._stop_requested = stop_requested
@@ -164,6 +169,8 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._order.assign(shuffled(self._training, self._config.seed, epoch))
+        if self._augmenter:
+            self._augmenter.begin(epoch)
         self.epoch = epoch + 1
         self._images = 0
         self._began = self._told = time.perf_counter()
@@ -181,6 +188,13 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         )
         self._images, self._told = images, now
         self._tell(event, logs["loss"])
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._averaged = averaged_weights(self.model)
+        self._averaged.__enter__()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._averaged.__exit__(None, None, None)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._tell(
@@ -208,20 +222,49 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             self.stopping = self.model.stop_training = True
 
 
+class _EarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
+    """Keeps, of weights that are averaged, the averages."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        with averaged_weights(self.model):
+            super().on_epoch_end(epoch, logs)
+
+
+@contextlib.contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Within it, the model has the averages of its weights, where there are any."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    newest = [variable.numpy() for variable in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    yield
+    for variable, value in zip(model.trainable_variables, newest, strict=True):
+        variable.assign(value)
+
+
 def _batches(
-    images: tf.Tensor, labels: tf.Tensor, order: tf.Tensor | tf.Variable, size: int
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    order: tf.Tensor | tf.Variable,
+    size: int,
+    augmenter: Augmenter | None = None,
 ) -> tf.data.Dataset:
     """Batches of scaled images and their labels, in the ``order`` that holds at the time."""
 
     def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         chosen = order[start : start + size]
-        return _scaled(tf.gather(images, chosen)), tf.gather(labels, chosen)
+        found = tf.gather(images, chosen)
+        return augmenter(found, start) if augmenter else _scaled(found), tf.gather(labels, chosen)
 
     options = tf.data.Options()
     # So little work is done in the thread that asks for it: handing it over costs more.
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
-    return tf.data.Dataset.range(0, order.shape[0], size).map(batch).with_options(options)
+    batches = tf.data.Dataset.range(0, order.shape[0], size).map(batch)
+    if augmenter:
+        batches = batches.prefetch(8)  # altered while the network learns from those before
+    return batches.with_options(options)
 
 
 def _scaled(images: Any) -> tf.Tensor:

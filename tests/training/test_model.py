@@ -1,5 +1,7 @@
 """The network is the one that was asked for, and the seed decides its chance."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -25,16 +27,41 @@ def weights(model: keras.Model) -> dict[str, np.ndarray]:
         {"dropout": 0.0},
         {"widths": (8,), "activation": "gelu"},
         {"widths": (9, 8, 7), "activation": "tanh", "dropout": 0.5},
+        {"architecture": "convolutional", "filters": (3, 5)},
+        {
+            "architecture": "convolutional",
+            "filters": (4,),
+            "kernel_size": 2,
+            "convolutions": 2,
+            "batch_normalization": False,
+            "block_dropout": 0.1,
+            "widths": (),
+            "activation": "gelu",
+        },
+        {"architecture": "convolutional", "convolutions": 2, "widths": (7, 5), "dropout": 0.0},
     ],
 )
-def test_layers_are_those_of_the_summary(settings: dict[str, object]) -> None:
+@pytest.mark.parametrize("shape", [(6, 6), (9, 5, 3)])
+def test_layers_are_those_of_the_summary(
+    settings: dict[str, object], shape: tuple[int, ...]
+) -> None:
     config = TrainingConfig.model_validate(settings)
-    model = build(**settings)
+    model = network.build(config, shape, 4, steps=100)
 
     def kind(layer: keras.Layer) -> str:
         match layer:
             case keras.layers.Dense():
                 return f"Dense, {layer.activation.__name__}"
+            case keras.layers.Conv2D():
+                size = " × ".join(map(str, layer.kernel_size))
+                linear = layer.activation is keras.activations.linear
+                return f"Convolution {size}" + ("" if linear else f", {layer.activation.__name__}")
+            case keras.layers.BatchNormalization():
+                return "Batch normalization"
+            case keras.layers.Activation():
+                return f"Activation, {layer.activation.__name__}"
+            case keras.layers.MaxPooling2D():
+                return f"Max pooling {' × '.join(map(str, layer.pool_size))}"
             case keras.layers.Dropout():
                 return f"Dropout {layer.rate:g}"
         return type(layer).__name__
@@ -43,7 +70,7 @@ def test_layers_are_those_of_the_summary(settings: dict[str, object]) -> None:
         (layer.name, kind(layer), tuple(layer.output.shape[1:]), layer.count_params())
         for layer in model.layers
     ]
-    assert built == [tuple(line) for line in summarize(config, (6, 6), 4)]
+    assert built == [line[:4] for line in summarize(config, shape, 4)]
 
 
 def test_takes_images_and_gives_probabilities() -> None:
@@ -90,19 +117,23 @@ def test_loss_is_right_where_the_network_is_surely_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weights", "batch_size", "expected"),
+    ("settings", "expected"),
     [
-        (535_818, 64, 32),  # the article's: 32 steps take some 40 ms
-        (535_818, 1024, 7),
-        (535_818, 1, 32),
-        (120_000_000, 1, 2),  # the update alone takes a while
-        (120_000_000, 1024, 1),
+        ({"batch_size": 64}, 32),  # the article's: 32 steps take some 40 ms
+        ({"batch_size": 1024}, 4),
+        ({"batch_size": 1}, 32),
+        ({"widths": (4096,) * 8, "batch_size": 1}, 2),  # the update alone takes a while
+        ({"widths": (4096,) * 8, "batch_size": 1024}, 1),
+        ({"architecture": "convolutional", "batch_size": 128}, 4),  # few weights, much arithmetic
+        ({"architecture": "convolutional", "batch_size": 8}, 32),
     ],
 )
 def test_python_is_asked_more_often_where_steps_are_long(
-    weights: int, batch_size: int, expected: int
+    settings: dict[str, Any], expected: int
 ) -> None:
-    assert steps_per_execution(weights, batch_size) == expected
+    config = TrainingConfig(**settings)
+    layers = summarize(config, (28, 28), 10)
+    assert steps_per_execution(layers, config.batch_size) == expected
 
 
 @pytest.mark.parametrize("rate", [0.2, 0.5, 0.001])
