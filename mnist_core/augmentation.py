@@ -1,8 +1,9 @@
 """Altered copies of training images: what is drawn at random for each, and what that makes of it.
 
 An output pixel takes its value from a place in the image, between pixels by bilinear interpolation;
-outside the image all is 0. The places are linear in what is drawn: ``coefficients @ basis``, where
-the basis holds x, y and 1, for everything affine, and smooth bumps for the elastic distortion.
+outside, the image goes on as it is at its edge. The places are linear in what is drawn,
+``coefficients @ basis``: the basis holds x, y and 1, for everything affine, and smooth bumps for
+the elastic distortion.
 
 ``training.augment`` does the same in TensorFlow, with what is drawn here.
 """
@@ -46,22 +47,25 @@ def draw(
     def within(limit: float) -> NDArray[np.float32]:
         return (chance.random(images, np.float32) * 2 - 1) * np.float32(limit)
 
-    # All are drawn, whatever is on: one setting does not change what another does.
+    # All are drawn, whatever is on, so that no setting changes what another one does.
     angle = within(math.radians(config.rotation))
-    size = np.exp(within(math.log1p(config.scale)))
+    size = within(math.log1p(config.scale))
+    proportion = within(math.log1p(config.scale) / 2)
+    across, down = np.exp(size + proportion), np.exp(size - proportion)
     slant = within(config.shear)
     mirror = np.where(chance.random(images) < 0.5, -1, 1) if config.flip else 1
-    right, down = within(config.shift), within(config.shift)
+    shift = np.stack([within(config.shift), within(config.shift)], axis=1)
 
-    # From a place in the output, seen from the centre, to one in the image.
-    sine, cosine = np.sin(angle) * size, np.cos(angle) * size
+    # From a place in the output, seen from the centre, to one in the image: slanted, stretched,
+    # turned.
+    sine, cosine = np.sin(angle), np.cos(angle)
     affine = np.empty((images, 2, 3), np.float32)
-    affine[:, 0, 0] = cosine * mirror
-    affine[:, 0, 1] = cosine * slant - sine
-    affine[:, 1, 0] = sine * mirror
-    affine[:, 1, 1] = sine * slant + cosine
+    affine[:, 0, 0] = cosine * across * mirror
+    affine[:, 0, 1] = cosine * across * slant - sine * down
+    affine[:, 1, 0] = sine * across * mirror
+    affine[:, 1, 1] = sine * across * slant + cosine * down
     centre = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
-    affine[:, :, 2] = centre + np.stack([right, down], 1) - affine[:, :, :2] @ centre
+    affine[:, :, 2] = centre + shift - affine[:, :, :2] @ centre
 
     boxes = _boxes(chance, config.erasing, images, height, width) if config.erasing else None
     if config.elastic == 0:
@@ -104,14 +108,19 @@ def apply(
     layers = np.moveaxis(images.reshape(*images.shape[:3], -1), -1, 1).astype(np.float32) / 255
     altered = np.stack(
         [
-            [map_coordinates(layer, place, order=1, mode="grid-constant") for layer in image]
+            [map_coordinates(layer, place, order=1, mode="nearest") for layer in image]
             for image, place in zip(layers, rows_columns, strict=True)
         ]
     )
     if alterations.boxes is not None:
         for image, (top, bottom, left, right) in zip(altered, alterations.boxes, strict=True):
-            image[:, top:bottom, left:right] = 0
+            image[:, top:bottom, left:right] = blank(images.shape[1:])
     return np.moveaxis(altered, 1, -1).reshape(images.shape)
+
+
+def blank(image_shape: tuple[int, ...]) -> float:
+    """What is put where something is erased: paper, and grey in pictures in colour."""
+    return 0.0 if len(image_shape) == 2 else 0.5
 
 
 def _boxes(

@@ -194,7 +194,8 @@ class TrainingConfig(BaseModel):
         ge=0,
         le=0.5,
         title="Scale",
-        description="Training images are enlarged or shrunk by up to this share of their size.",
+        description="Training images are enlarged or shrunk by up to this share of their size, and "
+        "by half of it made wider or higher.",
     )
     shear: float = Field(
         0.0,
@@ -224,7 +225,7 @@ class TrainingConfig(BaseModel):
         le=0.5,
         title="Erasing",
         description="A rectangle of up to this share of the area of every training image is "
-        "blacked out, so that the network can't rely on one part alone.",
+        "wiped out, so that the network can't rely on one part alone.",
     )
     validation_share: float = Field(
         0.1,
@@ -423,7 +424,7 @@ def _blocks(config: TrainingConfig, image_shape: tuple[int, ...]) -> list[LayerS
     channels = rest[0] if rest else 1
     layers = [] if rest else [LayerSummary("channel", "Reshape", (height, width, 1), 0)]
     size, normalized = config.kernel_size, config.batch_normalization
-    kind = f"Convolution {size} × {size}" + ("" if normalized else f", {config.activation}")
+    kind = f"Convolution {size} × {size}"
     for block, filters in enumerate(config.filters, start=1):
         for number in range(1, config.convolutions + 1):
             place, shape = f"{block}_{number}", (height, width, filters)
@@ -432,27 +433,35 @@ def _blocks(config: TrainingConfig, image_shape: tuple[int, ...]) -> list[LayerS
             layers.append(
                 LayerSummary(f"conv_{place}", kind, shape, weights, height * width * kernel)
             )
-            if normalized:
-                layers += [
-                    LayerSummary(f"norm_{place}", "Batch normalization", shape, 4 * filters),
-                    LayerSummary(f"act_{place}", f"Activation, {config.activation}", shape, 0),
-                ]
             channels = filters
-        if min(height, width) < 2:
-            given = " × ".join(map(str, image_shape[:2]))
-            raise ConfigError(
-                f"filters is {config.filters}, but block {block} can't halve {height} × {width}, "
-                f"which is all that {block - 1} halvings leave of {given}; "
-                f"allowed for these images: at most {block - 1} blocks"
+            if number == config.convolutions:
+                if min(height, width) < 2:
+                    raise ConfigError(_too_many_blocks(config, block, (height, width), image_shape))
+                height, width = height // 2, width // 2
+                shape = (height, width, filters)
+                layers.append(LayerSummary(f"pool_{block}", "Max pooling 2 × 2", shape, 0))
+            if normalized:
+                layers.append(
+                    LayerSummary(f"norm_{place}", "Batch normalization", shape, 4 * filters)
+                )
+            layers.append(
+                LayerSummary(f"act_{place}", f"Activation, {config.activation}", shape, 0)
             )
-        height, width = height // 2, width // 2
-        shape = (height, width, filters)
-        layers.append(LayerSummary(f"pool_{block}", "Max pooling 2 × 2", shape, 0))
         if config.block_dropout > 0:
             layers.append(
                 LayerSummary(f"drop_{block}", f"Dropout {config.block_dropout:g}", shape, 0)
             )
     return layers
+
+
+def _too_many_blocks(
+    config: TrainingConfig, block: int, left: tuple[int, int], image_shape: tuple[int, ...]
+) -> str:
+    return (
+        f"filters is {config.filters}, but block {block} can't halve {left[0]} × {left[1]}, all "
+        f"that {block - 1} halvings leave of {image_shape[0]} × {image_shape[1]}; allowed for "
+        f"these images: at most {block - 1} blocks"
+    )
 
 
 PRESETS: dict[str, Preset] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import numpy as np
@@ -137,33 +136,27 @@ def _blocks(
         layers.append(keras.layers.Reshape((*image_shape, 1), name="channel"))
     for block, filters in enumerate(config.filters, start=1):
         for number in range(1, config.convolutions + 1):
-            layers += _convolution(config, f"{block}_{number}", filters, next(seeds))
-        layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{block}"))
+            place = f"{block}_{number}"
+            layers.append(
+                keras.layers.Conv2D(
+                    filters,
+                    config.kernel_size,
+                    padding="same",
+                    # A normalization would take any bias away again.
+                    use_bias=not config.batch_normalization,
+                    kernel_initializer=keras.initializers.HeUniform(next(seeds)),
+                    name=f"conv_{place}",
+                )
+            )
+            if number == config.convolutions:
+                # Before the rest, which then has a quarter of the values to work on.
+                layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{block}"))
+            if config.batch_normalization:
+                layers.append(BatchNormalization(momentum=0.9, name=f"norm_{place}"))
+            layers.append(keras.layers.Activation(config.activation, name=f"act_{place}"))
         if config.block_dropout > 0:
             layers.append(Dropout(config.block_dropout, seed=next(seeds), name=f"drop_{block}"))
     return layers
-
-
-def _convolution(
-    config: TrainingConfig, place: str, filters: int, seed: int
-) -> list[keras.layers.Layer]:
-    settings: dict[str, Any] = {
-        "padding": "same",
-        "kernel_initializer": keras.initializers.HeUniform(seed),
-        "name": f"conv_{place}",
-    }
-    if not config.batch_normalization:
-        return [
-            keras.layers.Conv2D(
-                filters, config.kernel_size, activation=config.activation, **settings
-            )
-        ]
-    return [
-        # The normalization takes any bias away again.
-        keras.layers.Conv2D(filters, config.kernel_size, use_bias=False, **settings),
-        BatchNormalization(momentum=0.9, name=f"norm_{place}"),
-        keras.layers.Activation(config.activation, name=f"act_{place}"),
-    ]
 
 
 def _dense(name: str, units: int, activation: str, seed: int) -> keras.layers.Dense:
