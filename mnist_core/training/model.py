@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -30,6 +32,21 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras has no types
         bits = tf.reshape(tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:count], tf.shape(inputs))
         dropped = round(self.rate * 2**16)
         return inputs * (tf.cast(bits >= dropped, inputs.dtype) * (2**16 / (2**16 - dropped)))
+
+
+class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
+    """``keras.layers.Conv2D`` that learns in bfloat16 where the processor can: twice as fast.
+
+    What goes in and comes out is float32, and so are the weights. Where nothing is learned, all of
+    it is: the network is judged as it is exported.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not (training and has_bfloat16()):
+            return super().call(inputs)
+        short = tf.cast(inputs, tf.bfloat16), tf.cast(self.kernel, tf.bfloat16)
+        outputs = tf.cast(tf.nn.conv2d(*short, 1, self.padding.upper()), tf.float32)
+        return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
 
 
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -128,6 +145,14 @@ def steps_per_execution(layers: list[LayerSummary], batch_size: int) -> int:
     return 1 << most.bit_length() - 1
 
 
+@functools.cache
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies numbers of 16 bits; without that they only cost time."""
+    cpuinfo = Path("/proc/cpuinfo")  # only Linux has it
+    flags = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
+
+
 def _blocks(
     config: TrainingConfig, image_shape: tuple[int, ...], seeds: Iterator[int]
 ) -> list[keras.layers.Layer]:
@@ -138,7 +163,7 @@ def _blocks(
         for number in range(1, config.convolutions + 1):
             place = f"{block}_{number}"
             layers.append(
-                keras.layers.Conv2D(
+                Conv2D(
                     filters,
                     config.kernel_size,
                     padding="same",
