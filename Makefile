@@ -20,6 +20,7 @@ lint: .venv/dev  ## style and types
 bench: .venv/dev  ## print the benchmark tables: about ten minutes, on an idle machine
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/strokes.py --pictures
+	$(BIN)/python benchmarks/steering.py
 	$(BIN)/python benchmarks/dashboard.py --dataset mnist
 
 .venv/app: requirements.txt

@@ -75,7 +75,7 @@ def train_ours(dataset: Dataset, config: TrainingConfig) -> Result:
             first.append(time.perf_counter() - began)
 
     began = time.perf_counter()
-    result = fit.fit(config, dataset, emit, lambda: False)
+    result = fit.fit(config, dataset, emit)
     guesses = fit.probabilities(result.model, dataset.x_test).argmax(axis=1)
     return Result(result.train_seconds, first[0], float(np.mean(guesses == dataset.y_test)))
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m mnist_core train | evaluate | predict | download | runs``."""
+"""The command line: ``python -m mnist_core COMMAND``; ``--help`` lists the commands."""
 
 from __future__ import annotations
 
@@ -59,6 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--json", action="store_true", help="end with one line of JSON")
     train.set_defaults(run=_train)
 
+    go_on = commands.add_parser("continue", help="train a run's network for more epochs")
+    _add_run_argument(go_on)
+    go_on.add_argument("--epochs", type=int, required=True, metavar="N", help="how many more")
+    go_on.add_argument("--json", action="store_true", help="end with one line of JSON")
+    go_on.set_defaults(run=_continue)
+
     evaluate = commands.add_parser("evaluate", help="a run's figures on the test set")
     _add_run_argument(evaluate)
     evaluate.add_argument("--json", action="store_true", help="as one line of JSON")
@@ -102,12 +108,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    config = _config(options)
+    config = config_of(options)
     # Missing, damaged or too small for the network: said now, not by a failed run.
     dataset = datasets.load(config.dataset)
     summarize(config, dataset.image_shape, dataset.classes)
+    return _see_through(RunStore(Settings.from_environment().runs).create(config), options.json)
+
+
+def _continue(options: argparse.Namespace) -> int:
+    parent = _find(options.run_id)
+    datasets.load(parent.config.dataset)
+    store = RunStore(parent.folder.parent)
+    return _see_through(store.create_continuation(parent, options.epochs), options.json)
+
+
+def _see_through(run: Run, as_json: bool) -> int:
+    """Train the run, show how it goes, and tell what came of it."""
     settings = Settings.from_environment()
-    run = RunStore(settings.runs).create(config)
     with WorkerPool(settings.workers) as pool:
         pool.submit(run)
         history = _follow(run)
@@ -125,7 +142,7 @@ def _train(options: argparse.Namespace) -> int:
         "epochs": len(history.epochs),
         "train_seconds": history.evaluated.train_seconds,
     }
-    if options.json:
+    if as_json:
         print(json.dumps(result))
     else:
         print(
@@ -136,7 +153,12 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace) -> TrainingConfig:
+def config_of(options: argparse.Namespace) -> TrainingConfig:
+    """The configuration that the flags of ``train`` ask for.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
     given: dict[str, Any] = {
         name: value
         for name in TrainingConfig.model_fields
@@ -153,7 +175,7 @@ def _config(options: argparse.Namespace) -> TrainingConfig:
 def _follow(run: Run) -> History:
     """Show the run's progress until it ends; Ctrl-C asks it to stop and keep what it has."""
     history = run.history()
-    told = 0
+    told = len(history.epochs)  # those of the runs that it continues
     with tqdm(unit=" steps", desc="Loading TensorFlow", dynamic_ncols=True) as bar:
         while not history.ended:
             try:
@@ -168,7 +190,7 @@ def _follow(run: Run) -> History:
             except KeyboardInterrupt:
                 if run.control().stop:
                     raise
-                run.request_stop()
+                run.want(stop=True)
                 bar.write("Stopping; Ctrl-C again to drop the run.", file=sys.stderr)
     return history
 

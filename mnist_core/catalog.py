@@ -51,6 +51,8 @@ class Summary:
     state: State
     message: str
     """Why it ended so, where that needs saying."""
+    parent: str | None
+    """The id of the run that it continues."""
     weights: int | None
     """None until training begins."""
     epochs: int
@@ -94,16 +96,16 @@ def _read(run: Run) -> Summary:
     if past.fitting and past.batches:
         batch = past.batches[-1]
         epochs, part = batch.epoch - 1, batch.step / past.fitting.steps_per_epoch
-        seconds = batch.time - past.fitting.time
-    elif past.fitting and past.epochs:
-        epochs = past.epochs[-1].epoch
-        seconds = past.epochs[-1].time - past.fitting.time
+        seconds = batch.elapsed
+    elif past.epochs:
+        epochs, seconds = past.epochs[-1].epoch, past.epochs[-1].elapsed
     return Summary(
         run=run,
         config=run.config,
         labels=run.labels(),
         state=run.state(past),
         message=past.ended.message if past.ended else "",
+        parent=run.parent,
         weights=past.fitting.weights if past.fitting else None,
         epochs=epochs,
         progress=min(1.0, (epochs + part) / run.config.epochs),
@@ -124,10 +126,13 @@ def _outline(path: Path) -> History:
                 outline.add(event)
             lines = _backwards(file)
             next(lines)  # what follows the last line break: nothing, or a line being written
+            newest = []
             for event in parse_events(lines, path):
-                outline.add(event)
+                newest.append(event)
                 if isinstance(event, Epoch | Batch):
                     break
+            for event in reversed(newest):
+                outline.add(event)
     except FileNotFoundError:
         pass  # queued: nothing has happened yet
     return outline
@@ -152,24 +157,40 @@ class Catalog:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._over: dict[Path, tuple[_Version, Summary]] = {}
+        self._over: dict[str, tuple[_Version, Summary]] = {}
 
-    def list(self) -> list[Entry]:
-        """Every run as it is now, newest first."""
+    def list(self, limit: int | None = None) -> list[Entry]:
+        """The runs as they are now, newest first: at most ``limit`` of them, or every one."""
+        ids = self._store.ids()
         found: list[Entry] = []
-        over: dict[Path, tuple[_Version, Summary]] = {}
-        for folder in self._store.folders():
-            version = _version(folder)
-            kept = self._over.get(folder)
-            summary = kept[1] if kept and kept[0] == version else summarize(Run(folder))
-            if isinstance(summary, Summary):
-                if not summary.state.live:
-                    over[folder] = (version, summary)
-            elif not version.events and not (folder / "config.json").exists():
-                continue  # half made, or never a run
-            found.append(summary)
-        self._over = over
+        for run_id in ids:
+            if len(found) == limit:
+                break
+            entry = self._entry(run_id)
+            if entry:
+                found.append(entry)
+        for run_id in {*tuple(self._over)}.difference(ids):  # a copy, for other threads add to it
+            self._over.pop(run_id, None)
         return found
+
+    def entry(self, run: Run) -> Entry:
+        """One run as it is now."""
+        return self._entry(run.id) or summarize(run)
+
+    def _entry(self, run_id: str) -> Entry | None:
+        """A run as it is now; None for what is half made, or never was a run."""
+        folder = f"{self._store.folder}/{run_id}"  # thousands of paths would take longer than this
+        version = _version(folder)
+        kept = self._over.get(run_id)
+        if kept and kept[0] == version:
+            return kept[1]
+        entry = summarize(Run(Path(folder)))
+        if isinstance(entry, Damaged):
+            if not version.events and not os.path.exists(f"{folder}/config.json"):
+                return None
+        elif not entry.state.live:
+            self._over[run_id] = (version, entry)
+        return entry
 
 
 class _Version(NamedTuple):
@@ -179,7 +200,7 @@ class _Version(NamedTuple):
     events: tuple[int, int] | None
 
 
-def _version(folder: Path) -> _Version:
+def _version(folder: str) -> _Version:
     changed = 0
     try:
         changed = os.stat(folder).st_mtime_ns

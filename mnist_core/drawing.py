@@ -28,7 +28,7 @@ PAPER_SIDE = 64  # the paper's shade is looked at in this size
 WIDEST_PEN = 0.25  # part of the picture's side
 FAINTEST = 0.08  # ink is darker than its paper by this part of the paper's shade
 SMALLEST = 0.02  # part of the picture's side; what is smaller is dust
-SOFTEST = 0.62  # pixels on the edge of ink for each of ink; soft shadows have more
+SOFTEST = 0.65  # pixels on the edge of ink for each of ink; soft shadows have more
 DIGIT_SIDE = 96.0  # pixels; a digit is looked at in this size
 
 UNREADABLE = (OSError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError)
@@ -436,7 +436,7 @@ def _digit(darkness: Grey) -> Mask | None:
         return None
     digit = np.append(False, is_digit)[marks]
     # Shades of paper and grain have slopes where ink has edges.
-    near = ndimage.binary_dilation(digit, iterations=round(margin))
+    near = ndimage.binary_dilation(digit, iterations=round(2 * margin))
     if (near & (np.abs(darkness - edge) < 0.3 * edge)).sum() > SOFTEST * digit.sum():
         return None
     specks = (marks > 0) & ~digit

@@ -19,6 +19,9 @@ from mnist_core.runs import History
 
 Figure = dict[str, Any]
 
+NEUTRAL = "#808890"
+"""A grey that can be read on light and on dark."""
+
 # For figures to look at, whose tool bar would only cover them.
 STATIC = {"displayModeBar": False, "scrollZoom": False}
 
@@ -26,7 +29,8 @@ STATIC = {"displayModeBar": False, "scrollZoom": False}
 def training_curves(history: History, epochs: int) -> tuple[Figure, Figure]:
     """Accuracy and loss by epoch, with the batches of the running epoch.
 
-    The traces are always three: training, validation, and the running epoch.
+    The traces are always three: training, validation, and the running epoch. Lines mark where the
+    user has changed the learning rate, and where the run took over from another one.
 
     Args:
         epochs: where the horizontal axis ends.
@@ -79,7 +83,7 @@ def _curves(history: History, epochs: int, name: str, title: str, value: str) ->
                 "name": "Running epoch",
                 "x": running_x,
                 "y": running_y,
-                "line": {"dash": "dot", "color": "#808890"},  # grey: not yet sure
+                "line": {"dash": "dot", "color": NEUTRAL},  # not yet sure
                 "showlegend": False,  # it comes and goes, and the legend must not
                 "hovertemplate": value,
             },
@@ -90,7 +94,46 @@ def _curves(history: History, epochs: int, name: str, title: str, value: str) ->
             yaxis={"title": {"text": title}},
             hovermode="x unified",
             showlegend=True,
+            **_marks(history),
         ),
+    }
+
+
+def _marks(history: History) -> dict[str, Any]:
+    """Upright lines where the learning rate was changed by hand, or another run was taken over."""
+    words = [(float(continued.epochs), "continued") for continued in history.continued]
+    if history.fitting:
+        steps = history.fitting.steps_per_epoch
+        for change in history.learning_rates:
+            place = change.epoch - 1 + change.step / steps
+            words.append((place, f"learning rate {change.learning_rate:g}"))
+    return {
+        "shapes": [
+            {
+                "type": "line",
+                "x0": x,
+                "x1": x,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": NEUTRAL, "width": 1, "dash": "dash"},
+            }
+            for x, _ in words
+        ],
+        "annotations": [
+            {
+                "x": x,
+                "yref": "paper",
+                "y": 0.5,
+                "yanchor": "middle",
+                "xanchor": "right",
+                "text": text,
+                "textangle": -90,
+                "showarrow": False,
+                "font": {"size": 11, "color": NEUTRAL},
+            }
+            for x, text in words
+        ],
     }
 
 

@@ -2,10 +2,13 @@
 
     config.json       asked: the TrainingConfig; its presence makes the folder a run
     owner.json        which process queued the run and answers for it
+    before.jsonl      happened in the runs that this one continues; as events.jsonl
     events.jsonl      happened: one JSON object a line, appended by the run's one writer
     control.json      wanted now: written whole by whoever steers, read by the worker
     labels.json       name, tags and note, as people gave them; written whole
     environment.json  versions, processor, threads: what the figures were made with
+    checkpoint.npz    all that training goes on from, as of the last epoch's end (or as of the last
+                      one of the run that this one continues)
     model.keras       the trained network, for Keras
     model.tflite      the same, for inference without TensorFlow
     test.npz          probabilities (n, classes) float32 on the test set, and labels (n,) uint8
@@ -26,6 +29,7 @@ import re
 import secrets
 import socket
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,7 +45,7 @@ import psutil
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mnist_core.config import ConfigError, TrainingConfig, read_config
+from mnist_core.config import ConfigError, TrainingConfig, allowed, bounds, read_config
 
 
 class RunError(ValueError):
@@ -55,6 +59,8 @@ class State(StrEnum):
     """Waits for a worker; its owner is alive."""
     RUNNING = "running"
     """A worker has it; its owner is alive."""
+    PAUSED = "paused"
+    """The same, but the user has it wait between two steps."""
     FINISHED = "finished"
     """Trained to the end (or to its early stop) and evaluated."""
     STOPPED = "stopped"
@@ -67,7 +73,7 @@ class State(StrEnum):
     @property
     def live(self) -> bool:
         """Whether more is to be expected."""
-        return self in (State.QUEUED, State.RUNNING)
+        return self in (State.QUEUED, State.RUNNING, State.PAUSED)
 
 
 # --- Events ---------------------------------------------------------------------------------------
@@ -105,6 +111,8 @@ class Batch(_Event):
     loss: float | None
     accuracy: float
     images_per_second: float
+    elapsed: float = 0.0
+    """Seconds in training so far: without pauses, with those of the runs that were continued."""
 
 
 class Epoch(_Event):
@@ -118,10 +126,52 @@ class Epoch(_Event):
     val_accuracy: float | None
     learning_rate: float
     seconds: float
+    """Without pauses."""
+    elapsed: float = 0.0
+    """As in :class:`Batch`."""
+
+
+class Paused(_Event):
+    """Training waits, after so many steps of the epoch and so many in all, for a change of wish."""
+
+    kind: Literal["paused"] = "paused"
+    epoch: int
+    step: int
+    steps: int
+
+
+class Resumed(_Event):
+    """Training goes on."""
+
+    kind: Literal["resumed"] = "resumed"
+
+
+class LearningRate(_Event):
+    """The user's new learning rate (the peak, where a schedule varies it).
+
+    It holds from the step after the epoch's ``step`` on.
+    """
+
+    kind: Literal["learning_rate"] = "learning_rate"
+    epoch: int
+    step: int
+    learning_rate: float
+
+
+class Continued(_Event):
+    """What comes next happened in another run, which took over where this one was."""
+
+    kind: Literal["continued"] = "continued"
+    run: str
+    """The id of the run that ends here."""
+    epochs: int
+    """How many were over."""
+    asked: int
+    """How many it had been asked for, which its learning-rate schedule spanned."""
 
 
 class Evaluated(_Event):
-    """The test set has been used, once. ``train_seconds`` is the time in fit alone."""
+    """The test set has been used, once. ``train_seconds`` is as ``elapsed`` in :class:`Batch`."""
 
     kind: Literal["evaluated"] = "evaluated"
     test_accuracy: float
@@ -139,7 +189,18 @@ class Ended(_Event):
     """For people: why it ended so, where that needs saying."""
 
 
-Event = Started | Fitting | Batch | Epoch | Evaluated | Ended
+Event = (
+    Started
+    | Fitting
+    | Batch
+    | Epoch
+    | Paused
+    | Resumed
+    | LearningRate
+    | Continued
+    | Evaluated
+    | Ended
+)
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 
@@ -168,9 +229,18 @@ def parse_events(lines: Iterable[bytes], path: Path) -> Iterator[Event]:
             raise RunError(f"{path}: not an event: {line[:200]!r} ({error})") from None
 
 
+def _events(path: Path) -> Iterator[Event]:
+    """All events of a file; none where there is no file."""
+    if path.is_file():
+        yield from parse_events(path.read_bytes().splitlines(), path)
+
+
 @dataclass
 class History:
-    """A run's events, folded; call :meth:`update` to take in what has been appended since."""
+    """A run's events, folded; call :meth:`update` to take in what has been appended since.
+
+    Those of the runs that it continues come first, so that its curves begin with theirs.
+    """
 
     path: Path
     started: Started | None = None
@@ -178,6 +248,11 @@ class History:
     batches: list[Batch] = field(default_factory=list)
     """Of the running epoch only."""
     epochs: list[Epoch] = field(default_factory=list)
+    paused: Paused | None = None
+    """Where it waits, while it does."""
+    learning_rates: list[LearningRate] = field(default_factory=list)
+    continued: list[Continued] = field(default_factory=list)
+    """The runs that it continues, the last of them its parent."""
     evaluated: Evaluated | None = None
     ended: Ended | None = None
     _offset: int = 0
@@ -203,10 +278,18 @@ class History:
             case Epoch():
                 self.epochs.append(event)
                 self.batches.clear()
+            case Paused():
+                self.paused = event
+            case Resumed():
+                self.paused = None
+            case LearningRate():
+                self.learning_rates.append(event)
+            case Continued():
+                self.continued.append(event)
             case Evaluated():
                 self.evaluated = event
             case Ended():
-                self.ended = event
+                self.paused, self.ended = None, event
 
     def _read_on(self) -> Iterator[Event]:
         try:
@@ -224,11 +307,15 @@ class History:
 
 
 class Control(BaseModel):
-    """What the user wants of a live run."""
+    """What the user wants of a live run: how it should be, not what should be done to it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stop: bool = False
+    pause_at: int | None = Field(None, ge=0)
+    """Wait once so many steps are done, in all epochs: 0 at once, None never."""
+    learning_rate: float | None = Field(None, ge=1e-5, le=1.0)
+    """The peak, where a schedule varies it; None for that of the configuration."""
 
 
 # --- Labels ---------------------------------------------------------------------------------------
@@ -317,8 +404,24 @@ class Run:
     def history(self) -> History:
         """All that has happened so far."""
         history = History(self.folder / "events.jsonl")
+        for event in self.before():
+            history.add(event)
         history.update()
         return history
+
+    def before(self) -> Iterator[Event]:
+        """What happened in the runs that this one continues."""
+        return _events(self.folder / "before.jsonl")
+
+    @property
+    def parent(self) -> str | None:
+        """The id of the run that this one continues."""
+        continued = [event for event in self.before() if isinstance(event, Continued)]
+        return continued[-1].run if continued else None
+
+    def events(self) -> Iterator[Event]:
+        """What has happened in this run alone."""
+        return _events(self.folder / "events.jsonl")
 
     def state(self, history: History) -> State:
         """Where the run stands, by what has happened and whether its owner is alive."""
@@ -326,6 +429,8 @@ class Run:
             return State(history.ended.state)
         if self.owner is None or not self.owner.alive:
             return State.INTERRUPTED
+        if history.paused:
+            return State.PAUSED
         return State.RUNNING if history.started else State.QUEUED
 
     @property
@@ -334,15 +439,46 @@ class Run:
         return all((self.folder / name).is_file() for name in ("model.tflite", "test.npz"))
 
     def control(self) -> Control:
-        """What is wanted now."""
+        """What is wanted now.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        path = self.folder / "control.json"
         try:
-            return Control.model_validate_json((self.folder / "control.json").read_bytes())
+            return Control.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return Control()
+        except ValidationError as error:
+            raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
 
-    def request_stop(self) -> None:
-        """Ask for a graceful end: what was learned is kept and evaluated."""
-        write_whole(self.folder / "control.json", Control(stop=True).model_dump_json().encode())
+    def want(self, **wishes: Any) -> None:
+        """Change what is wanted of the run: fields of :class:`Control`; the others stay.
+
+        Raises:
+            ValueError: a wish is out of bounds, or none that there is.
+        """
+        control = Control(**(self.control().model_dump() | wishes))
+        write_whole(self.folder / "control.json", control.model_dump_json().encode())
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that training goes on from; see ``training.checkpoint``."""
+        return self.folder / "checkpoint.npz"
+
+    def checkpoint_epoch(self) -> Epoch | None:
+        """The epoch that the checkpoint was made after; None without a checkpoint.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        try:
+            with self.checkpoint.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return Epoch.model_validate_json(str(arrays["epoch"]))
+        except FileNotFoundError:
+            return None
+        except DAMAGED_NPZ as error:
+            raise RunError(f"{self.checkpoint} is damaged: {error}") from error
 
     def labels(self) -> Labels:
         """What people call the run; all empty until somebody has named it.
@@ -381,7 +517,7 @@ class Run:
                 return arrays["probabilities"], arrays["labels"]
         except FileNotFoundError:
             raise RunError(f"run {self.id} has no test results: {path} does not exist") from None
-        except (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile) as error:
+        except DAMAGED_NPZ as error:
             raise RunError(f"{path} is damaged: {error}") from error
 
     def report(self) -> dict[str, Any] | None:
@@ -402,6 +538,9 @@ class Run:
         return report
 
 
+DAMAGED_NPZ = (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile, zlib.error)
+"""What NumPy raises at a damaged npz."""
+
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
 
@@ -413,6 +552,55 @@ class RunStore:
 
     def create(self, config: TrainingConfig) -> Run:
         """A new run, queued, owned by this process."""
+        run = self._new_folder()
+        write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
+        return run
+
+    def create_continuation(self, parent: Run, epochs: int) -> Run:
+        """A new run, queued, owned by this process, that goes on where another one was.
+
+        It has the parent's settings, but for the epochs: those that the parent's checkpoint was
+        made after, and ``epochs`` more. It needs nothing of the parent any more.
+
+        Raises:
+            RunError: the parent is live or damaged, or has no checkpoint.
+            ConfigError: too many epochs, or less than one.
+        """
+        past = parent.history()
+        state = parent.state(past)
+        if state.live:
+            raise RunError(f"run {parent.id} is {state}; only one that is over can be continued")
+        last = parent.checkpoint_epoch()
+        if last is None:
+            raise RunError(
+                f"run {parent.id} has nothing to go on from: it ended before its first epoch did"
+            )
+        total = last.epoch + epochs
+        if epochs < 1 or total > bounds("epochs")[1]:
+            raise ConfigError(
+                f"{epochs:,} more epochs after {last.epoch:,} make {total:,}; "
+                f"allowed: at least 1 more, and {allowed('epochs')} in all"
+            )
+        config = parent.config.model_copy(update={"epochs": total})
+        before: list[Event] = [
+            event
+            for event in (*parent.before(), *parent.events())
+            if isinstance(event, Fitting | Continued)
+            or (isinstance(event, Epoch) and event.epoch < last.epoch)
+            or (isinstance(event, LearningRate) and event.epoch <= last.epoch)
+        ]
+        # The last epoch as the checkpoint has it: death may have kept it from the events.
+        before += [last, Continued(run=parent.id, epochs=last.epoch, asked=parent.config.epochs)]
+
+        run = self._new_folder()
+        lines = b"".join(event.model_dump_json().encode() + b"\n" for event in before)
+        write_whole(run.folder / "before.jsonl", lines)
+        write_whole(run.checkpoint, parent.checkpoint.read_bytes())
+        write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
+        return run
+
+    def _new_folder(self) -> Run:
+        """No run yet: its ``config.json`` is missing."""
         self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
@@ -423,7 +611,6 @@ class RunStore:
             except FileExistsError:
                 continue
         write_whole(folder / "owner.json", Owner.this_process().model_dump_json().encode())
-        write_whole(folder / "config.json", config.model_dump_json(indent=2).encode())
         return Run(folder)
 
     def get(self, run_id: str) -> Run:
@@ -437,18 +624,22 @@ class RunStore:
             raise RunError(f"there is no run {run_id!r} in {self.folder}")
         return run
 
+    def ids(self) -> list[str]:
+        """Every folder that is named like a run, newest first; it may be damaged, or half made."""
+        if not self.folder.is_dir():
+            return []
+        with os.scandir(self.folder) as entries:
+            ids = [e.name for e in entries if _RUN_ID.fullmatch(e.name) and e.is_dir()]
+        return sorted(ids, reverse=True)
+
+    def folders(self) -> Iterator[Path]:
+        """The folders of :meth:`ids`."""
+        return (self.folder / run_id for run_id in self.ids())
+
     def list(self, limit: int | None = None) -> list[Run]:
         """The runs, newest first: at most ``limit`` of them, or every one."""
         runs = (Run(folder) for folder in self.folders())
         return list(islice((run for run in runs if (run.folder / "config.json").is_file()), limit))
-
-    def folders(self) -> Iterator[Path]:
-        """Every folder that is named like a run, newest first; it may be damaged, or half made."""
-        if not self.folder.is_dir():
-            return
-        with os.scandir(self.folder) as entries:
-            ids = [e.name for e in entries if _RUN_ID.fullmatch(e.name) and e.is_dir()]
-        yield from (self.folder / run_id for run_id in sorted(ids, reverse=True))
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -93,6 +93,11 @@ class WorkerPool:
         """Whether a worker is still loading TensorFlow."""
         return any(not worker.ready for worker in tuple(self._workers))
 
+    @property
+    def running(self) -> list[Run]:
+        """The runs that have a worker."""
+        return [worker.run for worker in tuple(self._workers) if worker.run]
+
     def place(self, run: Run) -> int | None:
         """How many runs are before this one in the queue; None when it does not wait here."""
         waiting = [waiting.id for waiting in tuple(self._waiting)]

@@ -29,6 +29,9 @@ COLUMNS: dict[str, Any] = {
     "seconds": st.column_config.NumberColumn("Time in training", format="%.1f s"),
     "epoch_seconds": st.column_config.NumberColumn("Time an epoch", format="%.2f s"),
     "when": st.column_config.DatetimeColumn("When", format="D MMM YYYY, HH:mm"),
+    "continues": st.column_config.TextColumn(
+        "Continues", help="The run whose network this one took over."
+    ),
     "tags": st.column_config.ListColumn("Tags"),
     "note": st.column_config.TextColumn("Note"),
 }
@@ -38,15 +41,16 @@ FIGURES = ("state", "accuracy", "interval", "loss", "weights", "epochs", "second
 
 def data(entries: Sequence[Entry], index: list[str] | None = None) -> pd.DataFrame:
     """A row for each run; the columns are those of :data:`COLUMNS`."""
-    rows = [_row(entry) for entry in entries]
+    names = {entry.run.id: _shared.run_name(entry) for entry in entries}
+    rows = [_row(entry, names) for entry in entries]
     return pd.DataFrame(rows, index, list(COLUMNS))
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry, names: dict[str, str]) -> dict[str, Any]:
     """An entry's cells; those that move while the run trains stay empty until it is over."""
     cells: dict[str, Any] = dict.fromkeys(COLUMNS)
     cells |= {
-        "name": _shared.run_name(entry),
+        "name": names[entry.run.id],
         "state": state(entry),
         "when": _shared.local_time(entry.run),
     }
@@ -57,6 +61,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "dataset": SPECS[config.dataset].title,
         "network": widths(config),
         "weights": entry.weights,
+        "continues": entry.parent and names.get(entry.parent, entry.parent),
         "tags": list(entry.labels.tags),
         "note": entry.labels.note or entry.message,
     }

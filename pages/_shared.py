@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_core import datasets, trash
-from mnist_core.catalog import Catalog, Damaged, Entry, Summary, summarize
+from mnist_core.catalog import Catalog, Damaged, Entry, Summary
 from mnist_core.datasets import Dataset, DatasetError
 from mnist_core.estimate import Pace
 from mnist_core.evaluation import Evaluation, evaluate
@@ -28,6 +28,7 @@ from mnist_core.workers import WorkerPool
 from pages import _compat
 
 RUNS_IN_PICKER = 50
+LOOK_SECONDS = 0.8  # between two looks at the runs, which other servers may change, too
 
 
 def title(name: str) -> None:
@@ -184,9 +185,8 @@ def run_picker() -> Run | None:
         st.info("No network has been trained here yet.", icon=":material/model_training:")
         st.page_link("pages/train.py", label="Train one")
         return None
-    labels = {
-        other.id: run_label(other) for other in [*store().list(RUNS_IN_PICKER), run]
-    }  # the last one only adds a run that is older than those
+    entries = picker_entries(run)
+    labels = {entry.run.id: label(entry) for entry in entries}
     times_seen = Counter(labels.values())
     st.session_state["picked_run"] = run.id
     st.selectbox(
@@ -201,18 +201,29 @@ def run_picker() -> Run | None:
         help=f"The newest {RUNS_IN_PICKER}. The address of this page names the chosen run: "
         "keep it to come back to the run, or to show it to others.",
     )
+    rerun_on_change(lambda: picker_entries(run), entries)
     return run
 
 
+def picker_entries(run: Run) -> list[Entry]:
+    """The newest runs and, at the end, ``run`` where it is older than those."""
+    newest = catalog().list(RUNS_IN_PICKER)
+    return newest if any(e.run == run for e in newest) else [*newest, catalog().entry(run)]
+
+
 def run_label(run: Run) -> str:
-    """For menus and headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1%"``."""
-    found = summarize(run)
-    if isinstance(found, Damaged):
-        return f"{run_name(found)} · damaged"
-    config = found.config
-    outcome = f"{found.evaluated.test_accuracy:.1%}" if found.evaluated else found.state
+    """For headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1%"``."""
+    return label(catalog().entry(run))
+
+
+def label(entry: Entry) -> str:
+    """For menus; see :func:`run_label`."""
+    if isinstance(entry, Damaged):
+        return f"{run_name(entry)} · damaged"
+    config = entry.config
+    outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
     widths = "-".join(map(str, config.widths))
-    return f"{run_name(found)} · {datasets.SPECS[config.dataset].title} · {widths} · {outcome}"
+    return f"{run_name(entry)} · {datasets.SPECS[config.dataset].title} · {widths} · {outcome}"
 
 
 def run_name(entry: Entry) -> str:
@@ -225,6 +236,28 @@ def run_name(entry: Entry) -> str:
 def local_time(run: Run) -> datetime:
     """When the run was made, by the clock of the reader."""
     return run.created.astimezone(ZoneInfo(st.context.timezone) if st.context.timezone else None)
+
+
+# --- What happens to runs meanwhile, in this session, another one, or on another server ---
+
+
+def rerun_on_change(look: Callable[[], Sequence[Entry]], seen: Sequence[Entry]) -> None:
+    """Run the page again once ``look`` finds runs in another state than those ``seen``."""
+    steadily_seen = [steady(entry) for entry in seen]
+
+    @st.fragment(run_every=LOOK_SECONDS)
+    def part() -> None:
+        if [steady(entry) for entry in look()] != steadily_seen:
+            st.rerun()
+
+    part()
+
+
+def steady(entry: Entry) -> object:
+    """All of an entry but what moves while the run trains."""
+    if isinstance(entry, Summary) and entry.state.live:
+        return entry.run, entry.state, entry.labels, entry.weights
+    return entry
 
 
 # --- Images ---

@@ -9,6 +9,7 @@ from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, summarize
 from mnist_core.datasets import SPECS
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
+from mnist_core.sharing import command
 from pages import _shared
 
 PREDICTIONS = 10
@@ -19,11 +20,11 @@ ANY = "Any"
 # --- Where the run stands ---
 
 
-def standing(state: State, history: History) -> None:
+def standing(run: Run, state: State, history: History) -> None:
     """Said when the run is not simply finished."""
     reason = history.ended.message if history.ended else ""
     match state:
-        case State.QUEUED | State.RUNNING:
+        case State.QUEUED | State.RUNNING | State.PAUSED:
             st.info(
                 "The test comes when training is over.",
                 title="This network is still training",
@@ -43,6 +44,7 @@ def standing(state: State, history: History) -> None:
                 title="This run failed",
                 icon=":material/error:",
             )
+            link_to_continue(run)
         case State.INTERRUPTED:
             st.warning(
                 "The program that trained it ended first. Choose another run above, or train a "
@@ -50,6 +52,17 @@ def standing(state: State, history: History) -> None:
                 title="This run was interrupted",
                 icon=":material/power_off:",
             )
+            link_to_continue(run)
+
+
+def link_to_continue(run: Run) -> None:
+    if run.checkpoint.exists():
+        st.page_link(
+            "pages/train.py",
+            label="Continue it from its last epoch",
+            icon=":material/resume:",
+            query_params={"run": run.id},
+        )
 
 
 # --- In numbers ---
@@ -313,6 +326,8 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
                     st.markdown("Not written down.")
         if history.evaluated:
             st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s.")
+        st.markdown("**Train the same again, on the command line**")
+        st.code(command(config), language="bash", wrap_lines=True)
 
 
 def setting(name: str, value: object) -> str:
@@ -349,7 +364,7 @@ except RunError as error:
     st.stop()
 
 state = run.state(history)
-standing(state, history)
+standing(run, state, history)
 headline_place = st.container()
 if history.epochs:
     curves(history)

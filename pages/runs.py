@@ -11,8 +11,6 @@ from mnist_core.datasets import SPECS
 from mnist_core.runs import Labels, Run, RunError, State
 from pages import _comparison, _run_table, _shared
 
-LIVE_SECONDS, IDLE_SECONDS = 0.8, 3.0  # between two looks at the runs, which cost 30 ms for 2,000
-
 
 def is_live(entry: Entry) -> bool:
     return isinstance(entry, Summary) and entry.state.live
@@ -55,24 +53,23 @@ def chosen(entries: list[Entry]) -> list[Entry]:
 
 def training_now(entries: list[Entry]) -> None:
     """The live runs, redrawn in place; redraws the page once something else on it has changed."""
-    shown = [steady(entry) for entry in entries]
+    shown = [_shared.steady(entry) for entry in entries]
 
-    @st.fragment(run_every=LIVE_SECONDS if any(map(is_live, entries)) else IDLE_SECONDS)
+    @st.fragment(run_every=_shared.LOOK_SECONDS)
     def part() -> None:
         now = _shared.catalog().list()
-        if [steady(entry) for entry in now] != shown:
+        if [_shared.steady(entry) for entry in now] != shown:
             st.rerun()
         live = [entry for entry in now if isinstance(entry, Summary) and entry.state.live]
         if live:
             st.subheader("Training now")
         for summary in live:
-            if summary.state == State.RUNNING:
+            if summary.state != State.QUEUED:
                 with st.container(horizontal=True, vertical_alignment="bottom"):
                     epoch = min(summary.epochs + 1, summary.config.epochs)
                     st.progress(
                         summary.progress,
-                        text=f"{_shared.run_label(summary.run)} · epoch {epoch} of "
-                        f"{summary.config.epochs}",
+                        text=f"{_shared.label(summary)} · epoch {epoch} of {summary.config.epochs}",
                     )
                     st.page_link(
                         "pages/train.py",
@@ -85,13 +82,6 @@ def training_now(entries: list[Entry]) -> None:
             st.caption(f"{count(queued)} waiting for a turn.")
 
     part()
-
-
-def steady(entry: Entry) -> object:
-    """All of an entry but what moves while the run trains."""
-    if isinstance(entry, Summary) and entry.state.live:
-        return entry.run, entry.state, entry.labels, entry.weights
-    return entry
 
 
 # --- The table ---

@@ -1,11 +1,12 @@
 """Choose a network, press Train, watch it learn, stop it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from mnist_core import datasets, estimate, figures
+from mnist_core.catalog import Summary
 from mnist_core.config import (
     ARTICLE_ACCURACY,
     PRESETS,
@@ -17,8 +18,9 @@ from mnist_core.config import (
     read_config,
     summarize,
 )
-from mnist_core.runs import History, Run, RunError, State
-from pages import _shared
+from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
+from mnist_core.sharing import form_values
+from pages import _link, _shared
 from pages._live_chart import live_chart, load_plotly
 
 FIELDS = TrainingConfig.model_fields
@@ -35,6 +37,8 @@ LABELS = {
 } | {name: spec.title for name, spec in datasets.SPECS.items()}
 MOST_LAYERS = 8
 REFRESH_SECONDS = 0.4
+STEP = 32  # batches; the longest that a worker trains without a look at what is wanted
+RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] + [1.0]
 
 
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
@@ -42,17 +46,8 @@ REFRESH_SECONDS = 0.4
 
 def put_in_form(config: TrainingConfig) -> None:
     """Set every widget to ``config``'s values."""
-    for name, value in config.model_dump().items():
-        if name == "widths":
-            st.session_state["layers"] = len(value)
-            for number, units in enumerate(value, start=1):
-                st.session_state[f"width_{number}"] = units
-        elif name == "patience":
-            st.session_state["early_stopping"] = value is not None
-            if value is not None:
-                st.session_state["patience"] = value
-        else:
-            st.session_state[name] = value
+    for key, value in form_values(config).items():
+        st.session_state[key] = value
 
 
 def take_preset() -> None:
@@ -106,7 +101,7 @@ def width_widgets() -> tuple[int, ...]:
 
 def form() -> None:
     """All settings, and the button that trains with them; the reason where they don't fit."""
-    preset_place = st.container()
+    notice_place, preset_place = st.container(), st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
             "dataset", st.segmented_control, datasets.default_name(), required=True
@@ -150,12 +145,15 @@ def form() -> None:
     except ConfigError as error:
         config = None
         train_place.error(str(error), icon=":material/error:")
+    with notice_place:
+        _link.notice(values)
     with preset_place:
         preset_widget(config)
     if config:
         with train_place:
             train_button(config)
         summary(config)
+        _link.share(config, LABELS)
 
 
 def preset_widget(config: TrainingConfig | None) -> None:
@@ -238,7 +236,17 @@ def duration(seconds: float) -> str:
 
 
 def start(config: TrainingConfig) -> None:
-    run = _shared.store().create(config)
+    submit(_shared.store().create(config))
+
+
+def start_continuation(run: Run) -> None:
+    try:
+        submit(_shared.store().create_continuation(run, st.session_state["more_epochs"]))
+    except ValueError as error:
+        st.session_state["problem"] = str(error)
+
+
+def submit(run: Run) -> None:
     _shared.pool().submit(run)
     _shared.choose_run(run.id)
 
@@ -249,16 +257,20 @@ def watch(run: Run) -> None:
     live = run.state(history).live
     epochs = run.config.epochs
 
-    @st.fragment(run_every=REFRESH_SECONDS if live else None)
     def part() -> None:
         history.update()
         state = run.state(history)
         if live and not state.live:
             st.rerun()  # the timer ends with the run
         st.subheader(_shared.run_label(run))
+        if history.continued:
+            parent(history.continued[-1].run)
         status(run, history, state)
-        with st.container(horizontal=True, vertical_alignment="center", height=56, border=False):
-            actions(run, history, state)
+        with st.container(gap="small"):
+            if state.live:
+                steering(run, history, state)
+            else:
+                what_next(run, history)
         figures_so_far(run, history)
         accuracy, loss = figures.training_curves(history, epochs)
         left, right = st.columns(2)
@@ -267,26 +279,142 @@ def watch(run: Run) -> None:
         with right:
             live_chart(loss, f"loss_{run.id}", "Training and validation loss by epoch")
 
-    part()
+    if live:
+        st.fragment(part, run_every=REFRESH_SECONDS)()
+    else:
+        part()
 
 
-def actions(run: Run, history: History, state: State) -> None:
-    """What can be done with the run now."""
-    if state.live:
-        stopping = run.control().stop
+def parent(run_id: str) -> None:
+    """Which run this one continues."""
+    try:
+        label = _shared.run_label(_shared.store().get(run_id))
+    except RunError:
+        st.caption(f"Continues the run {run_id}, which is not here any more.")
+    else:
+        st.page_link(
+            "pages/train.py",
+            label=f"Continues {label}",
+            icon=":material/history:",
+            query_params={"run": run_id},
+        )
+
+
+# --- Steering: what is wanted of a live run is written into its folder, and heard by its worker ---
+
+
+def steering(run: Run, history: History, state: State) -> None:
+    """The buttons and the learning rate of a live run."""
+    control = run.control()
+    paused = history.paused
+    with st.container(horizontal=True, gap="xsmall"):
+        if paused:
+            st.button(
+                "Continue",
+                key="continue",
+                icon=":material/play_arrow:",
+                type="primary",
+                on_click=run.want,
+                kwargs={"pause_at": None},
+            )
+        else:
+            st.button(
+                "Pause",
+                key="pause",
+                icon=":material/pause:",
+                on_click=run.want,
+                kwargs={"pause_at": 0},
+                disabled=state == State.QUEUED or control.pause_at == 0,
+                help="Training waits, and keeps its worker, until you continue or stop it.",
+            )
+        pauses = next_pauses(history)
+        for key, label, icon in (
+            ("step", f"{STEP} batches", ":material/skip_next:"),
+            ("epoch", "1 epoch", ":material/fast_forward:"),
+        ):
+            st.button(
+                label,
+                key=key,
+                icon=icon,
+                on_click=run.want,
+                kwargs={"pause_at": pauses.get(key)},
+                disabled=key not in pauses,
+                help=f"Trains for {label}, then waits again." if paused else "Pause it first.",
+            )
         st.button(
-            "Stopping" if stopping else "Stop",
+            "Stopping" if control.stop else "Stop",
+            key="stop",
             icon=":material/stop:",
-            on_click=run.request_stop,
-            disabled=stopping,
+            on_click=run.want,
+            kwargs={"stop": True},
+            disabled=control.stop,
             help="Ends after the current steps; what was learned is kept and evaluated.",
         )
-    elif history.evaluated:
-        for page, label, icon in (
-            ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-            ("pages/draw.py", "Draw digits at it", ":material/draw:"),
-        ):
-            st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
+    rate_slider(run, history)
+
+
+def next_pauses(history: History) -> dict[str, int]:
+    """After how many steps a paused run would wait again; {} for one that is not paused."""
+    paused, fitting = history.paused, history.fitting
+    if not (paused and fitting):
+        return {}
+    left = fitting.steps_per_epoch - paused.step or fitting.steps_per_epoch
+    return {"step": paused.steps + STEP, "epoch": paused.steps + left}
+
+
+def rate_slider(run: Run, history: History) -> None:
+    changes = history.learning_rates
+    rate = (
+        run.control().learning_rate
+        or (changes[-1].learning_rate if changes else None)
+        or run.config.learning_rate
+    )
+    key = f"rate_of_{run.id}"
+    st.session_state[key] = rate  # also when another tab has changed it
+    st.select_slider(
+        "Learning rate" if run.config.schedule == "constant" else "Peak learning rate",
+        sorted({*RATES, rate}),
+        format_func=lambda value: f"{value:g}",
+        key=key,
+        on_change=lambda: run.want(learning_rate=st.session_state[key]),
+        help="Change it while the network learns: it holds from the next steps on, is marked in "
+        "the curves, and is kept with the run.",
+    )
+
+
+# --- A run that is over ---
+
+
+def what_next(run: Run, history: History) -> None:
+    """What can be done with it now."""
+    if history.evaluated:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for page, label, icon in (
+                ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
+                ("pages/draw.py", "Draw digits at it", ":material/draw:"),
+            ):
+                st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
+    last = run.checkpoint_epoch()
+    most = bounds("epochs")[1] - last.epoch if last else 0
+    if most > 0:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.number_input(
+                "More epochs",
+                min_value=1,
+                max_value=int(most),
+                value=min(5, int(most)),
+                key="more_epochs",
+                width=140,
+                help="A new run takes over the network and its optimizer as they were after the "
+                "last epoch, and goes on as if so many epochs more had been asked for at once.",
+            )
+            st.button(
+                "Train more",
+                key="train_more",
+                icon=":material/resume:",
+                on_click=start_continuation,
+                args=(run,),
+            )
 
 
 def status(run: Run, history: History, state: State) -> None:
@@ -297,7 +425,7 @@ def status(run: Run, history: History, state: State) -> None:
             st.progress(0.0, text=waiting_for(run))
         case State.RUNNING if history.fitting is None:
             st.progress(0.0, text="Loading the images and building the network")
-        case State.RUNNING:
+        case State.RUNNING | State.PAUSED:
             st.progress(*progress(run, history))
         case State.FINISHED:
             st.success(reason or "Trained to the end.", icon=":material/check:")
@@ -307,7 +435,12 @@ def status(run: Run, history: History, state: State) -> None:
             st.error(reason, title="The run failed", icon=":material/error:")
         case State.INTERRUPTED:
             st.warning(
-                "The server that trained it ended first. Press Train to start anew.",
+                "The server that trained it ended first. "
+                + (
+                    "Train more goes on from its last whole epoch."
+                    if run.checkpoint.exists()
+                    else "Press Train to start anew."
+                ),
                 title="The run was interrupted",
                 icon=":material/power_off:",
             )
@@ -321,6 +454,9 @@ def waiting_for(run: Run) -> str:
         return f"Waiting: {place} {'run' if place == 1 else 'runs'} before this one"
     if _shared.pool().starting:
         return "Loading TensorFlow, about ten seconds; the next runs start at once"
+    for other in _shared.pool().running:
+        if other.state(_shared.history(other)) == State.PAUSED:
+            return "Waiting for a paused run to go on or be stopped: " + _shared.run_label(other)
     return "Waiting for the run before this one to end"
 
 
@@ -332,11 +468,13 @@ def progress(run: Run, history: History) -> tuple[float, str]:
     share = min(1.0, done / (epochs * steps))
     if share == 1.0:
         return share, "Evaluating on the test images"
-    latest = (history.batches or history.epochs or [history.fitting])[-1].time
-    left = (latest - history.fitting.time) * (1 - share) / share if share else None
     words = f"Epoch {min(epochs, len(history.epochs) + 1)} of {epochs}"
     if history.batches:
         words += f", step {history.batches[-1].step:,} of {steps:,}"
+    if history.paused:
+        return share, f"Paused · {words}"
+    latest: Sequence[Batch | Epoch] = history.batches or history.epochs
+    left = latest[-1].elapsed * (1 - share) / share if latest else None
     return share, words + (f" · {duration(left)} left" if left else "")
 
 
@@ -377,14 +515,24 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
+def look_after(run: Run) -> None:
+    """See when a run that is over changes; one that is live is watched anyway."""
+    entry = _shared.catalog().entry(run)
+    if not (isinstance(entry, Summary) and entry.state.live):
+        _shared.rerun_on_change(lambda: [_shared.catalog().entry(run)], [entry])
+
+
 # --- The page ---
 
 _shared.title("Train")
+_link.check(LABELS)
 st.caption("Choose a network, press Train, and watch it learn to read handwritten digits.")
 left, right = st.columns([2, 3], gap="large")
 with left:
     form()
 with right:
+    if problem := st.session_state.pop("problem", None):
+        st.error(problem, icon=":material/error:")
     run = _shared.chosen_run()
     if run:
         load_plotly()
@@ -392,7 +540,9 @@ with right:
             watch(run)
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")
+        look_after(run)
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
+        _shared.rerun_on_change(lambda: _shared.catalog().list(1), [])
 
 _shared.pool()  # has a worker load TensorFlow while the reader chooses

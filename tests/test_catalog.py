@@ -48,6 +48,7 @@ def batch(epoch: int, step: int) -> Batch:
         loss=0.5,
         accuracy=0.8,
         images_per_second=9_000,
+        elapsed=10 * (epoch - 1) + step / 5,
     )
 
 
@@ -61,6 +62,7 @@ def epoch(number: int) -> Epoch:
         val_accuracy=0.91,
         learning_rate=0.001,
         seconds=10,
+        elapsed=10 * number,
     )
 
 

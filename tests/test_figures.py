@@ -8,7 +8,7 @@ import pytest
 
 from mnist_core import figures
 from mnist_core.figures import Figure
-from mnist_core.runs import Batch, Epoch, Fitting, History
+from mnist_core.runs import Batch, Continued, Epoch, Fitting, History, LearningRate
 
 NAMES = ("cat", "dog", "emu")
 CONFUSION = np.array([[8, 2, 0], [1, 999, 0], [0, 0, 0]])
@@ -39,6 +39,13 @@ def history(epochs: int, batches: int = 0) -> History:
     )
 
 
+def steered() -> History:
+    past = history(epochs=3)
+    past.continued.append(Continued(run="20261124-120000-abcd", epochs=2, asked=2))
+    past.learning_rates.append(LearningRate(epoch=3, step=1, learning_rate=0.0005))
+    return past
+
+
 def trace(figure: Figure, name: str) -> Figure:
     (found,) = [trace for trace in figure["data"] if trace["name"] == name]
     return found  # type: ignore[no-any-return]
@@ -48,6 +55,7 @@ def trace(figure: Figure, name: str) -> Figure:
     "figure",
     [
         *figures.training_curves(history(epochs=2, batches=3), epochs=5),
+        *figures.training_curves(steered(), epochs=5),
         *figures.overlaid_curves({"a": history(epochs=2), "b": history(epochs=1)}),
         figures.confusion_matrix(CONFUSION, NAMES),
         figures.confusion_difference(CONFUSION, CONFUSION[::-1], NAMES),
@@ -207,3 +215,10 @@ def test_equal_matrices_have_no_difference() -> None:
     (heatmap,) = figures.confusion_difference(CONFUSION, CONFUSION, NAMES)["data"]
 
     assert heatmap["z"] == [[None] * 3] * 3
+
+
+def test_the_curves_mark_what_the_user_did() -> None:
+    for figure in figures.training_curves(steered(), epochs=5):
+        marks = {mark["text"]: mark["x"] for mark in figure["layout"]["annotations"]}
+        assert marks == {"continued": 2, "learning rate 0.0005": 2.25}
+        assert [line["x0"] for line in figure["layout"]["shapes"]] == [2, 2.25]

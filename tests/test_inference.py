@@ -1,14 +1,19 @@
 """LiteRT's answers are those of the trained network; wrong input and files are named."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert.tools import flatbuffer_utils
 
 from mnist_core import datasets
 from mnist_core.inference import ModelError, Predictor
 from mnist_core.runs import Run
+
+PROJECT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +90,25 @@ def test_a_damaged_model_is_named(trained: Run, tmp_path: Path, part: int) -> No
 
     with pytest.raises(ModelError, match=r"model\.tflite is not a model"):
         Predictor(tmp_path)
+
+
+def test_a_model_that_answers_with_images_is_named(trained: Run, tmp_path: Path) -> None:
+    model = flatbuffer_utils.read_model(str(trained.folder / "model.tflite"))
+    model.subgraphs[0].outputs = model.subgraphs[0].inputs
+    model.signatureDefs = []
+    flatbuffer_utils.write_model(model, str(tmp_path / "model.tflite"))
+
+    with pytest.raises(ModelError, match=r"model\.tflite has the tensors .*\[1, 28, 28\]"):
+        Predictor(tmp_path)
+
+
+def test_loading_says_nothing_and_leaves_stderr_working(trained: Run) -> None:
+    script = (
+        "import sys; from mnist_core.inference import Predictor; "
+        f"Predictor({str(trained.folder)!r}); print('after', file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr == "after\n"

@@ -5,19 +5,24 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mnist_core import runs
-from mnist_core.config import TrainingConfig
+from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.runs import (
     Batch,
+    Control,
     Ended,
     Epoch,
     Evaluated,
     Fitting,
+    LearningRate,
     Owner,
+    Paused,
+    Resumed,
     Run,
     RunError,
     RunStore,
@@ -188,9 +193,121 @@ def test_a_run_without_an_owner_is_interrupted(run: Run) -> None:
 def test_stop_is_a_wish_that_can_be_read(run: Run) -> None:
     assert not run.control().stop
 
-    run.request_stop()
+    run.want(stop=True)
 
     assert run.control().stop
+
+
+def test_wishes_add_up(run: Run) -> None:
+    run.want(learning_rate=0.01)
+    run.want(pause_at=0)
+    assert run.control() == Control(learning_rate=0.01, pause_at=0)
+
+    run.want(pause_at=None)
+    assert run.control() == Control(learning_rate=0.01)
+
+
+@pytest.mark.parametrize("wish", [{"learning_rate": 2}, {"pause_at": -1}, {"faster": True}])
+def test_a_wish_that_can_not_be_is_refused_and_the_others_stay(
+    run: Run, wish: dict[str, Any]
+) -> None:
+    run.want(learning_rate=0.01)
+    with pytest.raises(ValueError, match=next(iter(wish))):
+        run.want(**wish)
+
+    assert run.control() == Control(learning_rate=0.01)
+
+
+def test_damaged_wishes_are_named(run: Run) -> None:
+    (run.folder / "control.json").write_text("{")
+    with pytest.raises(RunError, match=r"control\.json is damaged"):
+        run.control()
+
+
+def test_a_paused_run_is_paused_until_it_goes_on(run: Run) -> None:
+    for event in (Started(), Paused(epoch=1, step=32, steps=32)):
+        append_event(run.folder, event)
+    assert state(run) is State.PAUSED
+    assert state(run).live
+
+    append_event(run.folder, Resumed())
+    assert state(run) is State.RUNNING
+
+
+# --- Going on where another run was ---
+
+FITTING = Fitting(weights=10, train_images=90, validation_images=10, steps_per_epoch=2)
+OVER = Ended(state=State.STOPPED)
+
+
+def epoch(number: int) -> Epoch:
+    return EPOCH.model_copy(update={"epoch": number})
+
+
+def with_checkpoint(run: Run, last: Epoch) -> Run:
+    runs.write_npz(run.checkpoint, epoch=np.array(last.model_dump_json()))
+    return run
+
+
+def test_a_continuation_begins_with_what_happened_before(store: RunStore, run: Run) -> None:
+    early = LearningRate(epoch=1, step=1, learning_rate=0.01)
+    late = LearningRate(epoch=3, step=1, learning_rate=0.02)  # of an epoch that was lost
+    for event in (Started(), FITTING, BATCH, early, epoch(1), epoch(2), late, OVER):
+        append_event(run.folder, event)
+    with_checkpoint(run, epoch(2))
+    child = store.create_continuation(run, epochs=3)
+    history = child.history()
+
+    assert child.config == run.config.model_copy(update={"epochs": 5})
+    assert child.parent == run.id
+    assert child.checkpoint.read_bytes() == run.checkpoint.read_bytes()
+    assert history.epochs == [epoch(1), epoch(2)]
+    assert history.learning_rates == [early]
+    (continued,) = history.continued
+    assert (continued.run, continued.epochs, continued.asked) == (run.id, 2, run.config.epochs)
+    assert child.state(history) is State.QUEUED
+
+
+def test_a_continuation_of_a_continuation_has_the_whole_past(store: RunStore, run: Run) -> None:
+    append_event(run.folder, epoch(1))
+    append_event(run.folder, OVER)
+    child = store.create_continuation(with_checkpoint(run, epoch(1)), epochs=1)
+    for event in (Started(), FITTING, epoch(2), OVER):
+        append_event(child.folder, event)
+    grandchild = store.create_continuation(with_checkpoint(child, epoch(2)), epochs=1)
+    history = grandchild.history()
+
+    assert [e.epoch for e in history.epochs] == [1, 2]
+    assert [(c.run, c.epochs) for c in history.continued] == [(run.id, 1), (child.id, 2)]
+    assert grandchild.parent == child.id
+
+
+def test_an_epoch_that_only_the_checkpoint_knows_is_not_lost(store: RunStore, run: Run) -> None:
+    append_event(run.folder, epoch(1))
+    append_event(run.folder, OVER)
+    child = store.create_continuation(with_checkpoint(run, epoch(2)), epochs=1)
+
+    assert [e.epoch for e in child.history().epochs] == [1, 2]
+
+
+def test_a_live_run_can_not_be_continued(store: RunStore, run: Run) -> None:
+    with pytest.raises(RunError, match="is queued; only one that is over"):
+        store.create_continuation(with_checkpoint(run, epoch(1)), epochs=1)
+
+
+def test_a_run_without_an_epoch_can_not_be_continued(store: RunStore, run: Run) -> None:
+    append_event(run.folder, OVER)
+    with pytest.raises(RunError, match="nothing to go on from"):
+        store.create_continuation(run, epochs=1)
+
+
+@pytest.mark.parametrize("more", [0, -1, 199])
+def test_too_many_epochs_or_none_are_refused(store: RunStore, run: Run, more: int) -> None:
+    append_event(run.folder, OVER)
+    with pytest.raises(ConfigError, match=f"{more} more epochs after 2 make {2 + more}; allowed"):
+        store.create_continuation(with_checkpoint(run, epoch(2)), epochs=more)
+
+    assert len(store.list()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"dropout": 7}', b"\xff\xfe"])

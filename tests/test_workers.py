@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+from mnist_core.catalog import Catalog, Summary
 from mnist_core.runs import Run, RunStore, State
 from mnist_core.workers import WorkerPool
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
@@ -62,10 +65,9 @@ def test_same_config_and_seed_give_the_same_history(pool: WorkerPool, store: Run
         submit(pool, store, config)
         for config in (SMALL, SMALL.model_copy(update={"seed": 2}), SMALL)
     )
-    figures = [
-        [(e.loss, e.accuracy, e.val_loss, e.val_accuracy) for e in wait_for_end(run).epochs]
-        for run in (first, between, second)
-    ]
+    for run in (first, between, second):
+        wait_for_end(run)
+    figures = [figures_of(run) for run in (first, between, second)]
 
     assert figures[0] == figures[2]
     assert figures[0] != figures[1]
@@ -80,7 +82,7 @@ def test_runs_wait_their_turn_and_know_their_place(pool: WorkerPool, store: RunS
     assert (pool.place(first), pool.place(second), pool.place(third)) == (None, 0, 1)
     assert second.state(second.history()) is State.QUEUED
 
-    first.request_stop()
+    first.want(stop=True)
     for run in (second, third):
         assert run.state(wait_for_end(run)) is State.FINISHED
 
@@ -88,7 +90,7 @@ def test_runs_wait_their_turn_and_know_their_place(pool: WorkerPool, store: RunS
 def test_a_stopped_run_keeps_what_it_learned(pool: WorkerPool, store: RunStore) -> None:
     run = submit(pool, store, LONG)
     wait_until(lambda: len(run.history().epochs) >= 1)
-    run.request_stop()
+    run.want(stop=True)
     history = wait_for_end(run)
 
     assert run.state(history) is State.STOPPED
@@ -102,9 +104,9 @@ def test_a_run_stopped_in_the_queue_never_begins(pool: WorkerPool, store: RunSto
     first = submit(pool, store, LONG)
     waiting = submit(pool, store)
     wait_until(lambda: is_training(first))
-    waiting.request_stop()
+    waiting.want(stop=True)
     history = wait_for_end(waiting)
-    first.request_stop()
+    first.want(stop=True)
     wait_for_end(first)
 
     assert waiting.state(history) is State.STOPPED
@@ -153,6 +155,88 @@ def test_a_worker_that_cannot_start_fails_the_run_with_the_reason(
     assert history.ended
     assert history.ended.state is State.FAILED
     assert "no TensorFlow on this machine" in history.ended.message
+
+
+def test_a_run_is_paused_goes_on_and_stops(pool: WorkerPool, store: RunStore) -> None:
+    run = submit(pool, store, LONG)
+    wait_until(lambda: is_training(run))
+    run.want(pause_at=0)
+    wait_until(lambda: run.history().paused)
+    assert run.state(run.history()) is State.PAUSED
+
+    paused = run.history().paused
+    assert paused
+    run.want(pause_at=paused.steps + 32)
+    wait_until(lambda: run.history().paused not in (None, paused))
+    again = run.history().paused
+    assert again
+    assert again.steps == paused.steps + 32
+
+    run.want(stop=True)
+    assert run.state(wait_for_end(run)) is State.STOPPED
+
+
+# --- Going on after a death at any moment. The large network makes each moment a long one. ---
+
+LARGE = SMALL.model_copy(update={"widths": (4096, 1024), "epochs": 3, "batch_size": 512})
+
+
+def unfinished(run: Run, name: str) -> bool:
+    """Whether a file of the run is being written just now."""
+    return any(path.name.startswith(name) for path in run.folder.iterdir())
+
+
+MOMENTS: dict[str, Callable[[Run], object]] = {
+    "an epoch": lambda run: len(run.history().epochs) == 1 and is_training(run),
+    "a checkpoint": lambda run: (
+        run.checkpoint.exists() and unfinished(run, ".checkpoint.npz.")  # the second one
+    ),
+    "the evaluation": lambda run: (
+        len(run.history().epochs) == LARGE.epochs and not (run.folder / "model.keras").exists()
+    ),
+    "the export of the model": lambda run: unfinished(run, ".part-"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_whose_worker_was_killed_goes_on(
+    pool: WorkerPool, store: RunStore, moment: str
+) -> None:
+    run = submit(pool, store, LARGE)
+    wait_until(lambda: MOMENTS[moment](run))
+    (worker,) = worker_processes(os.getpid())
+    worker.send_signal(signal.SIGKILL)
+    history = wait_for_end(run)
+
+    (listed,) = Catalog(store).list()
+    assert isinstance(listed, Summary)
+    assert listed.state is State.FAILED
+    last = run.checkpoint_epoch()
+    assert last
+    assert last.epoch >= len(history.epochs) >= 1
+    child = store.create_continuation(run, epochs=1)
+    pool.submit(child)
+    after = wait_for_end(child)
+    assert child.state(after) is State.FINISHED
+    assert [e.epoch for e in after.epochs] == list(range(1, last.epoch + 2))
+    assert child.has_model
+
+
+def test_continuing_ends_as_training_at_once_does(pool: WorkerPool, store: RunStore) -> None:
+    at_once = submit(pool, store, SMALL.model_copy(update={"epochs": 10}))
+    half = submit(pool, store, SMALL.model_copy(update={"epochs": 5}))
+    wait_for_end(half)
+    child = store.create_continuation(half, epochs=5)
+    pool.submit(child)
+    for run in (at_once, child):
+        wait_for_end(run)
+
+    assert figures_of(child) == figures_of(at_once)
+    np.testing.assert_array_equal(child.test_results()[0], at_once.test_results()[0])
+
+
+def figures_of(run: Run) -> list[tuple[float | None, ...]]:
+    return [(e.loss, e.accuracy, e.val_loss, e.val_accuracy) for e in run.history().epochs]
 
 
 SERVER = """

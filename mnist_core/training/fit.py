@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,12 +17,26 @@ from numpy.typing import NDArray
 
 from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.datasets import Dataset
-from mnist_core.runs import Batch, Epoch, Event, Fitting
+from mnist_core.runs import (
+    Batch,
+    Control,
+    Epoch,
+    Event,
+    Fitting,
+    LearningRate,
+    Paused,
+    Resumed,
+)
+from mnist_core.training import checkpoint as checkpoints
+from mnist_core.training import optimizer
 from mnist_core.training.augment import Augmenter
 from mnist_core.training.model import build
 
 EVALUATION_BATCH = 256
 """Images at a time where nothing is learned from them."""
+
+PAUSED_SECONDS = 0.05
+"""Between two looks at what is wanted, while training is paused."""
 
 
 class Diverged(RuntimeError):  # noqa: N818
@@ -34,6 +49,7 @@ class FitResult:
 
     model: keras.Model
     train_seconds: float
+    """Without pauses; with the time of the runs that were continued."""
     stopped: bool
     """Whether the user ended it before its last step."""
     message: str
@@ -44,20 +60,26 @@ def fit(
     config: TrainingConfig,
     dataset: Dataset,
     emit: Callable[[Event], None],
-    stop_requested: Callable[[], bool],
+    wanted: Callable[[], Control] = Control,
+    checkpoint: Path | None = None,
 ) -> FitResult:
-    """Train a new network on the dataset's training images.
+    """Train a network on the dataset's training images.
 
-    The same configuration and dataset give the same events, but for the times in them.
+    The same configuration, dataset and wishes give the same events, but for the times in them. It
+    does not matter whether an epoch follows in the same call or in one that goes on from a
+    checkpoint: what comes by chance follows from the seed, the epoch and the step.
 
     Args:
-        emit: called with every ``Fitting``, ``Batch`` and ``Epoch``, in this thread.
-        stop_requested: asked after each of them; once true, training ends, and the part of the
-            epoch that was done counts as one.
+        emit: called with every event of training, in this thread.
+        wanted: asked after each of them. Once it wants to stop, training ends, and the part of
+            the epoch that was done counts as one.
+        checkpoint: the file to go on from, if it is there; replaced after each epoch. Without,
+            none is kept.
 
     Raises:
         ConfigError: the validation share is not 0, but holds back no image.
         Diverged: the loss is not finite any more.
+        RunError: the checkpoint is damaged or of another network.
     """
     training, validation = split(config, len(dataset.x_train))
     steps = math.ceil(len(training) / config.batch_size)
@@ -72,22 +94,21 @@ def fit(
     order = tf.Variable(training)
     augmenter = Augmenter(config, dataset.image_shape, len(training)) if config.augments else None
     held_back = _batches(images, labels, tf.constant(validation), EVALUATION_BATCH)
-    reporter = _Reporter(config, fitting, order, augmenter, emit, stop_requested)
+    last = checkpoints.restore(model, checkpoint) if checkpoint and checkpoint.exists() else None
+    reporter = _Reporter(config, fitting, order, augmenter, emit, wanted, checkpoint, last)
     early = _EarlyStopping(patience=config.patience or 0, restore_best_weights=True)
 
-    began = time.perf_counter()
     model.fit(
         _batches(images, labels, order, config.batch_size, augmenter),
+        initial_epoch=reporter.epoch,
         epochs=config.epochs,
         validation_data=held_back if len(validation) else None,
         callbacks=[reporter] if config.patience is None else [reporter, early],
         shuffle=False,  # the order is ours
         verbose=0,
     )
-    seconds = time.perf_counter() - began
-    stopped = reporter.stopping and int(model.optimizer.iterations) < config.epochs * steps
     message = "" if config.patience is None else _about_weights(early, reporter.epoch)
-    return FitResult(model, seconds, stopped, message)
+    return FitResult(model, reporter.elapsed, reporter.stopped, message)
 
 
 def split(config: TrainingConfig, images: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -139,11 +160,11 @@ def warm_up(threads: int) -> None:
     tf.get_logger().setLevel("ERROR")  # it warns of every new graph, but each network needs one
     blank = np.zeros((64, 28, 28), np.uint8), np.zeros(64, np.uint8)
     dataset = Dataset("blank", "Blank", *blank, *blank, class_names=("a", "b"), source="")
-    fit(TrainingConfig(widths=(8,), epochs=1), dataset, lambda event: None, lambda: False)
+    fit(TrainingConfig(widths=(8,), epochs=1), dataset, lambda event: None)
 
 
 class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Tells what happens, and asks whether to stop."""
+    """Tells what happens, keeps the checkpoint, and does what is wanted."""
 
     def __init__(
         self,
@@ -152,7 +173,9 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         order: tf.Variable,
         augmenter: Augmenter | None,
         emit: Callable[[Event], None],
-        stop_requested: Callable[[], bool],
+        wanted: Callable[[], Control],
+        checkpoint: Path | None,
+        last: Epoch | None,
     ) -> None:
         super().__init__()
         self._config = config
@@ -161,65 +184,112 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         self._augmenter = augmenter
         self._training = order.numpy()
         self._emit = emit
-        self._stop_requested = stop_requested
-        self.stopping = False
+        self._wanted = wanted
+        self._checkpoint = checkpoint
+        self.epoch = last.epoch if last else 0
+        self.stopped = False
+        self._rate: float | None = None
+        # The clock of training stands still in a pause: it counts from here.
+        self._zero = time.perf_counter() - (last.elapsed if last else 0.0)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds in training so far."""
+        return time.perf_counter() - self._zero
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self._tell(self._fitting)
+        self._emit(self._fitting)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._order.assign(shuffled(self._training, self._config.seed, epoch))
         if self._augmenter:
             self._augmenter.begin(epoch)
         self.epoch = epoch + 1
-        self._images = 0
-        self._began = self._told = time.perf_counter()
+        self._step = self._images = 0
+        self._began = self._told = self.elapsed
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        step = min(batch + 1, self._fitting.steps_per_epoch)  # the last execution may be shorter
-        images = min(step * self._config.batch_size, self._fitting.train_images)
-        now = time.perf_counter()
-        event = Batch(
-            epoch=self.epoch,
-            step=step,
-            loss=_finite(logs["loss"]),
-            accuracy=logs["accuracy"],
-            images_per_second=(images - self._images) / (now - self._told),
-        )
-        self._images, self._told = images, now
-        self._tell(event, logs["loss"])
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._averaged = averaged_weights(self.model)
-        self._averaged.__enter__()
-
-    def on_test_end(self, logs: Any = None) -> None:
-        self._averaged.__exit__(None, None, None)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._tell(
-            Epoch(
+        # The last execution of an epoch may be shorter.
+        self._step = min(batch + 1, self._fitting.steps_per_epoch)
+        images = min(self._step * self._config.batch_size, self._fitting.train_images)
+        elapsed = self.elapsed
+        self._emit(
+            Batch(
                 epoch=self.epoch,
+                step=self._step,
                 loss=_finite(logs["loss"]),
                 accuracy=logs["accuracy"],
-                val_loss=_finite(logs.get("val_loss")),
-                val_accuracy=logs.get("val_accuracy"),
-                learning_rate=float(self.model.optimizer.learning_rate),
-                seconds=time.perf_counter() - self._began,
-            ),
-            logs["loss"],
-            logs.get("val_loss", 0),
+                images_per_second=(images - self._images) / (elapsed - self._told),
+                elapsed=elapsed,
+            )
         )
+        self._images, self._told = images, elapsed
+        self._check(logs["loss"])
+        if self._step < self._fitting.steps_per_epoch:  # else once the epoch has been judged
+            self._obey()
 
-    def _tell(self, event: Event, *losses: float) -> None:
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._judged = averaged_weights(self.model)
+        self._judged.__enter__()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._judged.__exit__(None, None, None)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        elapsed = self.elapsed
+        event = Epoch(
+            epoch=self.epoch,
+            loss=_finite(logs["loss"]),
+            accuracy=logs["accuracy"],
+            val_loss=_finite(logs.get("val_loss")),
+            val_accuracy=logs.get("val_accuracy"),
+            learning_rate=float(self.model.optimizer.learning_rate),
+            seconds=elapsed - self._began,
+            elapsed=elapsed,
+        )
+        finite = all(map(math.isfinite, (logs["loss"], logs.get("val_loss", 0))))
+        if self._checkpoint and finite:  # from what is not finite, nothing can go on
+            checkpoints.save(self.model, event, self._checkpoint)
         self._emit(event)
+        self._check(logs["loss"], logs.get("val_loss", 0))
+        if self.epoch < self._config.epochs and not self.stopped:
+            self._obey()
+
+    def _check(self, *losses: float) -> None:
         if not all(map(math.isfinite, losses)):
+            rate = optimizer.learning_rate(self.model.optimizer)
             raise Diverged(
                 f"the loss is not a number after {int(self.model.optimizer.iterations):,} steps: "
-                f"try a lower learning rate than {self._config.learning_rate:g}"
+                f"try a lower learning rate than {rate:g}"
             )
-        if self._stop_requested():
-            self.stopping = self.model.stop_training = True
+
+    def _obey(self) -> None:
+        """Do what is wanted between two steps."""
+        control = self._wanted()
+        self._take_rate(control)
+        steps = int(self.model.optimizer.iterations)
+        if _pauses(control, steps):
+            began = time.perf_counter()
+            self._emit(Paused(epoch=self.epoch, step=self._step, steps=steps))
+            while _pauses(control, steps):
+                time.sleep(PAUSED_SECONDS)
+                control = self._wanted()
+                self._take_rate(control)
+            self._zero += time.perf_counter() - began
+            self._emit(Resumed())
+        if control.stop:
+            self.stopped = self.model.stop_training = True
+
+    def _take_rate(self, control: Control) -> None:
+        rate = control.learning_rate
+        if rate is not None and rate != self._rate:
+            optimizer.set_learning_rate(self.model.optimizer, rate)
+            self._rate = rate
+            self._emit(LearningRate(epoch=self.epoch, step=self._step, learning_rate=rate))
+
+
+def _pauses(control: Control, steps: int) -> bool:
+    return control.pause_at is not None and control.pause_at <= steps and not control.stop
 
 
 class _EarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]

@@ -110,7 +110,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
     """
 
     def __init__(self, peak: float, steps: int) -> None:
-        self.peak = peak
+        self.peak = tf.Variable(peak, dtype=tf.float32)  # so that it can change while it trains
         self.steps = steps
 
     def __call__(self, step: Any) -> tf.Tensor:
@@ -119,7 +119,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return self.peak * tf.minimum(done / 0.2, (1 - done) / 0.8)
 
     def get_config(self) -> dict[str, Any]:
-        return {"peak": self.peak, "steps": self.steps}
+        return {"peak": float(self.peak), "steps": self.steps}
 
 
 class Cosine(OneCycle):
@@ -160,3 +160,15 @@ def build(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
             optimizer = RMSprop(rate, **settings)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def learning_rate(ours: keras.optimizers.Optimizer) -> float:
+    """The learning rate; the peak, where a schedule varies it."""
+    schedule = ours._learning_rate
+    return float(schedule.peak if isinstance(schedule, OneCycle) else schedule)
+
+
+def set_learning_rate(ours: keras.optimizers.Optimizer, rate: float) -> None:
+    """Let the next steps have this learning rate; the peak, where a schedule varies it."""
+    schedule = ours._learning_rate
+    (schedule.peak if isinstance(schedule, OneCycle) else schedule).assign(rate)

@@ -78,7 +78,7 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
     try:
         config = run.config
         dataset = datasets.load(config.dataset)
-        result = fit.fit(config, dataset, inbox.emit, lambda: run.control().stop)
+        result = fit.fit(config, dataset, inbox.emit, run.control, run.checkpoint)
         probabilities = fit.probabilities(result.model, dataset.x_test)
         report = classification_report(
             probabilities.argmax(axis=1), dataset.y_test, dataset.class_names

@@ -14,6 +14,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,16 +66,29 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """The dashboard as ``streamlit run app.py`` starts it, without any run or downloaded data.
+    """The dashboard as ``streamlit run app.py`` starts it, without any run or downloaded data."""
+    with dashboard(tmp_path, tmp_path / "runs") as server:
+        yield server
+
+
+@pytest.fixture
+def other_server(server: Server, tmp_path: Path) -> Iterator[Server]:
+    """A second dashboard on the same runs."""
+    (tmp_path / "other").mkdir()
+    with dashboard(tmp_path / "other", server.runs) as other:
+        yield other
+
+
+@contextmanager
+def dashboard(folder: Path, runs: Path) -> Iterator[Server]:
+    """A server whose log and data are in ``folder``.
 
     A test fails when the server has logged a warning or an error by its end.
     """
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    server = Server(
-        f"http://localhost:{port}", tmp_path / "runs", tmp_path / "data", tmp_path / "server.log"
-    )
+    server = Server(f"http://localhost:{port}", runs, folder / "data", folder / "server.log")
     with server.log_file.open("w") as log:
         process = subprocess.Popen(
             [
@@ -85,7 +99,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
             cwd=PROJECT,
             env=os.environ
             | {"DIGIT_LAB_RUNS": str(server.runs), "DIGIT_LAB_DATA": str(server.data)}
-            | {"KERAS_HOME": str(tmp_path / "keras")},  # the second place for data
+            | {"KERAS_HOME": str(folder / "keras")},  # the second place for data
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -1,18 +1,54 @@
 """The address of any page works, also as the first thing that a fresh server is asked for."""
 
+import re
+import shutil
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from mnist_core.runs import Run
 from tests.browser.conftest import Server
 
+PAGES = ["Evaluate", "Draw", "Runs", "Data"]
 
-@pytest.mark.parametrize("name", ["Evaluate", "Draw", "Runs", "Data"])
+
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_can_be_the_first_that_is_opened(server: Server, page: Page, name: str) -> None:
     page.goto(f"{server.url}/{name.lower()}")
 
     expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible(
         timeout=30_000
     )
-    for other in ("Train", "Evaluate", "Draw", "Runs", "Data"):
+    for other in ("Train", *PAGES):
         expect(page.get_by_test_id("stTopNav").get_by_role("link", name=other)).to_be_visible()
     expect(page).to_have_title("Digit Lab")
+
+
+def test_a_runs_address_opens_it_on_every_page(server: Server, page: Page, trained: Run) -> None:
+    """For somebody else, and although a newer run is there."""
+    older, newer = "20260101-000000-aaaa", "20260102-000000-bbbb"
+    for run_id in (older, newer):
+        shutil.copytree(trained.folder, server.runs / run_id)
+
+    page.goto(f"{server.url}/?run={older}")
+    expect(page.get_by_role("heading", name="1 Jan")).to_be_visible()
+    for name in ("evaluate", "draw"):
+        page.goto(f"{server.url}/{name}?run={older}")
+        expect(page.get_by_role("combobox", name="Run")).to_have_value(re.compile("^1 Jan"))
+    page.goto(f"{server.url}/runs?compare={older},{newer}")
+    expect(page.get_by_text("2 runs chosen")).to_be_visible()
+
+
+def test_a_link_with_faults_opens_with_what_can_be_used(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/?epochs=9999&optimizer=sgd&seed=5&colour=red")
+
+    notice = page.get_by_test_id("stAlert").filter(has_text="A part of this link can't be used")
+    expect(notice).to_contain_text("epochs is '9999'; allowed: a whole number from 1 to 200")
+    expect(notice).to_contain_text("'colour' is not a setting")
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("10")
+    expect(page).to_have_url(re.compile(r"\?optimizer=SGD\+with\+momentum&seed=5$"))
+    page.reload()
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("10")
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+    expect(notice).to_be_hidden()
+    expect(page).to_have_url(re.compile("seed=5"))

@@ -148,6 +148,43 @@ def test_a_run_is_found_again_after_a_reload_in_another_tab_and_from_another_pag
     assert len(RunStore(server.runs).list()) == 1
 
 
+def test_a_run_is_paused_left_found_again_steered_and_continued(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/?{ENDLESS}")
+    press_train(page)
+    watch_until(page, epochs=1)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.get_by_text("Paused · Epoch")).to_be_visible()
+
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Data").click()
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Train").click()
+    expect(page.get_by_text("Paused · Epoch")).to_be_visible()
+    (run,) = RunStore(server.runs).list()
+    seen = len(run.history().epochs)
+
+    slider = page.get_by_role("slider", name="Learning rate")
+    slider.focus()
+    slider.press("ArrowLeft")
+    wait_until(lambda: run.history().learning_rates)
+    page.get_by_role("button", name="1 epoch").click()
+    watch_until(page, epochs=seen + 1)
+    expect(page.get_by_text("Paused · Epoch")).to_be_visible()
+    assert len(run.history().epochs) == seen + 1
+    expect(page.get_by_text("learning rate 0.0007").first).to_be_visible()
+
+    page.get_by_role("button", name="Continue", exact=True).click()
+    watch_until(page, epochs=seen + 2)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("spinbutton", name="More epochs").fill("2")
+    page.get_by_role("spinbutton", name="More epochs").press("Enter")
+    page.get_by_role("button", name="Train more").click()
+    expect(page.get_by_text("Trained to the end.")).to_be_visible()
+    expect(page.get_by_role("link", name="Continues")).to_be_visible()
+    child, _ = RunStore(server.runs).list()
+    assert child.parent == run.id
+    assert epochs_drawn(page) == len(run.history().epochs) + 2
+
+
 def test_zoom_is_kept_while_the_curves_grow(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/?{ENDLESS}")
     press_train(page)

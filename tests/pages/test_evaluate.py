@@ -393,3 +393,12 @@ def test_results_that_change_on_disk_are_read_anew(store: RunStore) -> None:
     write_npz(run.folder / "test.npz", probabilities=probabilities, labels=labels)
 
     assert metrics(checked(app.run()))["Test accuracy"] == "91.00%"
+
+
+def test_the_command_that_trains_the_same_again_is_shown(store: RunStore) -> None:
+    trained(store, "20260101-000000-aaaa", SAMPLE.model_copy(update={"seed": 3}))
+
+    (line,) = page().code
+    assert line.value == (
+        "python -m mnist_core train --dataset mnist-sample --widths 16 --epochs 1 --seed 3"
+    )

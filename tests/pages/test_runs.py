@@ -147,6 +147,15 @@ def test_a_run_is_a_row_of_settings_and_figures(store: RunStore) -> None:
     assert (list(row["tags"]), row["note"]) == (["week 3"], "A first try")
 
 
+def test_a_continuation_names_its_parent(store: RunStore) -> None:
+    parent = trained(store, "Small")
+    write_npz(parent.checkpoint, epoch=np.array(epoch(2).model_dump_json()))
+    child = store.create_continuation(parent, epochs=1)
+    child.set_labels(Labels(name="Small, longer"))
+
+    assert table(page()).loc["Small, longer", "continues"] == "Small"
+
+
 def test_a_damaged_run_is_listed_with_the_reason(store: RunStore) -> None:
     run = trained(store, "Small")
     (run.folder / "config.json").write_text('{"dropout": 7}')

@@ -1,6 +1,7 @@
 """The Train page: its form gives the configuration, its live part shows the run's state."""
 
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -8,11 +9,14 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.config import PRESETS, TrainingConfig, apply_preset
 from mnist_core.runs import (
     Batch,
+    Control,
     Ended,
     Epoch,
     Evaluated,
     Event,
     Fitting,
+    LearningRate,
+    Paused,
     RunStore,
     Started,
     State,
@@ -20,11 +24,11 @@ from mnist_core.runs import (
 )
 from mnist_core.workers import WorkerPool
 from pages import _shared
-from tests.conftest import wait_for_end
+from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 
 APP = str(Path(__file__).parents[2] / "app.py")
 FITTING = Fitting(weights=535_818, train_images=3_600, validation_images=400, steps_per_epoch=57)
-BATCH = Batch(epoch=1, step=32, loss=0.8, accuracy=0.75, images_per_second=12_345)
+BATCH = Batch(epoch=1, step=32, loss=0.8, accuracy=0.75, images_per_second=12_345, elapsed=0.6)
 EPOCH = Epoch(
     epoch=1,
     loss=0.6,
@@ -59,7 +63,7 @@ def set_up(app: AppTest) -> TrainingConfig:
     """Press Train and return what was asked for."""
     checked(app.button[0].click().run())
     (run,) = _shared.store().list()
-    run.request_stop()
+    run.want(stop=True)
     return run.config
 
 
@@ -158,7 +162,7 @@ def metrics(app: AppTest) -> dict[str, str]:
 def test_a_running_run_shows_how_far_it_is(store: RunStore) -> None:
     app = shown(store, Started(), FITTING, BATCH)
 
-    assert app.progress[0].text.startswith("Epoch 1 of 10, step 32 of 57 · ")
+    assert app.progress[0].text.startswith("Epoch 1 of 10, step 32 of 57 · 10 s left")
     assert app.progress[0].value == 5
     assert metrics(app) == {
         "Training accuracy": "75.00%",
@@ -166,7 +170,7 @@ def test_a_running_run_shows_how_far_it_is(store: RunStore) -> None:
         "Training loss": "0.8000",
         "Images per second": "12,345",
     }
-    assert app.button[-1].label == "Stop"
+    assert app.button(key="stop").label == "Stop"
 
 
 def test_between_epochs_the_last_one_is_shown(store: RunStore) -> None:
@@ -179,11 +183,113 @@ def test_between_epochs_the_last_one_is_shown(store: RunStore) -> None:
 
 def test_stop_asks_the_run_to_stop(store: RunStore) -> None:
     app = shown(store, Started(), FITTING, BATCH)
-    checked(app.button[-1].click().run())
+    checked(app.button(key="stop").click().run())
 
     assert store.list()[0].control().stop
-    assert app.button[-1].label == "Stopping"
-    assert app.button[-1].disabled
+    assert app.button(key="stop").label == "Stopping"
+    assert app.button(key="stop").disabled
+
+
+PAUSED = Paused(epoch=2, step=32, steps=57 + 32)
+
+
+def test_a_running_run_can_be_paused(store: RunStore) -> None:
+    app = shown(store, Started(), FITTING, BATCH)
+    assert app.button(key="step").disabled
+    assert app.button(key="epoch").disabled
+
+    checked(app.button(key="pause").click().run())
+
+    assert store.list()[0].control() == Control(pause_at=0)
+    assert app.button(key="pause").disabled
+
+
+@pytest.mark.parametrize(
+    ("key", "pause_at"),
+    [("continue", None), ("step", 57 + 32 + 32), ("epoch", 57 + 57)],
+)
+def test_a_paused_run_goes_on_as_far_as_is_wanted(
+    store: RunStore, key: str, pause_at: int | None
+) -> None:
+    app = shown(store, Started(), FITTING, BATCH, EPOCH, PAUSED)
+    assert app.progress[0].text.startswith("Paused · Epoch 2 of 10")
+    (run,) = store.list()
+    run.want(pause_at=0)
+
+    checked(app.button(key=key).click().run())
+
+    assert run.control() == Control(pause_at=pause_at)
+
+
+def test_one_epoch_from_the_end_of_one_is_the_whole_next_one(store: RunStore) -> None:
+    end = Paused(epoch=1, step=57, steps=57)
+    app = shown(store, Started(), FITTING, BATCH, EPOCH, end)
+    checked(app.button(key="epoch").click().run())
+
+    assert store.list()[0].control() == Control(pause_at=57 + 57)
+
+
+def test_the_learning_rate_can_be_changed_and_shows_what_holds(store: RunStore) -> None:
+    change = LearningRate(epoch=1, step=32, learning_rate=0.0042)
+    app = shown(store, Started(), FITTING, BATCH, change)
+    (run,) = store.list()
+    slider = app.select_slider(key=f"rate_of_{run.id}")
+    assert slider.value == 0.0042
+
+    checked(slider.set_value(0.0005).run())
+
+    assert run.control() == Control(learning_rate=0.0005)
+    run.want(learning_rate=0.02)  # in another tab
+    assert checked(app.run()).select_slider(key=f"rate_of_{run.id}").value == 0.02
+
+
+def test_who_waits_for_a_paused_run_is_told(app: AppTest, pool: WorkerPool) -> None:
+    first = _shared.store().create(LONG)
+    first.want(pause_at=0)
+    pool.submit(first)
+    wait_until(lambda: first.history().paused)
+    waiting = _shared.store().create(SMALL)
+    pool.submit(waiting)
+    wait_until(lambda: pool.place(waiting) == 0)
+    app.query_params["run"] = waiting.id
+    checked(app.run())
+    first.want(stop=True)
+
+    assert "Waiting for a paused run to go on or be stopped" in app.progress[0].text
+    wait_for_end(waiting)
+
+
+def test_a_run_that_is_over_can_be_trained_on(app: AppTest, pool: WorkerPool) -> None:
+    parent = _shared.store().create(SMALL)
+    pool.submit(parent)
+    before = wait_for_end(parent)
+    app.query_params["run"] = parent.id
+    checked(app.run())
+    app.number_input(key="more_epochs").set_value(1).run()
+    checked(app.button(key="train_more").click().run())
+
+    child, _ = _shared.store().list()
+    after = wait_for_end(child)
+    assert app.query_params["run"] == child.id
+    assert child.parent == parent.id
+    assert after.epochs[:2] == before.epochs
+    assert [epoch.epoch for epoch in after.epochs] == [1, 2, 3]
+    checked(app.run())
+    assert app.page_link[0].value.startswith("Continues ")
+
+
+def test_a_run_without_a_checkpoint_can_not_be_trained_on(store: RunStore) -> None:
+    app = shown(store, Started(), FITTING, BATCH, Ended(state=State.FAILED, message="killed"))
+    assert [button.label for button in app.button] == ["Train"]
+
+
+def test_a_damaged_checkpoint_is_named(store: RunStore) -> None:
+    run = store.create(TrainingConfig(dataset="mnist-sample"))
+    append_event(run.folder, Ended(state=State.FAILED, message="killed"))
+    run.checkpoint.write_bytes(b"nothing like it")
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+
+    assert any("checkpoint.npz is damaged" in error.value for error in app.error)
 
 
 @pytest.mark.parametrize(
@@ -244,3 +350,74 @@ def test_a_damaged_run_is_named_and_the_form_still_works(store: RunStore, file: 
 
     assert file in app.error[0].value
     assert app.button[0].label == "Train"
+
+
+def opened(store: RunStore, **parameters: str) -> AppTest:
+    """The page as a link with these parameters opens it."""
+    app = AppTest.from_file(APP, default_timeout=30)
+    for name, text in parameters.items():
+        app.query_params[name] = text
+    return checked(app.run())
+
+
+def test_a_link_with_the_values_of_the_command_line_is_understood(store: RunStore) -> None:
+    app = opened(store, optimizer="sgd", learning_rate="0.05", patience="4")
+
+    config = set_up(app)
+    assert (config.optimizer, config.learning_rate, config.patience) == ("sgd", 0.05, 4)
+
+
+def test_what_is_wrong_in_a_link_is_named_and_the_rest_kept(store: RunStore) -> None:
+    app = opened(store, epochs="9999", dropout="0.5", layers="3", width_3="no", colour="red")
+
+    notice = app.warning[0].value.replace("\\", "")
+    assert "epochs is '9999'; allowed: a whole number from 1 to 200" in notice
+    assert "width_3 is 'no'; allowed: 1 to 8 layers of 1 to 4,096 units each" in notice
+    assert "'colour' is not a setting; allowed: dataset" in notice
+    assert app.query_params == {"dropout": "0.5", "layers": "3"}
+    (dismiss,) = [button for button in app.button if button.label == "Dismiss"]
+    dismiss.click().run()
+    config = set_up(app)
+    assert (config.epochs, config.dropout, config.widths) == (10, 0.5, (512, 256, 128))
+
+
+def test_a_whole_number_is_not_made_of_a_part_of_one(store: RunStore) -> None:
+    app = opened(store, epochs="2.7")
+
+    assert "epochs is '2.7'" in app.warning[0].value.replace("\\", "")
+    assert app.number_input(key="epochs").value == 10
+
+
+def test_the_notice_stays_until_it_is_dismissed(store: RunStore) -> None:
+    app = opened(store, epochs="0")
+    checked(app.run())
+    assert app.warning
+
+    checked(app.button[0].click().run())
+    assert not app.warning
+    checked(app.run())
+    assert not app.warning
+
+
+def test_the_notice_goes_when_a_setting_changes(store: RunStore) -> None:
+    app = opened(store, epochs="0")
+    checked(app.number_input(key="epochs").set_value(3).run())
+    assert not app.warning
+    checked(app.number_input(key="epochs").set_value(10).run())
+    assert not app.warning
+
+
+def test_a_link_can_not_write_markdown_into_the_page(store: RunStore) -> None:
+    app = opened(store, epochs="![](http://elsewhere/)")
+
+    assert r"\!\[\]\(http" in app.warning[0].value
+
+
+def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) -> None:
+    checked(app.segmented_control(key="preset").set_value("fast").run())
+    line, link = (code.value for code in app.code)
+
+    assert line == "python -m mnist_core train --dataset mnist-sample --preset fast"
+    parameters = dict(parse_qsl(urlsplit(link).query))
+    again = opened(_shared.store(), **parameters)
+    assert set_up(again) == apply_preset("fast", TrainingConfig(dataset="mnist-sample"))

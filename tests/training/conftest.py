@@ -1,6 +1,7 @@
 """Images that are quick to learn, and training on them with a list of what happened."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from mnist_core.config import TrainingConfig
 from mnist_core.datasets import Dataset
-from mnist_core.runs import Event
+from mnist_core.runs import Control, Event
 from mnist_core.training.fit import FitResult, fit
 
 SMALL = TrainingConfig(widths=(16, 8), epochs=2, batch_size=8, learning_rate=0.01)
@@ -48,11 +49,18 @@ def train(blobs: Dataset) -> Train:
         stop_at: int | None = None,
         dataset: Dataset = blobs,
         events: list[Event] | None = None,
+        checkpoint: Path | None = None,
         **settings: Any,
     ) -> tuple[FitResult, list[Event]]:
         events = [] if events is None else events
         config = TrainingConfig(**{**SMALL.model_dump(), **settings})
-        result = fit(config, dataset, events.append, lambda: len(events) == stop_at)
+        result = fit(
+            config,
+            dataset,
+            events.append,
+            lambda: Control(stop=stop_at is not None and len(events) >= stop_at),
+            checkpoint,
+        )
         return result, events
 
     return run

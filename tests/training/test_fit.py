@@ -13,15 +13,18 @@ import tensorflow as tf
 
 from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.datasets import Dataset
-from mnist_core.runs import Batch, Epoch, Fitting
+from mnist_core.runs import Batch, Control, Epoch, Fitting, Paused, Resumed, RunError
 from mnist_core.training import fit as fitting
-from mnist_core.training.fit import Diverged, probabilities, shuffled, split
+from mnist_core.training.fit import Diverged, fit, probabilities, shuffled, split
 
-from .conftest import Train
+from .conftest import SMALL, Train
 
 
 def without_times(events: list[Any]) -> list[dict[str, Any]]:
-    return [event.model_dump(exclude={"time", "seconds", "images_per_second"}) for event in events]
+    return [
+        event.model_dump(exclude={"time", "seconds", "elapsed", "images_per_second"})
+        for event in events
+    ]
 
 
 def test_tells_all_in_order(train: Train) -> None:
@@ -165,6 +168,146 @@ def test_stop_at_the_very_end_is_an_end(train: Train) -> None:
     assert not result.stopped
 
 
+# --- Steering. What is wanted is asked after each execution of 32 steps, and after each epoch. ---
+
+
+class Wishes:
+    """``wanted`` of :func:`fit`: the n-th look at it gives the n-th wish, the last one for good."""
+
+    def __init__(self, *wishes: Control) -> None:
+        self._wishes = list(wishes)
+
+    def __call__(self) -> Control:
+        return self._wishes.pop(0) if len(self._wishes) > 1 else self._wishes[0]
+
+
+def steer(blobs: Dataset, *wishes: Control, **settings: Any) -> list[Any]:
+    events: list[Any] = []
+    fit(SMALL.model_copy(update=settings), blobs, events.append, Wishes(*wishes))
+    return events
+
+
+def kinds(events: list[Any]) -> list[str]:
+    return [event.kind for event in events]
+
+
+PAUSE = Control(pause_at=0)
+GO = Control()
+
+
+def test_a_pause_changes_nothing_but_the_time_of_the_clock(blobs: Dataset, train: Train) -> None:
+    looks = 6  # 0.3 s of looking
+    events = steer(blobs, *[PAUSE] * looks, GO)
+    kept = [event for event in events if not isinstance(event, Paused | Resumed)]
+
+    assert kinds(events) == [
+        *("fitting", "batch", "paused", "resumed", "batch", "epoch"),
+        *("batch", "batch", "epoch"),
+    ]
+    assert without_times(kept) == without_times(train()[1])
+    paused, resumed = events[2:4]
+    assert (paused.epoch, paused.step, paused.steps) == (1, 32, 32)
+    on_the_wall = kept[-1].time - kept[0].time
+    assert kept[-1].elapsed <= on_the_wall - (resumed.time - paused.time)
+
+
+def test_one_step_of_the_pause_is_one_execution(blobs: Dataset) -> None:
+    wishes = [PAUSE, Control(pause_at=64), Control(pause_at=64), GO]
+    events = steer(blobs, *wishes, batch_size=4)  # 90 steps an epoch: 32, 32 and 26
+    assert [(e.step, e.steps) for e in events if isinstance(e, Paused)] == [(32, 32), (64, 64)]
+
+
+def test_a_pause_at_the_end_of_an_epoch_waits_for_its_judgement(blobs: Dataset) -> None:
+    events = steer(blobs, Control(pause_at=45), Control(pause_at=45), Control(pause_at=45), GO)
+    assert kinds(events)[:6] == ["fitting", "batch", "batch", "epoch", "paused", "resumed"]
+    assert (events[4].epoch, events[4].step, events[4].steps) == (1, 45, 45)
+
+
+def test_there_is_no_pause_when_all_is_done(blobs: Dataset) -> None:
+    assert "paused" not in kinds(steer(blobs, Control(pause_at=90)))
+
+
+def test_stop_ends_a_pause(blobs: Dataset) -> None:
+    events = steer(blobs, PAUSE, PAUSE, Control(pause_at=0, stop=True), epochs=50)
+    assert kinds(events) == ["fitting", "batch", "paused", "resumed", "epoch"]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
+def test_a_new_learning_rate_holds_from_the_next_steps_on(
+    blobs: Dataset, train: Train, schedule: str
+) -> None:
+    settings = {"schedule": schedule, "learning_rate": 0.01}
+    plain = train(**settings)[1]
+    slowed = steer(blobs, GO, Control(learning_rate=0.002), **settings)
+    change = slowed[4]
+
+    assert (change.kind, change.epoch, change.step) == ("learning_rate", 1, 45)
+    assert change.learning_rate == 0.002
+    assert without_times(slowed[:4]) == without_times(plain[:4])  # what came before
+    assert slowed[-1].learning_rate == pytest.approx(plain[-1].learning_rate / 5)
+    assert slowed[-1].loss != plain[-1].loss
+    assert kinds(slowed).count("learning_rate") == 1
+
+
+def test_a_learning_rate_can_change_in_a_pause(blobs: Dataset) -> None:
+    slower = Control(pause_at=0, learning_rate=0.001)
+    events = steer(blobs, PAUSE, PAUSE, slower, slower, Control(learning_rate=0.001))
+    assert kinds(events)[:5] == ["fitting", "batch", "paused", "learning_rate", "resumed"]
+
+
+# --- Going on ---
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+def test_two_and_three_epochs_more_are_five(train: Train, tmp_path: Path, optimizer: str) -> None:
+    settings = {"optimizer": optimizer, "dropout": 0.3}
+    at_once, events = train(epochs=5, **settings)
+    checkpoint = tmp_path / "checkpoint.npz"
+    _, first = train(epochs=2, checkpoint=checkpoint, **settings)
+    in_two, then = train(epochs=5, checkpoint=checkpoint, **settings)
+
+    assert without_times([*first, *then[1:]]) == without_times(events)
+    assert then[-1].elapsed > first[-1].elapsed
+    for together, alone in zip(in_two.model.weights, at_once.model.weights, strict=True):
+        np.testing.assert_array_equal(together, alone)
+
+
+def test_one_cycle_goes_on_as_if_all_had_been_asked_for_at_once(
+    train: Train, tmp_path: Path
+) -> None:
+    settings = {"schedule": "one-cycle", "epochs": 4}
+    _, events = train(**settings)
+    checkpoint = tmp_path / "checkpoint.npz"
+    train(stop_at=4, checkpoint=checkpoint, **settings)  # after the first epoch
+    _, then = train(checkpoint=checkpoint, **settings)
+
+    assert without_times(then[1:]) == without_times(events[4:])
+
+
+def test_a_changed_learning_rate_is_kept_when_training_goes_on(
+    blobs: Dataset, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint.npz"
+    config = SMALL.model_copy(update={"epochs": 1})
+    fit(config, blobs, lambda event: None, lambda: Control(learning_rate=0.002), checkpoint)
+    events: list[Any] = []
+    fit(SMALL, blobs, events.append, checkpoint=checkpoint)
+
+    assert [e.learning_rate for e in events if isinstance(e, Epoch)] == [pytest.approx(0.002)]
+
+
+def test_the_checkpoint_of_another_network_is_refused(train: Train, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.npz"
+    train(checkpoint=checkpoint)
+    with pytest.raises(RunError, match=r"checkpoint\.npz is damaged"):
+        train(checkpoint=checkpoint, widths=(16,))
+    with pytest.raises(RunError, match=r"checkpoint\.npz is damaged"):
+        train(checkpoint=checkpoint, widths=(16, 9))
+    checkpoint.write_bytes(checkpoint.read_bytes()[:2000])
+    with pytest.raises(RunError, match=r"checkpoint\.npz is damaged"):
+        train(checkpoint=checkpoint)
+
+
 def test_diverging_ends_with_advice(train: Train) -> None:
     events: list[Any] = []
 
@@ -247,10 +390,10 @@ from mnist_core.training import fit
 fit.warm_up(threads={threads})
 config = TrainingConfig(dataset="mnist-sample", widths=(64, 32), epochs=2)
 for before in {before}:
-    fit.fit(before, datasets.load("mnist-sample"), lambda event: None, lambda: False)
+    fit.fit(before, datasets.load("mnist-sample"), lambda event: None)
 def emit(event):
-    print(event.model_dump(exclude={{"time", "seconds", "images_per_second"}}))
-fit.fit(config, datasets.load("mnist-sample"), emit, lambda: False)
+    print(event.model_dump(exclude={{"time", "seconds", "elapsed", "images_per_second"}}))
+fit.fit(config, datasets.load("mnist-sample"), emit)
 """
 
 

@@ -1,0 +1,84 @@
+"""How soon a live run does what is wanted: seconds from the wish to the worker's answer.
+
+python benchmarks/steering.py [--repeats 10] [--preset article] [--dataset mnist]
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
+
+from mnist_core import datasets
+from mnist_core.config import PRESETS, TrainingConfig, apply_preset
+from mnist_core.runs import History, Run, RunStore
+from mnist_core.workers import WorkerPool
+
+
+def seconds_until(history: History, answered: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    while not answered():
+        time.sleep(0.002)
+        history.update()
+    return time.perf_counter() - began
+
+
+def changed(history: History) -> Callable[[], object]:
+    changes = len(history.learning_rates)
+    return lambda: len(history.learning_rates) > changes
+
+
+def paused_again(history: History) -> Callable[[], object]:
+    paused = history.paused
+    return lambda: history.paused not in (None, paused)
+
+
+def measure(run: Run, repeats: int) -> dict[str, list[float]]:
+    """Seconds for each kind of wish, on a run that is training."""
+    history = run.history()
+    seconds_until(history, lambda: history.batches)
+    times: dict[str, list[float]] = {
+        name: [] for name in ("pause", "learning rate", "32 batches", "continue", "stop")
+    }
+    for number in range(repeats):
+        run.want(pause_at=0)
+        times["pause"].append(seconds_until(history, lambda: history.paused))
+        run.want(learning_rate=0.0005 + 1e-5 * number)
+        times["learning rate"].append(seconds_until(history, changed(history)))
+        assert history.paused
+        run.want(pause_at=history.paused.steps + 32)
+        times["32 batches"].append(seconds_until(history, paused_again(history)))
+        run.want(pause_at=None)
+        times["continue"].append(seconds_until(history, lambda: not history.paused))
+    run.want(stop=True)
+    epochs = len(history.epochs)
+    times["stop"].append(seconds_until(history, lambda: len(history.epochs) > epochs))
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=10, help="of each but stop (default: 10)")
+    parser.add_argument("--preset", choices=PRESETS, default="article")
+    parser.add_argument("--dataset", choices=datasets.SPECS, default=datasets.default_name())
+    arguments = parser.parse_args()
+
+    start = TrainingConfig(dataset=arguments.dataset)
+    config = apply_preset(arguments.preset, start).model_copy(update={"epochs": 200})
+    with TemporaryDirectory() as folder, WorkerPool(1) as pool:
+        run = RunStore(Path(folder)).create(config)
+        pool.submit(run)
+        times = measure(run, arguments.repeats)
+    print(f"{'wish':15}{'median s':>10}{'most s':>10}")
+    for name, seconds in times.items():
+        print(f"{name:15}{median(seconds):10.3f}{max(seconds):10.3f}")
+
+
+if __name__ == "__main__":
+    main()

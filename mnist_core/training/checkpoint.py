@@ -1,0 +1,56 @@
+"""All that training goes on from, in one npz file: network, optimizer, and after which epoch."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mnist_core.runs import DAMAGED_NPZ, Epoch, RunError, write_whole
+from mnist_core.training import optimizer
+
+
+def save(model: keras.Model, epoch: Epoch, path: Path) -> None:
+    """Write the state of ``model`` after ``epoch``, whole.
+
+    It holds ``epoch`` as JSON, the learning rate (the peak, where a schedule varies it), and the
+    variables of the network (weights, and where dropout's random numbers go on) and the optimizer.
+    """
+    buffer = io.BytesIO()
+    np.savez(  # not compressed: weights hardly shrink, and training waits
+        buffer,
+        allow_pickle=False,
+        epoch=np.array(epoch.model_dump_json()),
+        learning_rate=np.float64(optimizer.learning_rate(model.optimizer)),
+        **{f"model_{i}": np.asarray(v) for i, v in enumerate(model.variables)},
+        **{f"optimizer_{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)},
+    )
+    write_whole(path, buffer.getvalue())
+
+
+def restore(model: keras.Model, path: Path) -> Epoch:
+    """Put ``model``, fresh from ``model.build``, in the state that was saved.
+
+    Returns:
+        The epoch after which it was.
+
+    Raises:
+        RunError: the file is damaged, or of another network; the model may be half restored then.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            for kind, variables in (
+                ("model", model.variables),
+                ("optimizer", model.optimizer.variables),
+            ):
+                names = [f"{kind}_{i}" for i in range(len(variables))]
+                if sum(name.startswith(kind) for name in arrays) != len(names):
+                    raise ValueError(f"it is of a {kind} with other variables")
+                for name, variable in zip(names, variables, strict=True):
+                    variable.assign(arrays[name])
+            optimizer.set_learning_rate(model.optimizer, float(arrays["learning_rate"]))
+            return Epoch.model_validate_json(str(arrays["epoch"]))
+    except DAMAGED_NPZ as error:
+        raise RunError(f"{path} is damaged: {error}") from error

@@ -1,0 +1,64 @@
+"""The settings in the address of the page Train: checked on arrival, and passed on."""
+
+import re
+import string
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from mnist_core.config import TrainingConfig
+from mnist_core.sharing import command, link_parameters, read_link
+
+
+def check(labels: Mapping[str, str]) -> None:
+    """Mend the address that a session begins with, before the widgets take it in.
+
+    Streamlit drops a value that a widget can't have, without a word, makes 2 of 2.7, and keeps a
+    parameter that nobody knows.
+    """
+    if "link_problems" in st.session_state:
+        return
+    given = st.query_params.to_dict()
+    link = read_link(given, labels)
+    st.session_state["link_problems"] = link.problems
+    if link.parameters != given:
+        st.query_params.from_dict(link.parameters)
+        st.rerun()
+
+
+def notice(values: dict[str, Any]) -> None:
+    """What was wrong with the address, until it is dismissed or the form has other ``values``."""
+    problems = st.session_state["link_problems"]
+    if not problems:
+        return
+    if st.session_state.setdefault("link_values", values) != values:
+        dismiss()
+        return
+    st.warning(
+        "\n".join(f"- {_plain(problem)}" for problem in problems),
+        title="A part of this link can't be used; the defaults stand in its place",
+        icon=":material/link_off:",
+    )
+    st.button("Dismiss", icon=":material/close:", on_click=dismiss)
+
+
+def _plain(text: str) -> str:
+    """As it is: what somebody has put into a link is no Markdown of ours."""
+    return re.sub(f"([{re.escape(string.punctuation)}])", r"\\\1", text)
+
+
+def dismiss() -> None:
+    """The notice does not come again."""
+    st.session_state["link_problems"] = []
+
+
+def share(config: TrainingConfig, labels: Mapping[str, str]) -> None:
+    """The settings as a command and as a link, each with a button that copies it."""
+    with st.expander("Share: command and link", icon=":material/share:"):
+        st.caption("Starts the same training on the command line:")
+        st.code(command(config), language="bash", wrap_lines=True)
+        st.caption("Opens this page with all of these settings:")
+        parameters = urlencode(link_parameters(config, labels))
+        st.code(f"{st.context.url or ''}?{parameters}", language=None, wrap_lines=True)
