@@ -46,7 +46,7 @@ class TrainingConfig(BaseModel):
     )
     filters: Annotated[tuple[Filters, ...], MinLen(1), MaxLen(6)] = Field(
         (32, 64),
-        title="Convolutional blocks",
+        title="Filters",
         description="Filters in each convolutional block, first to last. A block ends by keeping "
         "the largest of every 2 × 2 values, which halves the picture: that is why the next one can "
         "afford more filters. A picture of 28 × 28 can be halved four times.",
@@ -82,7 +82,7 @@ class TrainingConfig(BaseModel):
         "block. Less than after dense layers, 0.1 or 0.2, is enough: filters share their weights "
         "across the picture.",
     )
-    widths: Annotated[tuple[Units, ...], MaxLen(8)] = Field(
+    widths: Annotated[tuple[Units, ...], MinLen(0), MaxLen(8)] = Field(
         # What has been read before is handed over; an architecture that was refused is not in it.
         default_factory=lambda read: DEFAULT_WIDTHS[read.get("architecture", "dense")],
         title="Hidden layers",
@@ -348,6 +348,17 @@ def bounds(name: str) -> tuple[float, float]:
     return kind(low), kind(high)
 
 
+def list_bounds(name: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of a field of several values: how many there may be, and how large each one may be."""
+    field = TrainingConfig.model_fields[name]
+    fewest = next(m.min_length for m in field.metadata if isinstance(m, MinLen))
+    most = next(m.max_length for m in field.metadata if isinstance(m, MaxLen))
+    item = get_args(get_args(field.annotation)[0])
+    low: Any = next(m.ge for m in item if isinstance(m, Ge))
+    high: Any = next(m.le for m in item if isinstance(m, Le))
+    return (fewest, most), (low, high)
+
+
 def choices(name: str) -> tuple[str, ...]:
     """The allowed values of a field that is a choice, in the order to show them; () for others."""
     annotation = TrainingConfig.model_fields[name].annotation
@@ -499,14 +510,27 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def apply_preset(preset: str, config: TrainingConfig) -> TrainingConfig:
-    """The article's recipe with the preset's settings; dataset and seed are those of ``config``.
+def preset_settings(preset: str, architecture: str | None = None) -> dict[str, Any]:
+    """The preset's settings; with another architecture than its own, those that still apply.
 
     Raises:
         ConfigError: no such preset.
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset is {preset!r}; allowed: {', '.join(PRESETS)}")
+    settings = PRESETS[preset].settings
+    if architecture in (None, settings.get("architecture", "dense")):
+        return dict(settings)
+    of_the_network = {"architecture", "widths", *CONVOLUTIONAL_ONLY}
+    return {name: settings[name] for name in settings if name not in of_the_network}
+
+
+def apply_preset(preset: str, config: TrainingConfig) -> TrainingConfig:
+    """The article's recipe with the preset's settings; dataset and seed are those of ``config``.
+
+    Raises:
+        ConfigError: no such preset.
+    """
     return TrainingConfig(
-        **{"dataset": config.dataset, "seed": config.seed, **PRESETS[preset].settings}
+        **{"dataset": config.dataset, "seed": config.seed, **preset_settings(preset)}
     )

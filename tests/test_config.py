@@ -16,6 +16,7 @@ from mnist_core.config import (
     apply_preset,
     bounds,
     choices,
+    list_bounds,
     read_config,
     summarize,
 )
@@ -137,7 +138,11 @@ def test_every_field_can_be_shown_and_explained(name: str) -> None:
     assert field.title
     assert field.description
     assert allowed(name)
-    if not choices(name) and not isinstance(getattr(TrainingConfig(), name), tuple | bool):
+    if isinstance(getattr(TrainingConfig(), name), tuple):
+        (fewest, most), (least, greatest) = list_bounds(name)
+        assert 0 <= fewest < most
+        assert least < greatest
+    elif not choices(name) and not isinstance(getattr(TrainingConfig(), name), bool):
         low, high = bounds(name)
         assert low < high
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mnist_core.config import ConfigError, TrainingConfig
+from mnist_core.config import ConfigError, TrainingConfig, summarize
 from mnist_core.datasets import Dataset
 from mnist_core.runs import (
     Batch,
@@ -65,7 +65,8 @@ def fit(
 ) -> FitResult:
     """Train a network on the dataset's training images.
 
-    The same configuration, dataset and wishes give the same events, but for the times in them. It
+    The same configuration, dataset and wishes give the same events, but for the times in them; with
+    convolutions, on as many threads, for oneDNN adds up their gradients in as many parts. It
     does not matter whether an epoch follows in the same call or in one that goes on from a
     checkpoint: what comes by chance follows from the seed, the epoch and the step.
 
@@ -77,15 +78,18 @@ def fit(
             none is kept.
 
     Raises:
-        ConfigError: the validation share is not 0, but holds back no image.
+        ConfigError: the validation share is not 0, but holds back no image; or there are more
+            convolutional blocks than the images can be halved.
         Diverged: the loss is not finite any more.
         RunError: the checkpoint is damaged or of another network.
     """
     training, validation = split(config, len(dataset.x_train))
     steps = math.ceil(len(training) / config.batch_size)
     model = build(config, dataset.image_shape, dataset.classes, steps=config.epochs * steps)
+    layers = summarize(config, dataset.image_shape, dataset.classes)
     fitting = Fitting(
         weights=model.count_params(),
+        multiply_adds=sum(layer.multiply_adds for layer in layers),
         train_images=len(training),
         validation_images=len(validation),
         steps_per_epoch=steps,
