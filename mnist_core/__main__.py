@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from mnist_core import datasets, drawing, evaluation
 from mnist_core.config import (
-    CONVOLUTIONAL_ONLY,
     PRESETS,
     ConfigError,
     TrainingConfig,
     allowed,
+    preset_settings,
     read_config,
     summarize,
 )
@@ -166,10 +166,8 @@ def config_of(options: argparse.Namespace) -> TrainingConfig:
     }
     if given.get("patience") == "none":
         given["patience"] = None
-    start = {"dataset": datasets.default_name(), **PRESETS[options.preset].settings}
-    if given.get("architecture") == "dense":  # what the preset says of blocks is not asked for
-        start = {name: start[name] for name in start if name not in CONVOLUTIONAL_ONLY}
-    return read_config(start | given)
+    start = preset_settings(options.preset, given.get("architecture"))
+    return read_config({"dataset": datasets.default_name()} | start | given)
 
 
 def _follow(run: Run) -> History:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mnist_core import figures
 from mnist_core.catalog import Summary
 from mnist_core.comparison import Comparison, NotComparable, compare, differing
-from mnist_core.config import TrainingConfig
+from mnist_core.config import CONVOLUTIONAL_ONLY, TrainingConfig
 from mnist_core.datasets import SPECS
 from mnist_core.evaluation import Evaluation
 from mnist_core.runs import History, RunError
@@ -94,18 +94,25 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
     titles = {name: TrainingConfig.model_fields[name].title for name in differences}
     st.dataframe(
         pd.DataFrame(
-            {titles[name]: [setting(v) for v in values] for name, values in differences.items()},
+            {
+                titles[name]: [setting(name, value) for value in values]
+                for name, values in differences.items()
+            },
             index=list(names.values()),
         ),
         alt="The settings in which the compared runs differ, a row for each run",
     )
 
 
-def setting(value: Any) -> str:
+def setting(name: str, value: Any) -> str:
+    if value is None and name in CONVOLUTIONAL_ONLY:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if value in SPECS:
         return SPECS[value].title
     if isinstance(value, tuple):
-        return "-".join(map(str, value))
+        return "-".join(map(str, value)) or "none"
     return "off" if value is None else str(value)
 
 

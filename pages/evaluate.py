@@ -291,15 +291,17 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             st.markdown("**Settings**")
             st.table(
                 {
-                    str(config.__class__.model_fields[name].title): setting(name, value)
+                    str(config.__class__.model_fields[name].title): setting(value)
                     for name, value in config
+                    if config.uses(name)
                 },
                 border="horizontal",
                 alt="Settings of the run",
             )
         with middle:
             st.markdown("**Layers**")
-            layers = summarize(config, (28, 28), len(SPECS[config.dataset].class_names))
+            spec = SPECS[config.dataset]
+            layers = summarize(config, spec.image_shape, len(spec.class_names))
             st.table(
                 {
                     "Layer": [layer.kind for layer in layers],
@@ -330,9 +332,11 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
         st.code(command(config), language="bash", wrap_lines=True)
 
 
-def setting(name: str, value: object) -> str:
-    if name == "widths":
-        return "-".join(map(str, config.widths))
+def setting(value: object) -> str:
+    if isinstance(value, tuple):
+        return "-".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "off" if value is None else str(value)
 
 
