@@ -4,7 +4,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$python && break; done)
 BIN = .venv/bin
 
-.PHONY: app test lint bench clean
+.PHONY: app test lint bench tensorboard clean
 
 app: .venv/app  ## run the dashboard
 	$(BIN)/streamlit run app.py
@@ -23,13 +23,20 @@ bench: .venv/dev  ## print the benchmark tables: about ten minutes, on an idle m
 	$(BIN)/python benchmarks/steering.py
 	$(BIN)/python benchmarks/dashboard.py --dataset mnist
 
+tensorboard: .venv/extras  ## show the runs that wrote files for TensorBoard
+	$(BIN)/python -m tensorboard.main --logdir "$$($(BIN)/python -m mnist_core runs --folder)"
+
 .venv/app: requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-.venv/dev: .venv/app requirements-dev.txt
+.venv/extras: .venv/app requirements-extras.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt
+	@touch $@
+
+.venv/dev: .venv/app requirements-extras.txt requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 

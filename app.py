@@ -25,7 +25,7 @@ page = st.navigation(
             "pages/draw.py",
             title="Draw",
             icon=":material/draw:",
-            help="Draw a digit, or bring a picture, and see what the network makes of it.",
+            help="Draw, or bring a picture, and see what the network makes of it.",
         ),
         st.Page(
             "pages/runs.py",
@@ -37,7 +37,7 @@ page = st.navigation(
             "pages/data.py",
             title="Data",
             icon=":material/grid_on:",
-            help="The images themselves, and the download of the whole set.",
+            help="The images themselves: see them, download more, bring your own.",
         ),
     ],
     position="top",

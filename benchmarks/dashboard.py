@@ -43,25 +43,31 @@ def main() -> None:
     parser.add_argument("--dataset", default="mnist-sample", choices=["mnist", "mnist-sample"])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        sys.exit("Chromium was not found: install it, or name it with CHROMIUM=...")
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        browser.new_page().close()  # the browser's own start is not ours
-        figures = measure(browser.new_page(), options.dataset)
-        browser.close()
+    with tab() as page:
+        figures = measure(page, options.dataset)
     for name, (value, unit) in figures.items():
         print(f"{name:58} {value:8.2f} {unit}")
     if options.json:
         options.json.write_text(json.dumps({name: value for name, (value, _) in figures.items()}))
 
 
+@contextmanager
+def tab() -> Iterator[Page]:
+    """A page of Chromium, which has been started before."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        sys.exit("Chromium was not found: install it, or name it with CHROMIUM=...")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        browser.new_page().close()  # the browser's own start is not ours
+        yield browser.new_page()
+        browser.close()
+
+
 def measure(page: Page, dataset: str) -> dict[str, tuple[float, str]]:
     """Name of the figure to its value and unit."""
     figures: dict[str, tuple[float, str]] = {}
-    with server() as (process, address):
+    with tempfile.TemporaryDirectory() as runs, server(runs) as (process, address):
         began = time.perf_counter()
         page.goto(f"{address}/?dataset={dataset}")
         page.get_by_role("heading", name="Train", exact=True).wait_for()
@@ -111,9 +117,9 @@ def seconds(began: float) -> float:
 
 
 @contextmanager
-def server() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A dashboard of its own, with no runs yet."""
-    with socket.socket() as free, tempfile.TemporaryDirectory() as runs:
+def server(runs: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A dashboard of its own, and its address; ``runs`` is the folder of its runs."""
+    with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
         free.close()

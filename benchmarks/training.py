@@ -86,7 +86,7 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=3, help="of each (default: 3)")
     parser.add_argument("--epochs", type=int, default=10, help="of plain and article (default: 10)")
-    parser.add_argument("--dataset", choices=datasets.SPECS, default=datasets.default_name())
+    parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
     arguments = parser.parse_args()
 

@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 from PIL import Image
 from tqdm import tqdm
 
-from mnist_core import datasets, drawing, evaluation
+from mnist_core import datasets, drawing, evaluation, own_data, pictures
+from mnist_core.commands import add_run_argument, add_to, find_run
 from mnist_core.config import (
     PRESETS,
     ConfigError,
@@ -60,34 +61,55 @@ def build_parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     go_on = commands.add_parser("continue", help="train a run's network for more epochs")
-    _add_run_argument(go_on)
+    add_run_argument(go_on)
     go_on.add_argument("--epochs", type=int, required=True, metavar="N", help="how many more")
     go_on.add_argument("--json", action="store_true", help="end with one line of JSON")
     go_on.set_defaults(run=_continue)
 
     evaluate = commands.add_parser("evaluate", help="a run's figures on the test set")
-    _add_run_argument(evaluate)
+    add_run_argument(evaluate)
     evaluate.add_argument("--json", action="store_true", help="as one line of JSON")
     evaluate.set_defaults(run=_evaluate)
 
     predict = commands.add_parser("predict", help="what a run's network sees in pictures")
-    _add_run_argument(predict)
+    add_run_argument(predict)
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a picture's path")
     predict.add_argument("--json", action="store_true", help="a line of JSON for each picture")
     predict.set_defaults(run=_predict)
 
     download = commands.add_parser("download", help="fetch a dataset")
-    download.add_argument("name", choices=[n for n, s in datasets.SPECS.items() if s.url])
+    download.add_argument("name", choices=[n for n, s in datasets.SPECS.items() if s.sources])
     download.set_defaults(run=_download)
+
+    bring = commands.add_parser(
+        "import-data",
+        help="make a dataset of your own images",
+        description="Make a dataset of an .npz file with x_train, y_train, x_test and y_test, or "
+        "of a zip file of pictures: CLASS/picture, or train/CLASS/picture and test/CLASS/picture.",
+    )
+    bring.add_argument("name", metavar="NAME", help="what to call it: a to z, 0 to 9 and -")
+    bring.add_argument("file", type=Path, metavar="FILE")
+    low, high = datasets.SIDES
+    bring.add_argument(
+        "--side",
+        type=int,
+        default=28,
+        metavar="PIXELS",
+        help=f"how wide and high pictures become: {low} to {high} (28)",
+    )
+    bring.add_argument("--colour", action="store_true", help="keep the colours of pictures")
+    bring.set_defaults(run=_import_data)
+
+    remove = commands.add_parser("remove-data", help="delete a dataset of your own; its runs stay")
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(run=_remove_data)
 
     runs = commands.add_parser("runs", help="list the runs, newest first")
     runs.add_argument("--json", action="store_true", help="a line of JSON for each run")
+    runs.add_argument("--folder", action="store_true", help="only say where they are")
     runs.set_defaults(run=_runs)
+    add_to(commands)
     return parser
-
-
-def _add_run_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="a run's id, as `runs` lists it, or: latest")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,7 +138,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _continue(options: argparse.Namespace) -> int:
-    parent = _find(options.run_id)
+    parent = find_run(options.run_id)
     datasets.load(parent.config.dataset)
     store = RunStore(parent.folder.parent)
     return _see_through(store.create_continuation(parent, options.epochs), options.json)
@@ -220,19 +242,9 @@ def _figure(loss: float | None) -> str:
 # --- The others -----------------------------------------------------------------------------------
 
 
-def _find(run_id: str) -> Run:
-    store = RunStore(Settings.from_environment().runs)
-    if run_id != "latest":
-        return store.get(run_id)
-    runs = store.list()
-    if not runs:
-        raise RunError(f"there is no run yet in {store.folder}")
-    return runs[0]
-
-
 def _evaluate(options: argparse.Namespace) -> int:
-    run = _find(options.run_id)
-    class_names = datasets.SPECS[run.config.dataset].class_names
+    run = find_run(options.run_id)
+    class_names = run.dataset().class_names
     result = evaluation.evaluate(*run.test_results(), class_names, run.report())
     low, high = result.interval
     if options.json:
@@ -257,13 +269,14 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    run = _find(options.run_id)
+    run = find_run(options.run_id)
     predictor = Predictor(run.folder)
-    class_names = datasets.SPECS[run.config.dataset].class_names
+    outline = run.dataset()
+    class_names = outline.class_names
     for path in options.images:
         try:
             with Image.open(path) as picture:
-                image = drawing.image_from_picture(picture)
+                image = pictures.as_input(picture, outline)
         except FileNotFoundError:
             raise ValueError(f"{path} does not exist") from None
         except drawing.UNREADABLE:
@@ -294,8 +307,40 @@ def _download(options: argparse.Namespace) -> int:
     return 0
 
 
+def _import_data(options: argparse.Namespace) -> int:
+    with (
+        options.file.open("rb") as file,
+        tqdm(unit=" pictures", desc=options.name, disable=None, leave=False) as bar,
+    ):
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        try:
+            outline = own_data.import_file(
+                options.name, file, options.side, options.colour, progress=progress
+            )
+        except own_data.ImportRefused as error:
+            raise ValueError(f"{options.file} can't be used:\n{error}") from error
+    print(
+        f"{outline.name}: {outline.train_images:,} images to train on, {outline.test_images:,} to "
+        f"test with, {' x '.join(map(str, outline.image_shape))}; classes: "
+        f"{', '.join(outline.class_names)}"
+    )
+    return 0
+
+
+def _remove_data(options: argparse.Namespace) -> int:
+    own_data.remove(options.name)
+    return 0
+
+
 def _runs(options: argparse.Namespace) -> int:
     store = RunStore(Settings.from_environment().runs)
+    if options.folder:
+        print(store.folder)
+        return 0
     for run in store.list():
         try:
             history = run.history()

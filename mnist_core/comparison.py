@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,8 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
             if len(first.labels) != len(second.labels)
             else "the test sets differ: their images belong to other classes"
         )
+    if first.class_names != second.class_names:
+        raise NotComparable("the test sets differ: their classes have other names")
     wrong, other_wrong = mistakes(first), mistakes(second)
     only_first = np.setdiff1d(other_wrong, wrong, assume_unique=True)
     only_second = np.setdiff1d(wrong, other_wrong, assume_unique=True)
@@ -64,6 +66,46 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
         # Twice one tail, for either network might have been the better one.
         p_value=min(1.0, 2 * float(bdtr(fewer, fewer + more, 0.5))),
     )
+
+
+CHANCE = 0.05
+"""What comes up less often than this by chance counts as rare."""
+
+
+class Verdict(NamedTuple):
+    """A comparison in words."""
+
+    facts: str
+    judgement: str
+    """Whether the difference is more than chance."""
+    better: str | None
+    """The name of the better network, where one is."""
+
+
+def in_words(found: Comparison, one: str, other: str) -> Verdict:
+    """Say what came of a comparison of the networks of these names."""
+    alone, other_alone = len(found.only_first), len(found.only_second)
+    total = alone + other_alone
+    facts = (
+        f"Of {found.images:,} test images, {one} alone is right on {alone:,}, and {other} alone on "
+        f"{other_alone:,}. On the others, both are right or both wrong."
+    )
+    if not total:
+        return Verdict(facts, "The two networks agree on every image.", None)
+    rarely = found.p_value < 1e-4
+    how_often = "less than once in 10,000 times" if rarely else f"{found.p_value:.2%} of the time"
+    coin = (
+        f"Were both networks equally good, each of these {total:,} images would fall to either "
+        "like a tossed coin, and a split as uneven as this, or more, would come up "
+        f"{how_often} (McNemar's exact test: p {'< 0.0001' if rarely else f'= {found.p_value:.2g}'}"
+        ")."
+    )
+    if found.p_value < CHANCE:
+        better = one if alone > other_alone else other
+        return Verdict(
+            facts, f"{coin} That is rare: {better} is better, by more than chance.", better
+        )
+    return Verdict(facts, f"{coin} That is nothing unusual: the difference may be chance.", None)
 
 
 def differing(configs: Sequence[TrainingConfig]) -> dict[str, list[Any]]:

@@ -11,12 +11,23 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from annotated_types import Ge, Le, MaxLen, MinLen
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
+
+from mnist_core import datasets
 
 Units = Annotated[int, Ge(1), Le(4096)]
 Filters = Annotated[int, Ge(1), Le(512)]
-DatasetName = Literal["mnist", "mnist-sample"]
+
+
+def _on_this_machine(name: str, info: ValidationInfo) -> str:
+    """Where the context says which datasets there are, it must be one of them."""
+    if info.context and name not in info.context["datasets"]:
+        raise ValueError("not on this machine")
+    return name
+
+
+DatasetName = Annotated[str, Field(pattern=f"^{datasets.NAME}$"), AfterValidator(_on_this_machine)]
 Architecture = Literal["dense", "convolutional"]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 OptimizerName = Literal["adam", "sgd", "rmsprop"]
@@ -35,7 +46,8 @@ class TrainingConfig(BaseModel):
         "mnist",
         title="Dataset",
         description="The images to learn from. The sample is 5,000 of MNIST's 70,000 digits: quick "
-        "to try, but expect about 94% where the whole set gives 98%.",
+        "to try, but expect about 94% where the whole set gives 98%. The page Data has "
+        "them all, and takes images of your own.",
     )
     architecture: Architecture = Field(
         "dense",
@@ -83,8 +95,7 @@ class TrainingConfig(BaseModel):
         "across the picture.",
     )
     widths: Annotated[tuple[Units, ...], MinLen(0), MaxLen(8)] = Field(
-        # What has been read before is handed over; an architecture that was refused is not in it.
-        default_factory=lambda read: DEFAULT_WIDTHS[read.get("architecture", "dense")],
+        default_factory=lambda read: DEFAULT_WIDTHS[read["architecture"]],
         title="Hidden layers",
         description="Units in each dense hidden layer, first to last. Wider layers can tell more "
         "shapes apart but take longer and overfit sooner; the article narrows from 512 to 256, so "
@@ -252,6 +263,12 @@ class TrainingConfig(BaseModel):
         description="Where chance starts: first weights, shuffling, dropout. The same settings and "
         "the same seed on the same machine give the same history, to the last digit.",
     )
+    tensorboard: bool = Field(
+        False,
+        title="Files for TensorBoard",
+        description="The run also writes its curves as event files, in the folder tensorboard/ of "
+        "its own folder: `make tensorboard` shows those of all runs. Training does not change.",
+    )
 
     def model_post_init(self, _context: object) -> None:
         for name in CONVOLUTIONAL_ONLY:
@@ -317,16 +334,22 @@ class Preset(NamedTuple):
     settings: dict[str, Any]
 
 
-def read_config(values: Mapping[str, Any]) -> TrainingConfig:
+def read_config(values: Mapping[str, Any], of_a_run: bool = False) -> TrainingConfig:
     """Check ``values`` (field name to value, as in the stored JSON) and return them as a config.
+
+    Args:
+        of_a_run: it was asked for before, so its dataset need not be on this machine any more.
 
     Raises:
         ConfigError: an unknown field, or a value out of bounds: all of them, a line each.
     """
+    context = {} if of_a_run else {"datasets": choices("dataset")}
     try:
-        return TrainingConfig.model_validate(values)
+        return TrainingConfig.model_validate(values, context=context)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(dict(e)) for e in error.errors())) from None
+        # A default that follows from other fields is not made where one of those is wrong.
+        faults = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
+        raise ConfigError("\n".join(_explain(dict(fault)) for fault in faults)) from None
 
 
 def _explain(error: dict[str, Any]) -> str:
@@ -360,7 +383,12 @@ def list_bounds(name: str) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def choices(name: str) -> tuple[str, ...]:
-    """The allowed values of a field that is a choice, in the order to show them; () for others."""
+    """The allowed values of a field that is a choice, in the order to show them; () for others.
+
+    Of the dataset, they are those on this machine and those that can be downloaded.
+    """
+    if name == "dataset":
+        return datasets.names()
     annotation = TrainingConfig.model_fields[name].annotation
     values = get_args(annotation)
     return values if values and all(isinstance(v, str) for v in values) else ()
@@ -382,6 +410,19 @@ def allowed(name: str) -> str:
         return f"a number from {low:g} to {high:g}"
     optional = ", or none for off" if field.default is None else ""
     return f"a whole number from {low:,} to {high:,}{optional}"
+
+
+def shown(name: str, value: Any) -> str:
+    """A setting for people to read, e.g. ``"512-256"``, ``"off"``; None may be one that is none."""
+    if name == "dataset":
+        return datasets.title(value)
+    if isinstance(value, tuple):
+        return "-".join(map(str, value)) or "none"
+    if value is None and name in CONVOLUTIONAL_ONLY:
+        return "–"
+    if value is None or isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
 
 
 class LayerSummary(NamedTuple):
@@ -510,6 +551,10 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+OWN = ("dataset", "seed", "tensorboard")
+"""The settings that presets leave as they are."""
+
+
 def preset_settings(preset: str, architecture: str | None = None) -> dict[str, Any]:
     """The preset's settings; with another architecture than its own, those that still apply.
 
@@ -526,11 +571,12 @@ def preset_settings(preset: str, architecture: str | None = None) -> dict[str, A
 
 
 def apply_preset(preset: str, config: TrainingConfig) -> TrainingConfig:
-    """The article's recipe with the preset's settings; dataset and seed are those of ``config``.
+    """The article's recipe with the preset's settings.
+
+    What presets have no say in, :data:`OWN`, is as in ``config``.
 
     Raises:
         ConfigError: no such preset.
     """
-    return TrainingConfig(
-        **{"dataset": config.dataset, "seed": config.seed, **preset_settings(preset)}
-    )
+    own = {name: getattr(config, name) for name in OWN}
+    return TrainingConfig(**{**own, **preset_settings(preset)})

@@ -187,8 +187,9 @@ def _canvas_stroke(value: Any, name: str) -> Points:
     t = np.linspace(0, 1, pieces + 1)[1:, np.newaxis, np.newaxis]
     curves = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end  # (pieces, n, 2)
     points = np.concatenate([start[:1], curves.swapaxes(0, 1).reshape(-1, 2)])
-    if np.ptp(points, axis=0).max() < 0.5:
-        # A click comes as a line of a few hundredths of a pixel.
+    # A click trembles: what stays within half the pen's width looks like a dot and is one.
+    pen = _checked_number(value.get("strokeWidth", 1), f"{name}'s strokeWidth")
+    if np.ptp(points, axis=0).max() < pen / 2:
         points = points.mean(axis=0, keepdims=True)
     centre = _path_centre(start, bend, end)
     return (points - centre) @ _canvas_matrix(value, name).T + _canvas_position(value, centre, name)

@@ -38,6 +38,11 @@ class Evaluation:
     confusion: NDArray[np.int64]
     """``(classes, classes)``: how many images of class ``row`` were taken for class ``column``."""
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the report calls the classes."""
+        return tuple(self.report.index[: len(self.confusion)])
+
 
 def evaluate(
     probabilities: NDArray[np.float32],

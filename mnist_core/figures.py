@@ -7,6 +7,8 @@ and fixed margins, so that nothing moves when it is drawn anew.
 
 from __future__ import annotations
 
+import html
+import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, cycle
 from typing import Any
@@ -21,6 +23,13 @@ Figure = dict[str, Any]
 
 NEUTRAL = "#808890"
 """A grey that can be read on light and on dark."""
+
+MOST_CHARACTERS = 14
+"""Of a class's name beside an axis; all of it is under the pointer."""
+MOST_WITH_NUMBERS = 20
+"""Classes up to which there is room for a number in each cell of a confusion matrix."""
+MOST_BARS = 12
+"""Classes up to which each has its bar; of more, the likeliest ten are shown."""
 
 # For figures to look at, whose tool bar would only cover them.
 STATIC = {"displayModeBar": False, "scrollZoom": False}
@@ -207,6 +216,7 @@ def confusion_matrix(
         shares: write percent of the row instead of counts.
     """
     share = row_shares(confusion)
+    named = [html.escape(name, quote=False) for name in class_names]
     rows, columns = np.indices(confusion.shape).reshape(2, -1)
     numbers = [
         [
@@ -224,7 +234,7 @@ def confusion_matrix(
                 "zmin": 0,
                 "zmax": 1,
                 "text": numbers,
-                "texttemplate": "%{text}",
+                "texttemplate": "%{text}" if len(class_names) <= MOST_WITH_NUMBERS else "",
                 "showscale": False,
                 "hoverinfo": "skip",
                 "xgap": 1,
@@ -235,19 +245,24 @@ def confusion_matrix(
                 "mode": "markers",
                 "x": columns.tolist(),
                 "y": rows.tolist(),
-                "marker": {"symbol": "square", "size": 24, "opacity": 0},
+                "marker": {
+                    "symbol": "square",
+                    "size": min(24, round(360 / len(class_names))),  # about a cell
+                    "opacity": 0,
+                },
                 "selected": {"marker": {"opacity": 0}},
                 "unselected": {"marker": {"opacity": 0}},
                 "hoverinfo": "text",
                 "hovertext": [
-                    f"{class_names[row]} taken for {class_names[column]}: "
+                    f"{named[row]} taken for {named[column]}: "
                     f"{confusion[row, column]:,} images, {share[row, column]:.1%}"
                     for row, column in zip(rows, columns, strict=True)
                 ],
             },
         ],
         "layout": _layout(
-            height=440,
+            height=440 if len(class_names) <= MOST_WITH_NUMBERS else 640,
+            margin=_margin(class_names, class_names),
             xaxis=_classes("Predicted class", class_names),
             yaxis=_classes("True class", class_names, downwards=True),
             hovermode="closest",
@@ -261,6 +276,7 @@ def confusion_difference(
 ) -> Figure:
     """Second less first of two confusion matrices ``(classes, classes)``, in images."""
     difference = second - first
+    named = [html.escape(name, quote=False) for name in class_names]
     # The root of the size, as in the matrices, so that one image is seen beside a hundred.
     sizes = np.sign(difference) * np.sqrt(np.abs(difference) / max(1, np.abs(difference).max()))
     return {
@@ -272,22 +288,23 @@ def confusion_difference(
                 "zmax": 1,
                 "autocolorscale": True,  # the theme's diverging colours, for there is less and more
                 "text": [[f"{cell:+,}" if cell else "" for cell in row] for row in difference],
-                "texttemplate": "%{text}",
+                "texttemplate": "%{text}" if len(class_names) <= MOST_WITH_NUMBERS else "",
                 "showscale": False,
                 "hoverinfo": "text",
                 "hovertext": [
                     [
                         f"{true} taken for {taken}: {b - a:+,} images, from {a:,} to {b:,}"
-                        for taken, a, b in zip(class_names, row, other_row, strict=True)
+                        for taken, a, b in zip(named, row, other_row, strict=True)
                     ]
-                    for true, row, other_row in zip(class_names, first, second, strict=True)
+                    for true, row, other_row in zip(named, first, second, strict=True)
                 ],
                 "xgap": 1,
                 "ygap": 1,
             }
         ],
         "layout": _layout(
-            height=440,
+            height=440 if len(class_names) <= MOST_WITH_NUMBERS else 640,
+            margin=_margin(class_names, class_names),
             xaxis=_classes("Predicted class", class_names),
             yaxis=_classes("True class", class_names, downwards=True),
         ),
@@ -297,9 +314,15 @@ def confusion_difference(
 def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[str]) -> Figure:
     """How likely each class is, first class on top; the likeliest stands out.
 
+    Of more than :data:`MOST_BARS` classes, the ten likeliest, the very likeliest on top.
+
     Args:
         probabilities: ``(classes,)``, summing to one.
     """
+    if len(class_names) > MOST_BARS:
+        likeliest = probabilities.argsort(kind="stable")[::-1][:10]
+        class_names = [class_names[index] for index in likeliest]
+        probabilities = probabilities[likeliest]
     answer = int(probabilities.argmax())
     return {
         "data": [
@@ -319,6 +342,7 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
         ],
         "layout": _layout(
             height=320,
+            margin=_margin((), class_names),
             xaxis={
                 "title": {"text": "Probability"},
                 "range": [0, 1.15],  # room for "100.0%"
@@ -326,7 +350,8 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
                 "tickformat": ".0%",
                 "fixedrange": True,
             },
-            yaxis=_classes("Class", class_names, downwards=True),
+            # A title would lie on long names, which need none.
+            yaxis=_classes("Class" if _longest(class_names) <= 3 else "", class_names, True),
             bargap=0.25,
         ),
     }
@@ -349,6 +374,7 @@ def class_balance(
         ],
         "layout": _layout(
             height=320,
+            margin=_margin(class_names, ()),
             xaxis=_classes("Class", class_names),
             yaxis={"title": {"text": "Images"}, "fixedrange": True},
             hovermode="x unified",
@@ -358,23 +384,28 @@ def class_balance(
 
 
 def pixels(image: NDArray[np.uint8]) -> Figure:
-    """A grey image ``(height, width)``, its values to be read under the pointer."""
+    """An image ``(height, width)``, in colour ``(height, width, 3)``: values under the pointer."""
     side = {"showgrid": False, "zeroline": False, "fixedrange": True, "constrain": "domain"}
+    place = "row %{y}, column %{x}: "
+    trace: Figure
+    if image.ndim == 3:
+        trace = {
+            "type": "image",
+            "hovertemplate": place + "red %{z[0]}, green %{z[1]}, blue %{z[2]}<extra></extra>",
+        }
+    else:
+        trace = {
+            "type": "heatmap",
+            "zmin": 0,
+            "zmax": 255,
+            "colorscale": "Greys",
+            "reversescale": True,
+            "showscale": False,
+            "customdata": (image / 255).round(3).tolist(),
+            "hovertemplate": place + "%{z}, divided by 255 %{customdata}<extra></extra>",
+        }
     return {
-        "data": [
-            {
-                "type": "heatmap",
-                "z": image.tolist(),
-                "zmin": 0,
-                "zmax": 255,
-                "colorscale": "Greys",
-                "reversescale": True,
-                "showscale": False,
-                "customdata": (image / 255).round(3).tolist(),
-                "hovertemplate": "row %{y}, column %{x}: %{z}, divided by 255 %{customdata}"
-                "<extra></extra>",
-            }
-        ],
+        "data": [trace | {"z": image.tolist()}],
         "layout": _layout(
             height=360,
             xaxis={"title": {"text": "Column"}} | side,
@@ -404,16 +435,42 @@ def input_strip(values: NDArray[np.float32]) -> Figure:
 
 
 def _classes(title: str, class_names: Sequence[str], downwards: bool = False) -> dict[str, Any]:
-    """An axis of classes: numbers inside, names outside."""
+    """An axis of classes: numbers inside, names outside, as many as there is room for."""
     ends = [-0.5, len(class_names) - 0.5]
+    every = math.ceil(len(class_names) / 34)
+    shown = _shown(class_names)
     return {
         "title": {"text": title},
         "range": ends[::-1] if downwards else ends,
-        "tickvals": list(range(len(class_names))),
-        "ticktext": list(class_names),
+        "tickvals": list(range(len(class_names)))[::every],
+        "ticktext": [html.escape(name, quote=False) for name in shown[::every]],
+        "tickangle": 0 if downwards or _longest(class_names) <= 2 else -45,
         "fixedrange": True,
         "showgrid": False,
         "zeroline": False,
+    }
+
+
+def _shown(class_names: Sequence[str]) -> list[str]:
+    """The classes' names, the long ones cut off."""
+    return [
+        name if len(name) <= MOST_CHARACTERS else f"{name[: MOST_CHARACTERS - 1]}…"
+        for name in class_names
+    ]
+
+
+def _longest(class_names: Sequence[str]) -> int:
+    """Characters of the longest name that is shown."""
+    return max(map(len, _shown(class_names)), default=0)
+
+
+def _margin(below: Sequence[str], beside: Sequence[str]) -> dict[str, int]:
+    """Room for the names of classes below and beside a figure; those below lean where long."""
+    return {
+        "l": 56 + 6 * max(0, _longest(beside) - 3),
+        "r": 16,
+        "t": 32,
+        "b": 48 + 4 * max(0, _longest(below) - 2),
     }
 
 

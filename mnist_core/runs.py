@@ -9,11 +9,13 @@
     environment.json  versions, processor, threads: what the figures were made with
     checkpoint.npz    all that training goes on from, as of the last epoch's end (or as of the last
                       one of the run that this one continues)
+    dataset.json      class names, image shape, numbers of images: the dataset, without its images
     model.keras       the trained network, for Keras
     model.tflite      the same, for inference without TensorFlow
     test.npz          probabilities (n, classes) float32 on the test set, and labels (n,) uint8
     report.json       scikit-learn's classification report on the test set
     worker.log        what the worker process printed
+    tensorboard/      the events again, for TensorBoard, where the configuration asks for it
 
 The writer of ``events.jsonl`` is the worker process while it lives, and the run's owner (see
 ``workers``) before it starts and after it has died. Readers never lock: they may see the last line
@@ -45,6 +47,7 @@ import psutil
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from mnist_core import datasets
 from mnist_core.config import ConfigError, TrainingConfig, allowed, bounds, read_config
 
 
@@ -131,6 +134,8 @@ class Epoch(_Event):
     """Without pauses."""
     elapsed: float = 0.0
     """As in :class:`Batch`."""
+    step: int | None = None
+    """How many steps it had: all, unless the user stopped it. None in runs of old."""
 
 
 class Paused(_Event):
@@ -385,11 +390,29 @@ class Run:
         """
         path = self.folder / "config.json"
         try:
-            return read_config(json.loads(path.read_bytes()))
+            return read_config(json.loads(path.read_bytes()), of_a_run=True)
         except FileNotFoundError:
             raise RunError(f"no run {self.id!r}: {path} does not exist") from None
         except (json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
             raise RunError(f"{path}: {error}") from None
+
+    def dataset(self) -> datasets.Outline:
+        """What it is trained on: as its worker wrote it down, else as it is on this machine.
+
+        Raises:
+            RunError: the file is damaged; or the worker has written none, and there is none here.
+        """
+        path = self.folder / "dataset.json"
+        try:
+            return datasets.Outline.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            pass  # waits for its worker, or is from before datasets of one's own
+        except ValidationError as error:
+            raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+        try:
+            return datasets.outline(self.config.dataset)
+        except datasets.DatasetError as error:
+            raise RunError(str(error)) from None
 
     @cached_property
     def owner(self) -> Owner | None:
@@ -528,22 +551,41 @@ class Run:
         Raises:
             RunError: the file is no JSON object.
         """
-        path = self.folder / "report.json"
+        return self._object("report.json")
+
+    def environment(self) -> dict[str, Any]:
+        """What the run was made with: versions, processor, threads; {} where that was not kept.
+
+        Raises:
+            RunError: the file is no JSON object.
+        """
+        return self._object("environment.json") or {}
+
+    def _object(self, name: str) -> dict[str, Any] | None:
+        path = self.folder / name
         try:
-            report = json.loads(path.read_bytes())
+            found = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"{path} is damaged: {error}") from None
-        if not isinstance(report, dict):
+        if not isinstance(found, dict):
             raise RunError(f"{path} is damaged: not a JSON object")
-        return report
+        return found
 
 
 DAMAGED_NPZ = (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile, zlib.error)
 """What NumPy raises at a damaged npz."""
 
-_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
+
+
+def is_run_id(name: str) -> bool:
+    """Whether a run could be called so; the first part of its id is a time."""
+    try:
+        return bool(_RUN_ID.fullmatch(name) and Run(Path(name)).created)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Two to eight runs beside each other, and two of them image by image."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -9,16 +7,21 @@ from numpy.typing import NDArray
 
 from mnist_core import figures
 from mnist_core.catalog import Summary
-from mnist_core.comparison import Comparison, NotComparable, compare, differing
-from mnist_core.config import CONVOLUTIONAL_ONLY, TrainingConfig
-from mnist_core.datasets import SPECS
+from mnist_core.comparison import (
+    CHANCE,
+    Comparison,
+    NotComparable,
+    compare,
+    differing,
+    in_words,
+)
+from mnist_core.config import TrainingConfig, shown
 from mnist_core.evaluation import Evaluation
 from mnist_core.runs import History, RunError
 from pages import _run_table, _shared
 from pages._live_chart import live_chart, load_plotly
 
 MOST = 8
-CHANCE = 0.05
 IMAGES_ON_A_PAGE = 8
 REFRESH_SECONDS = 0.8
 
@@ -95,25 +98,13 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
     st.dataframe(
         pd.DataFrame(
             {
-                titles[name]: [setting(name, value) for value in values]
+                titles[name]: [shown(name, value) for value in values]
                 for name, values in differences.items()
             },
             index=list(names.values()),
         ),
         alt="The settings in which the compared runs differ, a row for each run",
     )
-
-
-def setting(name: str, value: Any) -> str:
-    if value is None and name in CONVOLUTIONAL_ONLY:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value in SPECS:
-        return SPECS[value].title
-    if isinstance(value, tuple):
-        return "-".join(map(str, value)) or "none"
-    return "off" if value is None else str(value)
 
 
 @st.fragment
@@ -134,7 +125,6 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
     except RunError as error:
         st.info(str(error), title="There is nothing to compare", icon=":material/compare:")
         return
-    class_names = SPECS[first.config.dataset].class_names
     try:
         found = compare(*results)
     except NotComparable as error:
@@ -146,47 +136,28 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
         found = None
     if found:
         verdict(found, one, other)
-    matrices(results, one, other, class_names, found is not None)
+    matrices(results, one, other, found is not None)
     if found and len(found.only_first) + len(found.only_second):
         images = _shared.test_images(results[0], first.config.dataset)
         if images is not None:
             left, right = st.columns(2, gap="large")
             with left:
-                alone(found.only_first, one, other, results[1], images, class_names)
+                alone(found.only_first, one, other, results[1], images)
             with right:
-                alone(found.only_second, other, one, results[0], images, class_names)
+                alone(found.only_second, other, one, results[0], images)
 
 
 def verdict(found: Comparison, one: str, other: str) -> None:
     """Whether the difference is more than chance, in words."""
-    alone, other_alone = len(found.only_first), len(found.only_second)
-    total = alone + other_alone
-    st.markdown(
-        f"Of {found.images:,} test images, **{one}** alone is right on **{alone:,}**, and "
-        f"**{other}** alone on **{other_alone:,}**. On the others, both are right or both wrong."
-    )
-    if not total:
-        st.info("The two networks agree on every image.", icon=":material/balance:")
-        return
-    p_value = "p < 0.0001" if found.p_value < 1e-4 else f"p = {found.p_value:.2g}"
-    coin = (
-        f"Were both networks equally good, each of these {total:,} images would fall to either "
-        "like a tossed coin, and a split as uneven as this, or more, would come up "
-        f"{how_often(found.p_value)} (McNemar's exact test: {p_value})."
-    )
-    if found.p_value < CHANCE:
-        better = one if alone > other_alone else other
-        st.success(
-            f"{coin} That is rare: {better} is better, by more than chance.",
-            title="More than chance",
-            icon=":material/check_circle:",
-        )
+    words = in_words(found, f"**{one}**", f"**{other}**")
+    st.markdown(words.facts)
+    if words.better:
+        st.success(words.judgement, title="More than chance", icon=":material/check_circle:")
+    elif len(found.only_first) + len(found.only_second):
+        st.info(words.judgement, title="Perhaps chance", icon=":material/casino:")
     else:
-        st.info(
-            f"{coin} That is nothing unusual: the difference may be chance.",
-            title="Perhaps chance",
-            icon=":material/casino:",
-        )
+        st.info(words.judgement, icon=":material/balance:")
+        return
     st.caption(
         f"Less than {CHANCE:.0%} counts as rare here, so one comparison in twenty finds a "
         "difference where there is none. The test is about these two networks: train the same "
@@ -194,15 +165,10 @@ def verdict(found: Comparison, one: str, other: str) -> None:
     )
 
 
-def how_often(p_value: float) -> str:
-    return "less than once in 10,000 times" if p_value < 1e-4 else f"{p_value:.2%} of the time"
-
-
 def matrices(
     results: tuple[Evaluation, Evaluation],
     one: str,
     other: str,
-    class_names: tuple[str, ...],
     same_images: bool,
 ) -> None:
     st.subheader("Confusion matrices")
@@ -211,7 +177,7 @@ def matrices(
             with st.container():
                 st.markdown(f"**{name}**")
                 st.plotly_chart(
-                    figures.confusion_matrix(result.confusion, class_names),
+                    figures.confusion_matrix(result.confusion, result.class_names),
                     key=f"confusion_{name}",
                     config=figures.STATIC,
                     alt=f"How many images of each class {name} took for each class",
@@ -221,7 +187,7 @@ def matrices(
                 st.markdown(f"**{other}** less **{one}**")
                 st.plotly_chart(
                     figures.confusion_difference(
-                        results[0].confusion, results[1].confusion, class_names
+                        results[0].confusion, results[1].confusion, results[0].class_names
                     ),
                     key="confusion_difference",
                     config=figures.STATIC,
@@ -239,7 +205,6 @@ def alone(
     wrong: str,
     mistaken: Evaluation,
     images: NDArray[np.uint8],
-    class_names: tuple[str, ...],
 ) -> None:
     """The images that one network alone got right, with the answers of the one that is wrong."""
     st.subheader(f"Only {right} is right: {len(indices):,}")
@@ -253,10 +218,10 @@ def alone(
     shown = indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE]
     captions, alts = [], []
     for index in shown:
-        truth = class_names[mistaken.labels[index]]
-        answer = class_names[mistaken.predicted[index]]
+        truth = mistaken.class_names[mistaken.labels[index]]
+        answer = mistaken.class_names[mistaken.predicted[index]]
         confidence = f"{mistaken.confidence[index]:.1%}"
-        captions.append(f":red[:material/close: **{answer}**, is {truth}]  \n{confidence}")
+        captions.append(_shared.wrong_caption(answer, truth, confidence))
         alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
     with place:
         _shared.gallery(images[shown], alts, captions, columns=4)

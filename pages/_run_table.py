@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mnist_core.catalog import Damaged, Entry, Summary
-from mnist_core.datasets import SPECS
+from mnist_core.datasets import title
 from pages import _shared
 
 DAMAGED = "damaged"
@@ -57,7 +57,7 @@ def _row(entry: Entry, names: dict[str, str]) -> dict[str, Any]:
         return cells | {"note": entry.reason}
     config = entry.config
     cells |= {
-        "dataset": SPECS[config.dataset].title,
+        "dataset": title(config.dataset),
         "network": config.network,
         "weights": entry.weights,
         "continues": entry.parent and names.get(entry.parent, entry.parent),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,7 +16,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import datasets, trash
+from mnist_core import bundle, datasets, trash
 from mnist_core.catalog import Catalog, Damaged, Entry, Summary
 from mnist_core.datasets import Dataset, DatasetError
 from mnist_core.estimate import Pace, Work
@@ -52,9 +51,19 @@ def pool() -> WorkerPool:
     return WorkerPool(Settings.from_environment().workers)
 
 
-@st.cache_resource(show_spinner="Reading the images")
 def dataset(name: str) -> Dataset:
     """The images, read and checked once for all sessions; raises what ``datasets.load`` raises."""
+    return _dataset(name, dataset_version(name))
+
+
+def dataset_version(name: str) -> tuple[int, int] | None:
+    """Differs once the dataset's file has come, gone, or been replaced."""
+    place = datasets.place(name)
+    return _version(place) if place else None
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the images")
+def _dataset(name: str, version: tuple[int, int] | None) -> Dataset:
     return datasets.load(name)
 
 
@@ -103,31 +112,13 @@ def evaluation(run: Run) -> Evaluation:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
     run = Run(folder)
-    class_names = datasets.SPECS[run.config.dataset].class_names
+    class_names = run.dataset().class_names
     probabilities, labels = run.test_results()
     report = run.report()
     try:
         return evaluate(probabilities, labels, class_names, report)
     except ValueError as error:
         raise RunError(f"{folder / 'test.npz'} is damaged: {error}") from error
-
-
-def environment(run: Run) -> dict[str, Any]:
-    """What the run was made with: versions, processor, threads; {} where it was not written down.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    path = run.folder / "environment.json"
-    try:
-        values = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
-    if not isinstance(values, dict):
-        raise RunError(f"{path} is damaged: {values!r} is not a JSON object")
-    return values
 
 
 def catalog() -> Catalog:
@@ -138,6 +129,7 @@ def catalog() -> Catalog:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _catalog(store: RunStore) -> Catalog:
     trash.purge_leftovers(store)  # of servers that have ended
+    bundle.purge_leftovers(store)
     return Catalog(store)
 
 
@@ -225,9 +217,7 @@ def label(entry: Entry) -> str:
         return f"{run_name(entry)} · damaged"
     config = entry.config
     outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
-    return (
-        f"{run_name(entry)} · {datasets.SPECS[config.dataset].title} · {config.network} · {outcome}"
-    )
+    return f"{run_name(entry)} · {datasets.title(config.dataset)} · {config.network} · {outcome}"
 
 
 def run_name(entry: Entry) -> str:
@@ -240,6 +230,11 @@ def run_name(entry: Entry) -> str:
 def local_time(run: Run) -> datetime:
     """When the run was made, by the clock of the reader."""
     return run.created.astimezone(ZoneInfo(st.context.timezone) if st.context.timezone else None)
+
+
+def draw_label(run: Run) -> str:
+    """What a link to the page Draw says."""
+    return "Draw digits at it" if datasets.is_digits(run.config.dataset) else "Show it pictures"
 
 
 # --- What happens to runs meanwhile, in this session, another one, or on another server ---
@@ -265,6 +260,11 @@ def steady(entry: Entry) -> object:
 
 
 # --- Images ---
+
+
+def plain(name: str) -> str:
+    """A class's name for markdown, whatever characters people gave it."""
+    return re.sub(r"([\\`*_\[\]<>$~:#|])", r"\\\1", name)
 
 
 def test_images(result: Evaluation, dataset_name: str) -> NDArray[np.uint8] | None:
@@ -293,6 +293,11 @@ def png(image: NDArray[np.uint8], side: int = 280) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def wrong_caption(answer: str, truth: str, confidence: str) -> str:
+    """Below an image that was taken for another class."""
+    return f":red[:material/close: **{plain(answer)}**, is {plain(truth)}]  \n{confidence}"
 
 
 def gallery(

@@ -1,5 +1,7 @@
-"""The images themselves, what the network is given of them, and the download of the whole set."""
+"""The images themselves, what the network is given of them, and how to get more, or one's own."""
 
+import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 
@@ -8,24 +10,30 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import datasets, figures
-from mnist_core.datasets import SPECS, Dataset, DatasetError, DownloadError
+from mnist_core import datasets, figures, own_data
+from mnist_core.catalog import Summary
+from mnist_core.datasets import SPECS, Dataset, DatasetError
 from pages import _shared
 
 SAMPLES = 20
 ALL = "All"
+MOST_PILLS = 20
+UNEVEN = 1.5  # so many times as many images as the smallest has the largest class
 REFRESH_SECONDS = 0.5
+MEGABYTE = 1_000_000
 
 
-# --- The download: one for all sessions, in a thread of its own, so that no page waits for it ---
+# --- Downloads and imports: in threads of their own, so that no page waits for them ---
 
 
 @dataclass
-class Download:
+class Job:
+    name: str = ""
+    """The dataset that comes of it."""
     done: int = 0
-    """Bytes fetched."""
+    """Bytes fetched, or pictures read."""
     total: int = 0
-    """Bytes in all; 0 while unknown."""
+    """In all; 0 while unknown."""
     error: str = ""
     """Why the last one failed."""
     thread: Thread | None = None
@@ -34,16 +42,18 @@ class Download:
     def running(self) -> bool:
         return self.thread is not None and self.thread.is_alive()
 
-    def start(self) -> None:
+    def start(
+        self, kind: str, name: str, work: Callable[[Callable[[int, int], None]], object]
+    ) -> None:
         if not self.running:
-            self.done, self.total, self.error = 0, 0, ""
-            self.thread = Thread(target=self.fetch, name="download", daemon=True)
+            self.name, self.done, self.total, self.error = name, 0, 0, ""
+            self.thread = Thread(target=self.do, args=(work,), name=kind, daemon=True)
             self.thread.start()
 
-    def fetch(self) -> None:
+    def do(self, work: Callable[[Callable[[int, int], None]], object]) -> None:
         try:
-            datasets.download("mnist", progress=self.progress)
-        except DownloadError as error:
+            work(self.progress)
+        except (ValueError, OSError) as error:
             self.error = str(error)
 
     def progress(self, done: int, total: int) -> None:
@@ -51,54 +61,245 @@ class Download:
 
 
 @st.cache_resource(show_spinner=False)
-def the_download() -> Download:
-    return Download()
+def the_download(name: str) -> Job:
+    """One for all sessions."""
+    return Job()
+
+
+@st.cache_resource(scope="session", show_spinner=False)
+def the_import() -> Job:
+    return Job()
+
+
+def download(name: str) -> None:
+    the_download(name).start(
+        "download", name, lambda progress: datasets.download(name, progress=progress)
+    )
+
+
+def downloading(name: str) -> None:
+    """The button that fetches a dataset; its progress while it comes."""
+    job = the_download(name)
+    if job.running:
+        st.fragment(megabytes, run_every=REFRESH_SECONDS)(job)
+        return
+    if job.error:
+        st.error(_shared.plain(job.error), title="The download failed", icon=":material/cloud_off:")
+    st.button(
+        "Try again" if job.error else f"Download {SPECS[name].download_bytes / MEGABYTE:.0f} MB",
+        key=f"download_{name}",
+        type="primary" if name == "mnist" else "secondary",
+        icon=":material/download:",
+        on_click=download,
+        args=(name,),
+    )
+
+
+def megabytes(job: Job) -> None:
+    if not job.running:
+        if not job.error:
+            st.session_state["images"] = job.name
+        st.rerun()
+    done = f"{job.done / MEGABYTE:.1f}"
+    if job.total and job.done == job.total:
+        st.progress(1.0, text=f"{done} MB are here, and being unpacked")
+    elif job.total:
+        text = f"{done} of {job.total / MEGABYTE:.1f} MB"
+        st.progress(min(1.0, job.done / job.total), text=text)
+    else:
+        st.progress(0.0, text=f"{done} MB" if job.done else "Connecting")
+
+
+def pictures_read(job: Job) -> None:
+    if not job.running:
+        st.rerun()
+    if job.total:
+        st.progress(job.done / job.total, text=f"{job.done:,} of {job.total:,} pictures")
+    else:
+        st.progress(0.0, text="Checking the file")
 
 
 def whole_set() -> None:
-    """Offered where it is missing; its progress while it comes."""
-    download = the_download()
+    """MNIST, offered where it is missing."""
     with st.container(border=True):
         st.subheader("Get the whole of MNIST")
         st.markdown(
             "Only the built-in sample is on this machine. With all 60,000 training images, a "
             "network gets about 98% of the test images right; with the sample, about 94%."
         )
-        if download.running:
-            st.fragment(progress, run_every=REFRESH_SECONDS)(download)
-            return
-        if download.error:
-            st.error(download.error, title="The download failed", icon=":material/cloud_off:")
-        st.button(
-            "Try again" if download.error else "Download 11 MB",
-            type="primary",
-            icon=":material/download:",
-            on_click=download.start,
+        downloading("mnist")
+
+
+def more(on_disk: list[str]) -> None:
+    """Other datasets to download, and one's own to bring."""
+    missing = [name for name in SPECS if name not in [*on_disk, "mnist"]]
+    label = "More images: download them, or bring your own" if missing else "Bring your own images"
+    with st.expander(label, icon=":material/add_photo_alternate:", key="more"):
+        for name in missing:
+            with st.container(border=True):
+                st.markdown(f"**{SPECS[name].title}**  \n{SPECS[name].description}")
+                downloading(name)
+        bring()
+
+
+def bring() -> None:
+    """The form that makes a dataset of a file."""
+    job = the_import()
+    low, high = datasets.SIDES
+    with st.form("own_data"):
+        st.markdown(FORMATS)
+        left, right = st.columns(2)
+        name = left.text_input(
+            "Name", key="own_name", max_chars=40, placeholder="my-pets", help="a to z, 0 to 9 and -"
+        )
+        file = right.file_uploader(
+            "Zip or npz file",
+            ["zip", "npz"],
+            key="own_file",
+            max_upload_size=own_data.MOST_ARCHIVE_BYTES // MEGABYTE,
+        )
+        side = left.number_input(
+            "Pixels on each side",
+            min_value=low,
+            max_value=high,
+            value=28,
+            key="own_side",
+            help="Of pictures, the square in the middle is made this large. Twice as many pixels "
+            "on a side take four times as long to learn from.",
+        )
+        colours = left.segmented_control(
+            "Pictures become",
+            ["Grey", "In colour"],
+            default="Grey",
+            required=True,
+            key="own_colours",
+        )
+        if st.form_submit_button("Import", icon=":material/upload:", disabled=job.running):
+            if file is None:
+                job.error = "Choose a file first."
+            else:
+                content, colour = io.BytesIO(file.getvalue()), colours == "In colour"
+                job.start(
+                    "import",
+                    name,
+                    lambda progress: own_data.import_file(
+                        name, content, side, colour, progress=progress
+                    ),
+                )
+            st.rerun()
+    if job.running:
+        st.fragment(pictures_read, run_every=REFRESH_SECONDS)(job)
+    elif job.error:
+        st.error(
+            "\n".join(f"- {_shared.plain(line)}" for line in job.error.splitlines()),
+            title="Nothing was imported",
+            icon=":material/error:",
         )
 
 
-def progress(download: Download) -> None:
-    if not download.running:
-        if not download.error:
-            st.session_state["images"] = "mnist"
-        st.rerun()
-    megabytes = f"{download.done / 1e6:.1f}"
-    if download.total:
-        st.progress(
-            download.done / download.total,
-            text=f"{megabytes} of {download.total / 1e6:.1f} MB",
+FORMATS = f"""
+**Your own images**: a zip file of pictures, one folder a class, such as `cats/1.jpg` and
+`dogs/7.png`. A fifth of each class is put aside for the test, unless there are folders `train` and
+`test` around the classes. Or an npz file with `x_train`, `y_train`, `x_test` and `y_test`, of which
+the sizes stay as they are. At most {own_data.MOST_ARCHIVE_BYTES // MEGABYTE} MB and
+{datasets.CLASSES[1]} classes.
+"""
+
+
+def show_imported() -> None:
+    """Choose what has just been imported."""
+    job = the_import()
+    if job.name and not job.running:
+        if not job.error:
+            st.session_state["images"] = job.name
+        job.name = ""
+
+
+# --- Removing one's own ---
+
+
+def removal(name: str) -> None:
+    """A button that asks once more."""
+    if st.session_state.get("asked_about_data") != name:
+        st.button("Remove", icon=":material/delete:", on_click=ask_about, args=(name,))
+        return
+    users = [
+        entry
+        for entry in _shared.catalog().list()
+        if isinstance(entry, Summary) and entry.config.dataset == name
+    ]
+    with st.container(border=True):
+        st.markdown(
+            f"Remove **{name}** from this machine? This can't be undone. "
+            + (
+                f"Runs that were trained on it: {len(users)}. They stay, with networks and "
+                "figures, but its images can't be shown any more."
+                if users
+                else "No run was trained on it."
+            )
         )
-    else:
-        st.progress(0.0, text=f"{megabytes} MB" if download.done else "Connecting")
+        if any(entry.state.live for entry in users):
+            st.warning(
+                "One of these runs is not over. If it has not begun yet, it will fail.",
+                icon=":material/model_training:",
+            )
+        with st.container(horizontal=True):
+            st.button(
+                "Yes, remove it",
+                type="primary",
+                icon=":material/delete:",
+                on_click=remove,
+                args=(name,),
+            )
+            st.button("Keep", on_click=ask_about, args=(None,))
+
+
+def ask_about(name: str | None) -> None:
+    st.session_state["asked_about_data"] = name
+
+
+def remove(name: str) -> None:
+    ask_about(None)
+    try:
+        own_data.remove(name)
+    except (ValueError, OSError) as error:
+        st.session_state["not_removed"] = str(error)
 
 
 # --- The images ---
 
 
+def about(dataset: Dataset) -> None:
+    """What it is, and how many images there are."""
+    spec = SPECS.get(dataset.name)
+    train, test = len(dataset.x_train), len(dataset.x_test)
+    height, width, *channels = dataset.image_shape
+    st.markdown(
+        f"{spec.description if spec else 'Your own images.'} **{train:,} images to train on and "
+        f"{test:,} to test with**, {height} × {width} pixels, "
+        f"{'in colour' if channels else 'grey'}, {dataset.classes} classes."
+    )
+    if spec and not spec.train_rows:
+        whole = tuple(spec.arrays[key].shape[0] for key in ("x_train", "x_test"))
+        if (train, test) != whole:
+            st.markdown(f"That is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
+    if datasets.is_digits(dataset.name) and datasets.available("mnist"):
+        st.markdown("The whole of MNIST is on this machine, and every page can use it.")
+    st.caption(f"Source: {_shared.plain(dataset.source)}")
+    if not spec:
+        removal(dataset.name)
+
+
 @st.fragment
 def samples(dataset: Dataset) -> None:
     st.header("Training images")
-    name = st.pills("Class", [ALL, *dataset.class_names], default=ALL, required=True)
+    choices = [ALL, *dataset.class_names]
+    if st.session_state.get("class") not in choices:
+        st.session_state["class"] = ALL  # chosen of a dataset with other classes
+    if dataset.classes <= MOST_PILLS:
+        name = st.pills("Class", choices, format_func=_shared.plain, required=True, key="class")
+    else:
+        name = st.selectbox("Class", choices, key="class")
     if name == ALL:
         numbers = np.arange(len(dataset.y_train))
     else:
@@ -113,7 +314,7 @@ def samples(dataset: Dataset) -> None:
         alts=[
             f"{name}, training image {number}" for name, number in zip(names, shown, strict=True)
         ],
-        captions=[f"**{name}**" for name in names],
+        captions=[f"**{_shared.plain(name)}**" for name in names],
     )
     st.button("Shuffle", icon=":material/shuffle:", on_click=shuffle)
 
@@ -125,39 +326,45 @@ def shuffle() -> None:
 def balance(dataset: Dataset) -> None:
     st.header("Class balance")
     figure = figures.class_balance(dataset.y_train, dataset.y_test, dataset.class_names)
-    counts = np.bincount(dataset.y_train)
+    counts = np.bincount(dataset.y_train, minlength=dataset.classes)
     st.plotly_chart(
         figure,
         key="balance",
         config=figures.STATIC,
         alt=f"Images of each class: from {counts.min():,} to {counts.max():,} for training",
     )
+    largest = counts.max() / counts.sum()
     if counts.min() == counts.max():
         st.caption("Every class has the same number of images.")
     else:
+        always = f"always answering with the largest class would be right {largest:.0%} of the time"
         st.caption(
-            "The classes are nearly even, so that accuracy is a fair measure: always answering "
-            f"with the largest class would be right {counts.max() / counts.sum():.0%} of the time."
+            f"The classes are nearly even, so that accuracy is a fair measure: {always}."
+            if counts.max() < UNEVEN * counts.min()
+            else f"The classes are uneven, so compare accuracy with this: {always}. The recall of "
+            "each class, on the page Evaluate, is the fairer measure."
         )
 
 
 def means(dataset: Dataset) -> None:
     st.header("Mean image of each class")
     _shared.gallery(
-        mean_images(dataset.name),
+        mean_images(dataset, _shared.dataset_version(dataset.name)),
         alts=[f"Mean of all training images of {name}" for name in dataset.class_names],
-        captions=[f"**{name}**" for name in dataset.class_names],
-        columns=5,
+        captions=[f"**{_shared.plain(name)}**" for name in dataset.class_names],
+        columns=5 if dataset.classes <= MOST_PILLS else 10,
     )
     st.caption(
-        "The mean of all training images of a class: sharp where people write alike, blurred where "
-        "they do not."
+        "The mean of all training images of a class: sharp where they are alike, blurred where "
+        "they are not."
     )
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def mean_images(name: str) -> NDArray[np.uint8]:
-    dataset = _shared.dataset(name)
+@st.cache_data(
+    max_entries=4, show_spinner=False, hash_funcs={Dataset: lambda dataset: dataset.name}
+)
+def mean_images(dataset: Dataset, version: tuple[int, int] | None) -> NDArray[np.uint8]:
+    """Of each class; they differ with the version of the dataset's file."""
     every_class = range(dataset.classes)
     return np.stack(
         [dataset.x_train[dataset.y_train == label].mean(axis=0) for label in every_class]
@@ -176,15 +383,18 @@ def as_input(dataset: Dataset) -> None:
     )
     image = dataset.x_train[number]
     values = (image / 255).astype(np.float32).ravel()
-    height, width = dataset.image_shape
+    height, width, *channels = dataset.image_shape
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown(f"**1. {height} × {width} pixels**, each a whole number from 0 to 255.")
+        each = "a whole number from 0 to 255"
+        if channels:
+            each = "three whole numbers from 0 to 255: how red, how green and how blue it is"
+        st.markdown(f"**1. {height} × {width} pixels**, each {each}.")
         st.plotly_chart(
             figures.pixels(image),
             key="pixels",
             config=figures.STATIC,
-            alt=f"Training image {number}, a {dataset.class_names[dataset.y_train[number]]}, "
+            alt=f"Training image {number}, {dataset.class_names[dataset.y_train[number]]}, "
             "enlarged",
         )
     with right:
@@ -193,8 +403,9 @@ def as_input(dataset: Dataset) -> None:
             "inputs would make the first steps of training erratic."
         )
         st.markdown(
-            f"**3. Flattened to {len(values)} values**, row after row. A dense layer does not know "
-            "which of them were neighbours."
+            f"**3. Flattened to {len(values)} values**, row after row"
+            f"{', red, green and blue of each pixel in turn' if channels else ''}. A dense layer "
+            "does not know which of them were neighbours."
         )
         st.plotly_chart(
             figures.input_strip(values),
@@ -204,8 +415,13 @@ def as_input(dataset: Dataset) -> None:
         )
         table = st.expander("All values in a table", icon=":material/table:", on_change="rerun")
         if table.open:
+            columns = [
+                f"{column}{colour}"
+                for column in range(width)
+                for colour in ((" red", " green", " blue") if channels else ("",))
+            ]
             table.dataframe(
-                pd.DataFrame(values.reshape(image.shape)).round(2),
+                pd.DataFrame(values.reshape(height, -1), columns=columns).round(2),
                 alt=f"The scaled values of training image {number}, by row and column",
             )
 
@@ -213,28 +429,33 @@ def as_input(dataset: Dataset) -> None:
 # --- The page ---
 
 _shared.title("Data")
-on_disk = [name for name in SPECS if datasets.available(name)]
+show_imported()
+on_disk = [name for name in datasets.names() if datasets.available(name)]
 if st.session_state.get("images") not in on_disk:
     st.session_state["images"] = datasets.default_name()
 name = st.segmented_control(
     "Dataset",
     on_disk,
-    format_func=lambda name: SPECS[name].title,
+    format_func=datasets.title,
     required=True,
     key="images",
+    wrap=True,
 )
 assert name  # required
-st.markdown(SPECS[name].description)
-if "mnist" in on_disk:
-    st.markdown("The whole of MNIST is on this machine, and every page can use it.")
-else:
+if "not_removed" in st.session_state:
+    st.error(st.session_state.pop("not_removed"), icon=":material/error:")
+if "mnist" not in on_disk:
     whole_set()
 try:
     dataset = _shared.dataset(name)
 except DatasetError as error:
-    st.error(str(error), title="This dataset can't be read", icon=":material/error:")
+    st.error(_shared.plain(str(error)), title="This dataset can't be read", icon=":material/error:")
+    if name not in SPECS:
+        removal(name)
+    more(on_disk)
     st.stop()
-st.caption(f"Source: {dataset.source}")
+about(dataset)
+more(on_disk)
 samples(dataset)
 left, right = st.columns(2, gap="large")
 with left:

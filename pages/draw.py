@@ -1,4 +1,4 @@
-"""Draw a digit, or bring a picture, and see what the network makes of it."""
+"""Draw something, or bring a picture, and see what the network makes of it."""
 
 import random
 from pathlib import Path
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from streamlit_drawable_canvas import st_canvas
 
-from mnist_core import drawing, figures
-from mnist_core.datasets import SPECS, DatasetError
+from mnist_core import drawing, figures, pictures
+from mnist_core.datasets import DatasetError, Outline
 from mnist_core.inference import ModelError, Predictor
 from mnist_core.runs import Run, RunError
 from pages import _shared
@@ -43,12 +43,12 @@ def put_on_canvas(strokes: list[dict[str, Any]]) -> None:
     st.session_state["given"] = {"objects": strokes, "number": number}
 
 
-def canvas() -> NDArray[np.float32] | None:
+def canvas(outline: Outline) -> NDArray[np.float32] | None:
     """The canvas and its tools; the drawing as the network is given it, or None without one."""
     drawn = st.session_state.setdefault("drawn", [])
     if "canvas" not in st.session_state:  # new on the page, perhaps not for the first time
         put_on_canvas(drawn)
-    st.caption("Draw a digit")
+    st.caption("Draw a digit" if outline.is_digits else "Draw")
     st_canvas(
         stroke_width=st.session_state.setdefault("pen_width", PEN_WIDTH),
         stroke_color="#ffffff",
@@ -83,23 +83,27 @@ def canvas() -> NDArray[np.float32] | None:
             )
     if not drawn:
         return None
-    return drawing.image_from_strokes(drawing.strokes_from_canvas({"objects": drawn}))
+    strokes = drawing.strokes_from_canvas({"objects": drawn})
+    return pictures.on_ground(drawing.image_from_strokes(strokes), outline)
 
 
 # --- The other inputs ---
 
 
-def picture() -> NDArray[np.float32] | None:
+def picture(outline: Outline) -> NDArray[np.float32] | None:
     """A picture from a file or the camera; as the network is given it, or None without one."""
+    of_what = " of a digit" if outline.is_digits else ""
     if st.toggle("Use the camera", key="use_camera", persist_state="session"):
-        file = st.camera_input("Photo of a digit")
+        file = st.camera_input(f"Photo{of_what}")
     else:
-        file = st.file_uploader("Picture of a digit", type=PICTURES, max_upload_size=MEGABYTES)
+        file = st.file_uploader(
+            f"Picture{of_what}", type=PICTURES, max_upload_size=MEGABYTES, key="picture"
+        )
     if file is None:
         return None
     try:
         with Image.open(file) as opened:
-            image = drawing.image_from_picture(opened)
+            image = pictures.as_input(opened, outline)
             upright = ImageOps.exif_transpose(opened)
     except (*drawing.UNREADABLE, ValueError) as error:
         reason = "damaged, huge, or no picture" if isinstance(error, drawing.UNREADABLE) else error
@@ -115,8 +119,9 @@ def picture() -> NDArray[np.float32] | None:
         width=SIDE,
         alt=f"The picture {file.name}",
     )
-    if not image.any():
-        st.info("There is no digit to be found in it.", icon=":material/search_off:")
+    if outline.is_drawn and not image.any():
+        what = "digit" if outline.is_digits else "drawing"
+        st.info(f"There is no {what} to be found in it.", icon=":material/search_off:")
         return None
     return image
 
@@ -162,9 +167,11 @@ def load_predictor(folder: Path, version: int) -> Predictor:
 
 
 def answer(
-    predictor: Predictor, image: NDArray[np.float32], label: int | None, names: tuple[str, ...]
+    predictor: Predictor, image: NDArray[np.float32], label: int | None, outline: Outline
 ) -> None:
     """What the network is given, what it says, and how sure it is."""
+    class_names = outline.class_names
+    names = [_shared.plain(name) for name in class_names]
     probabilities = predictor.probabilities(image[np.newaxis])[0]
     second, first = probabilities.argsort()[-2:]
     with st.container(horizontal=True, gap="medium"):
@@ -174,7 +181,7 @@ def answer(
         caption="What the network sees",
         width="stretch",
         output_format="PNG",  # JPEG would blur the squares
-        alt="The 28 x 28 pixels that the network is given",
+        alt=f"The {image.shape[0]} x {image.shape[1]} pixels that the network is given",
     )
     with said:
         if probabilities[first] < UNSURE_BELOW:
@@ -191,9 +198,11 @@ def answer(
             right, wrong = ":green[:material/check: Right]", ":red[:material/close: Wrong]"
             st.markdown(f"{right if first == label else wrong}: it is labelled {names[label]}.")
     live_chart(
-        figures.probability_bars(probabilities, names),
+        figures.probability_bars(probabilities, class_names),
         key="probabilities",
-        alt=", ".join(f"{name}: {p:.1%}" for name, p in zip(names, probabilities, strict=True)),
+        alt=", ".join(
+            f"{name}: {p:.1%}" for name, p in zip(class_names, probabilities, strict=True)
+        ),
     )
 
 
@@ -201,12 +210,16 @@ def answer(
 
 
 @st.fragment
-def ask(predictor: Predictor, dataset: str) -> None:
+def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
     """An input and the answer to it: all that runs again when somebody draws."""
+    sources = ["Drawing", "Picture", "Test image"]
+    if not outline.is_drawn:
+        sources.remove("Drawing")
+    if st.session_state.get("ask_about") not in sources:
+        st.session_state["ask_about"] = sources[0]
     source = st.segmented_control(
         "Ask about",
-        ["Drawing", "Picture", "Test image"],
-        default="Drawing",
+        sources,
         required=True,
         key="ask_about",
         persist_state="session",
@@ -217,16 +230,26 @@ def ask(predictor: Predictor, dataset: str) -> None:
     label = None
     with asked:
         if source == "Drawing":
-            image = canvas()
+            image = canvas(outline)
         elif source == "Picture":
-            image = picture()
+            image = picture(outline)
         else:
             image, label = test_image(dataset) or (None, None)
     with answered:
         if image is not None:
-            answer(predictor, image, label, SPECS[dataset].class_names)
+            answer(predictor, image, label, outline)
         elif source == "Drawing":
-            st.info("Draw a digit from 0 to 9. The network answers after every stroke.")
+            what = "a digit from 0 to 9" if outline.is_digits else f"one of {known(outline)}"
+            st.info(f"Draw {what}. The network answers after every stroke.")
+        elif source == "Picture":
+            st.info(f"It can tell apart: {known(outline)}.")
+
+
+def known(outline: Outline, most: int = 12) -> str:
+    """The classes that a network has learned, in words."""
+    named = ", ".join(map(_shared.plain, outline.class_names[:most]))
+    more = outline.classes - most
+    return named if more <= 0 else f"{named} and {more} more"
 
 
 def other_run(run: Run) -> None:
@@ -248,10 +271,10 @@ if not run.has_model:
     st.stop()
 try:
     predictor = load_predictor(run.folder, (run.folder / "model.tflite").stat().st_mtime_ns)
-    dataset = run.config.dataset
+    outline = run.dataset()
 except (ModelError, RunError) as error:
     st.error(str(error), title="This network can't be used", icon=":material/error:")
     other_run(run)
 else:
-    ask(predictor, dataset)
+    ask(predictor, outline, run.config.dataset)
     load_plotly()

@@ -5,15 +5,15 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures
-from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, summarize
-from mnist_core.datasets import SPECS
+from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, shown, summarize
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
 from mnist_core.sharing import command
-from pages import _shared
+from pages import _shared, _take_home
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
+MOST_ROWS = 20
 ANY = "Any"
 
 
@@ -139,7 +139,7 @@ def report(result: Evaluation) -> None:
         st.dataframe(
             result.report[:classes].rename_axis("Class"),
             column_config=columns,
-            height="content",
+            height="content" if classes <= MOST_ROWS else 38 + 35 * MOST_ROWS,
             alt="Precision, recall, F1-score and support of each class",
         )
     with right:
@@ -164,25 +164,25 @@ def show(
     indices: NDArray[np.int64],
     images: NDArray[np.uint8],
     result: Evaluation,
-    names: tuple[str, ...],
     columns: int,
 ) -> None:
     """Test images with the network's answers."""
+    names = result.class_names
     captions, alts = [], []
     for index in indices:
         answer, truth = names[result.predicted[index]], names[result.labels[index]]
         confidence = f"{result.confidence[index]:.1%}"
         if answer == truth:
-            captions.append(f":green[:material/check: **{answer}**]  \n{confidence}")
+            captions.append(f":green[:material/check: **{_shared.plain(answer)}**]  \n{confidence}")
             alts.append(f"{truth}, recognised with {confidence}; test image {index}")
         else:
-            captions.append(f":red[:material/close: **{answer}**, is {truth}]  \n{confidence}")
+            captions.append(_shared.wrong_caption(answer, truth, confidence))
             alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
     _shared.gallery(images[indices], alts, captions, columns)
 
 
 @st.fragment
-def predictions(images: NDArray[np.uint8], result: Evaluation, names: tuple[str, ...]) -> None:
+def predictions(images: NDArray[np.uint8], result: Evaluation) -> None:
     st.header("Predictions")
     seed = st.session_state.get("shuffled")
     if seed is None:
@@ -191,7 +191,7 @@ def predictions(images: NDArray[np.uint8], result: Evaluation, names: tuple[str,
     else:
         indices = np.random.default_rng(seed).permutation(len(images))[:PREDICTIONS]
         st.caption("Ten test images by chance, with the network's answer and how sure it is.")
-    show(indices, images, result, names, columns=5)
+    show(indices, images, result, columns=5)
     with st.container(horizontal=True):
         st.button("Shuffle", icon=":material/shuffle:", on_click=shuffle)
 
@@ -201,8 +201,12 @@ def shuffle() -> None:
 
 
 @st.fragment
-def confusion(images: NDArray[np.uint8] | None, result: Evaluation, names: tuple[str, ...]) -> None:
+def confusion(images: NDArray[np.uint8] | None, result: Evaluation) -> None:
     st.header("Confusion matrix and mistakes")
+    names = result.class_names
+    for menu in ("true_class", "predicted_class"):
+        if st.session_state.get(menu) not in (ANY, *names):
+            st.session_state[menu] = ANY  # chosen of a run that knows other classes
     left, right = st.columns([3, 2], gap="large")
     with left:
         numbers = st.segmented_control(
@@ -229,7 +233,7 @@ def confusion(images: NDArray[np.uint8] | None, result: Evaluation, names: tuple
         first, second = st.columns(2)
         true = first.selectbox("True class", [ANY, *names], key="true_class")
         predicted = second.selectbox("Predicted class", [ANY, *names], key="predicted_class")
-        indices, words = behind(result, names, true, predicted)
+        indices, words = behind(result, true, predicted)
         st.markdown(words)
         if images is not None and len(indices):
             pages = -(-len(indices) // IMAGES_ON_A_PAGE)
@@ -242,7 +246,6 @@ def confusion(images: NDArray[np.uint8] | None, result: Evaluation, names: tuple
                     indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE],
                     images,
                     result,
-                    names,
                     columns=4,
                 )
 
@@ -256,13 +259,13 @@ def take_cell(names: tuple[str, ...]) -> None:
         st.session_state["predicted_class"] = names[column]
 
 
-def behind(
-    result: Evaluation, names: tuple[str, ...], true: str, predicted: str
-) -> tuple[NDArray[np.int64], str]:
+def behind(result: Evaluation, true: str, predicted: str) -> tuple[NDArray[np.int64], str]:
     """The images of a cell, a row, a column, or of all mistakes; and the same in words."""
+    names = result.class_names
     if true == predicted != ANY:
         indices = right_answers(result, names.index(true))
-        return indices, f"**{true}, recognised: {len(indices):,}**, the least confident first"
+        words = f"**{_shared.plain(true)}, recognised: {len(indices):,}**"
+        return indices, f"{words}, the least confident first"
     indices = mistakes(
         result,
         None if true == ANY else names.index(true),
@@ -276,7 +279,7 @@ def behind(
         what = f"Something else, taken for {predicted}"
     else:
         what = f"{true}, taken for {predicted}"
-    return indices, f"**{what}: {len(indices):,}**" + (
+    return indices, f"**{_shared.plain(what)}: {len(indices):,}**" + (
         ", the most confident first" if len(indices) > 1 else ""
     )
 
@@ -291,7 +294,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             st.markdown("**Settings**")
             st.table(
                 {
-                    str(config.__class__.model_fields[name].title): setting(value)
+                    str(config.__class__.model_fields[name].title): shown(name, value)
                     for name, value in config
                     if config.uses(name)
                 },
@@ -300,21 +303,11 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             )
         with middle:
             st.markdown("**Layers**")
-            spec = SPECS[config.dataset]
-            layers = summarize(config, spec.image_shape, len(spec.class_names))
-            st.table(
-                {
-                    "Layer": [layer.kind for layer in layers],
-                    "Weights": [f"{layer.weights:,}" for layer in layers],
-                },
-                border="horizontal",
-                alt="Layers of the network and their weights",
-            )
-            st.markdown(f"{sum(layer.weights for layer in layers):,} weights in all.")
+            layers_table(run, config)
         with right:
             st.markdown("**Environment**")
             try:
-                environment = _shared.environment(run)
+                environment = run.environment()
             except RunError as error:
                 st.error(str(error), icon=":material/error:")
             else:
@@ -332,12 +325,22 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
         st.code(command(config), language="bash", wrap_lines=True)
 
 
-def setting(value: object) -> str:
-    if isinstance(value, tuple):
-        return "-".join(map(str, value)) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "off" if value is None else str(value)
+def layers_table(run: Run, config: TrainingConfig) -> None:
+    try:
+        outline = run.dataset()
+    except RunError:  # it never began, and the dataset is not here any more
+        st.markdown("Not known without the dataset.")
+        return
+    layers = summarize(config, outline.image_shape, outline.classes)
+    st.table(
+        {
+            "Layer": [layer.kind for layer in layers],
+            "Weights": [f"{layer.weights:,}" for layer in layers],
+        },
+        border="horizontal",
+        alt="Layers of the network and their weights",
+    )
+    st.markdown(f"{sum(layer.weights for layer in layers):,} weights in all.")
 
 
 TAKEAWAYS = """
@@ -370,6 +373,7 @@ except RunError as error:
 state = run.state(history)
 standing(run, state, history)
 headline_place = st.container()
+_take_home.downloads(run)
 if history.epochs:
     curves(history)
 result = None
@@ -384,11 +388,10 @@ if result:
     with headline_place:
         headline(result, config.dataset)
     report(result)
-    names = SPECS[config.dataset].class_names
     images = _shared.test_images(result, config.dataset)
-    confusion(images, result, names)
+    confusion(images, result)
     if images is not None:
-        predictions(images, result, names)
+        predictions(images, result)
 making(run, config, history)
 st.header("What to take away")
 st.markdown(TAKEAWAYS)

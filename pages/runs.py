@@ -7,9 +7,9 @@ import streamlit as st
 
 from mnist_core import trash
 from mnist_core.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
-from mnist_core.datasets import SPECS
+from mnist_core.datasets import SPECS, title
 from mnist_core.runs import Labels, Run, RunError, State
-from pages import _comparison, _run_table, _shared
+from pages import _comparison, _run_table, _shared, _take_home
 
 
 def is_live(entry: Entry) -> bool:
@@ -100,8 +100,8 @@ def filtered(entries: list[Entry]) -> list[Entry]:
         )
         datasets = st.multiselect(
             "Dataset",
-            list(SPECS),
-            format_func=lambda name: SPECS[name].title,
+            all_datasets(entries),
+            format_func=title,
             key="runs_datasets",
             persist_state="session",
             placeholder="All",
@@ -128,6 +128,12 @@ def filtered(entries: list[Entry]) -> list[Entry]:
         and (not datasets or (isinstance(entry, Summary) and entry.config.dataset in datasets))
         and (not tags or (isinstance(entry, Summary) and set(tags) & set(entry.labels.tags)))
     ]
+
+
+def all_datasets(entries: list[Entry]) -> list[str]:
+    """Those that the program knows, then people's own, of which some may be gone."""
+    used = {entry.config.dataset for entry in entries if isinstance(entry, Summary)}
+    return [*SPECS, *sorted(used - set(SPECS))]
 
 
 def all_tags(entries: list[Entry]) -> list[str]:
@@ -197,10 +203,17 @@ def links(entry: Entry) -> None:
     if entry.evaluated:
         pages += [
             ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-            ("pages/draw.py", "Draw digits at it", ":material/draw:"),
+            ("pages/draw.py", _shared.draw_label(entry.run), ":material/draw:"),
         ]
     for page, label, icon in pages:
         st.page_link(page, label=label, icon=icon, query_params={"run": entry.run.id})
+    if not entry.state.live:
+        st.page_link(
+            "pages/evaluate.py",
+            label="Take it home",
+            icon=":material/download:",
+            query_params={"run": entry.run.id, _take_home.OPEN: "true"},
+        )
 
 
 def labels_form(summary: Summary, known_tags: list[str]) -> None:
@@ -309,16 +322,19 @@ def outcome() -> None:
 
 
 def leaderboard(board: Leaderboard) -> None:
-    st.subheader(SPECS[board.dataset].title)
+    st.subheader(title(board.dataset))
     lists: list[tuple[str, list[Summary], Any]] = [
         ("Best accuracy", board.most_accurate, accuracy),
-        (f"Fewest weights at {board.bar:.0%}", board.smallest, lambda s: f"{s.weights:,}"),
-        (f"Fastest to {board.bar:.0%}", board.fastest, lambda s: f"{s.train_seconds:.1f} s"),
     ]
+    if board.bar is not None:
+        lists += [
+            (f"Fewest weights at {board.bar:.0%}", board.smallest, lambda s: f"{s.weights:,}"),
+            (f"Fastest to {board.bar:.0%}", board.fastest, lambda s: f"{s.train_seconds:.1f} s"),
+        ]
     with st.grid(3, min_column_width=300):
-        for title, summaries, figure in lists:
+        for name, summaries, figure in lists:
             with st.container():
-                st.markdown(f"**{title}**")
+                st.markdown(f"**{name}**")
                 if summaries:
                     st.table(
                         {
@@ -327,7 +343,7 @@ def leaderboard(board: Leaderboard) -> None:
                         },
                         border="horizontal",
                         hide_header=True,
-                        alt=f"{title} on {SPECS[board.dataset].title}",
+                        alt=f"{name} on {title(board.dataset)}",
                     )
                 else:
                     st.caption(f"No run has reached {board.bar:.0%} on the test images yet.")
@@ -343,6 +359,7 @@ def accuracy(summary: Summary) -> str:
 _shared.title("Runs")
 entries = _shared.catalog().list()
 outcome()
+_take_home.outcome()
 picked = chosen(entries)
 if not entries:
     st.info("No network has been trained here yet.", icon=":material/model_training:")
@@ -365,3 +382,4 @@ if entries:
         st.caption("The time in training counts on the machine that the run was trained on.")
     for board in boards:
         leaderboard(board)
+_take_home.uploader()

@@ -12,6 +12,7 @@ from mnist_core.config import (
     ARTICLE_ACCURACY,
     AUGMENTATIONS,
     DEFAULT_WIDTHS,
+    OWN,
     PRESETS,
     ConfigError,
     LayerSummary,
@@ -23,6 +24,7 @@ from mnist_core.config import (
     read_config,
     summarize,
 )
+from mnist_core.datasets import DatasetError, Outline
 from mnist_core.estimate import Work
 from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
 from mnist_core.sharing import LISTS, form_values
@@ -61,7 +63,7 @@ def put_in_form(config: TrainingConfig) -> None:
 def take_preset() -> None:
     preset = st.session_state["preset"]
     if preset:
-        kept = {name: st.session_state[name] for name in ("dataset", "seed")}
+        kept = {name: st.session_state[name] for name in OWN}
         put_in_form(apply_preset(preset, TrainingConfig(**kept)))
 
 
@@ -73,7 +75,7 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
     if choices(name):
         options |= {
             "options": choices(name),
-            "format_func": LABELS.__getitem__,
+            "format_func": lambda value: LABELS.get(value, value),  # own data is called as it is
             "default": default,
         }
     else:
@@ -172,7 +174,7 @@ def form() -> None:
     notice_place, preset_place = st.container(), st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
-            "dataset", st.segmented_control, datasets.default_name(), required=True
+            "dataset", st.segmented_control, datasets.default_name(), required=True, wrap=True
         ),
         **network_widgets(),
     }
@@ -199,7 +201,7 @@ def form() -> None:
         values["ema"] = field_widget("ema", st.number_input, step=0.01, format="%.4f")
     alterations, preview_place = augmentation_widgets()
     values |= alterations
-    with st.expander("Validation, early stopping and seed", icon=":material/science:"):
+    with st.expander("Validation, early stopping, seed and files", icon=":material/science:"):
         values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
         early_stopping = st.toggle(
             "Early stopping",
@@ -218,13 +220,14 @@ def form() -> None:
                 bind="query-params",
             )
         values["seed"] = field_widget("seed", st.number_input)
+        values["tensorboard"] = field_widget("tensorboard", st.toggle)
     with st.expander("What is fixed, and why", icon=":material/help:"):
         st.markdown(FIXED_PARTS)
     try:
         config = read_config(values)
-        spec = datasets.SPECS[config.dataset]
-        layers = summarize(config, spec.image_shape, len(spec.class_names))
-    except ConfigError as error:
+        outline = datasets.outline(config.dataset)
+        layers = summarize(config, outline.image_shape, outline.classes)
+    except (ConfigError, DatasetError) as error:
         config = None
         train_place.error(str(error), icon=":material/error:")
     with notice_place:
@@ -237,7 +240,7 @@ def form() -> None:
         if preview_place:
             with preview_place:
                 _augmentation.preview(config)
-        summary(config, layers)
+        summary(config, outline, layers)
         _link.share(config, LABELS)
 
 
@@ -266,19 +269,19 @@ def train_button(config: TrainingConfig) -> None:
         )
     else:
         st.info(
-            f"{LABELS[config.dataset]} is not on this machine yet; the sample is.",
+            f"{datasets.title(config.dataset)} is not on this machine yet; the sample is.",
             icon=":material/cloud_download:",
         )
         st.page_link("pages/data.py", label="Download it", icon=":material/download:")
 
 
 FIXED_PARTS = """
-- **Flatten** turns the 28 × 28 picture into 784 numbers in a row: a dense layer has no notion of
-  neighbouring pixels.
+- **Flatten** turns a picture, MNIST's of 28 × 28, into a row of numbers, 784 of them: a dense layer
+  has no notion of neighbouring pixels.
 - **A convolutional block** looks beyond the picture's edge at zeros, so that each convolution keeps
   its size; then it keeps the largest of every 2 × 2 values, normalizes, and activates. In this
   order, the last two have a quarter of the work.
-- **Softmax** turns the ten sums of the last layer into probabilities that add up to one.
+- **Softmax** turns the sums of the last layer, one a class, into probabilities that add up to one.
 - **Sparse categorical cross-entropy** is the loss: minus the logarithm of the probability given to
   the right class. "Sparse" means that labels stay plain numbers, with no one-hot table.
 """
@@ -287,12 +290,12 @@ FIXED_PARTS = """
 # --- The network before training ---
 
 
-def summary(config: TrainingConfig, layers: list[LayerSummary]) -> None:
+def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]) -> None:
     """Layers, weights, and what an epoch will take."""
-    spec = datasets.SPECS[config.dataset]
     weights = sum(layer.weights for layer in layers)
+    held_back = round(outline.train_images * config.validation_share)
     work = Work(
-        images=round(spec.train_images * (1 - config.validation_share)),
+        images=outline.train_images - held_back,
         multiply_adds=sum(layer.multiply_adds for layer in layers),
         batch_size=config.batch_size,
         augmented=config.augments,
@@ -300,7 +303,11 @@ def summary(config: TrainingConfig, layers: list[LayerSummary]) -> None:
     seconds = estimate.epoch_seconds(work, _shared.paces())
     pace = f", about {duration(seconds)} an epoch" if seconds else ""
     with st.expander(f"{weights:,} weights{pace}", icon=":material/table_rows:"):
-        _network.diagram(layers, spec.image_shape)
+        _network.diagram(layers, outline.image_shape)
+        st.caption(
+            f"{outline.title}: {work.images:,} images to train on, {held_back:,} held back for "
+            f"validation, {outline.test_images:,} for the test; {outline.classes} classes."
+        )
         st.caption(
             f"{work.multiply_adds:,} multiplications for an image. "
             + (
@@ -479,7 +486,7 @@ def what_next(run: Run, history: History) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             for page, label, icon in (
                 ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-                ("pages/draw.py", "Draw digits at it", ":material/draw:"),
+                ("pages/draw.py", _shared.draw_label(run), ":material/draw:"),
             ):
                 st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
     last = run.checkpoint_epoch()
@@ -614,7 +621,7 @@ def look_after(run: Run) -> None:
 
 _shared.title("Train")
 _link.check(LABELS)
-st.caption("Choose a network, press Train, and watch it learn to read handwritten digits.")
+st.caption("Choose a network, press Train, and watch it learn to tell pictures apart.")
 left, right = st.columns([2, 3], gap="large")
 with left:
     form()

@@ -1,6 +1,6 @@
 """TrainingConfig: the article's recipe, its bounds, and what is said of a wrong value."""
 
-from typing import get_args
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,6 @@ from mnist_core import datasets
 from mnist_core.config import (
     PRESETS,
     ConfigError,
-    DatasetName,
     TrainingConfig,
     allowed,
     apply_preset,
@@ -52,6 +51,7 @@ def test_defaults_are_the_articles_recipe() -> None:
         "validation_share": 0.1,
         "patience": None,
         "seed": 1,
+        "tensorboard": False,
     }
 
 
@@ -161,5 +161,28 @@ def test_an_unknown_preset_is_refused_by_name() -> None:
         apply_preset("best", TrainingConfig())
 
 
-def test_the_datasets_to_choose_from_are_those_that_can_be_loaded() -> None:
-    assert get_args(DatasetName) == tuple(datasets.SPECS)
+@pytest.fixture
+def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with a dataset of one's own."""
+    monkeypatch.setenv("DIGIT_LAB_DATA", str(tmp_path))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "pets.npz").touch()
+
+
+def test_the_datasets_to_choose_from_are_the_known_ones_and_ones_own(pets: None) -> None:
+    assert choices("dataset") == (*datasets.SPECS, "pets")
+    assert read_config({"dataset": "pets"}).dataset == "pets"
+
+
+@pytest.mark.parametrize("name", ["zoo", "Zoo!"])
+def test_another_dataset_is_refused_with_those_that_are_here(pets: None, name: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        read_config({"dataset": name})
+
+    assert str(refusal.value) == f"dataset is {name!r}; allowed: {', '.join(datasets.SPECS)}, pets"
+
+
+def test_the_config_of_a_run_is_read_also_where_its_dataset_is_gone(pets: None) -> None:
+    assert read_config({"dataset": "zoo"}, of_a_run=True).dataset == "zoo"
+    with pytest.raises(ConfigError, match=r"^dataset is '../zoo'; allowed: mnist"):
+        read_config({"dataset": "../zoo"}, of_a_run=True)

@@ -16,8 +16,9 @@ import tempfile
 import threading
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mnist_core import config, datasets
-from mnist_core.datasets import Array, DatasetError, DatasetMissing, DownloadError, Spec
+from mnist_core import config, datasets, published
+from mnist_core.datasets import Array, DatasetError, DatasetMissing, DownloadError, Source, Spec
+from tests.test_published import cifar, fashion
 
 REAL_DATA = os.environ.get("DIGIT_LAB_DATA")
 needs_mnist = pytest.mark.skipif(
@@ -80,6 +82,7 @@ def npy_header(text: bytes) -> bytes:
 
 
 GOOD = npz(made_arrays())
+X, Y = made_arrays()["x_train"], made_arrays()["y_train"]
 SPEC = Spec(
     title="Made",
     description="Noise.",
@@ -90,9 +93,9 @@ SPEC = Spec(
         key: Array(array.shape, hashlib.sha256(array.tobytes()).hexdigest())
         for key, array in made_arrays().items()
     },
-    url="http://127.0.0.1:9/made.npz",
-    file_sha256=hashlib.sha256(GOOD).hexdigest(),
+    sources=(Source("http://127.0.0.1:9/made.npz", hashlib.sha256(GOOD).hexdigest(), len(GOOD)),),
 )
+URL = SPEC.sources[0].url
 
 
 @pytest.fixture
@@ -188,6 +191,93 @@ def test_the_configuration_offers_the_datasets_that_exist() -> None:
     assert config.choices("dataset") == tuple(datasets.SPECS)
 
 
+# Datasets of which a part will do, in any order
+
+
+PART = replace(SPEC, arrays={key: Array(array.shape) for key, array in made_arrays().items()})
+
+
+@pytest.fixture
+def part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the file of "made" belongs, of which nothing but shapes and labels is known."""
+    monkeypatch.setitem(datasets.SPECS, "made", PART)
+    return folder / "made.npz"
+
+
+def rows(train: int, test: int) -> Arrays:
+    arrays = made_arrays()
+    arrays["y_train"] = np.arange(400, dtype=np.uint8) % 10
+    return {
+        key: np.ascontiguousarray(array[::-1][: train if key.endswith("train") else test])
+        for key, array in arrays.items()
+    }
+
+
+def test_a_part_of_a_dataset_is_read_as_it_is(part: Path) -> None:
+    arrays = rows(50, 7)
+    part.write_bytes(npz(arrays))
+
+    made = datasets.load("made", part.parent)
+
+    for key, array in arrays.items():
+        np.testing.assert_array_equal(getattr(made, key), array)
+    outline = datasets.outline("made", part.parent)
+    assert (outline.train_images, outline.test_images) == (50, 7)
+    assert outline == made.outline.model_copy(update={"ground": "dark"})
+
+
+def test_the_outline_of_a_missing_dataset_is_the_published_one(part: Path) -> None:
+    outline = datasets.outline("made", part.parent)
+
+    assert (outline.train_images, outline.test_images) == (400, 20)
+    assert (outline.image_shape, outline.classes) == ((28, 28), 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"y_train": Y[:49]}, r"y_train is uint8 \(49,\), expected .* as many of images as of lab"),
+        ({"x_train": np.concatenate([X, X])}, r"x_train is uint8 \(800, 28, 28\), expected"),
+        ({"x_test": X[:0], "y_test": Y[:0]}, r"x_test is uint8 \(0, 28, 28\), expected"),
+        ({"x_train": X[:50, :14]}, r"x_train is uint8 \(50, 14, 28\), expected"),
+        ({"x_train": X[:50].astype(np.float32)}, "x_train is float32"),
+        ({"y_train": Y[:50] + np.uint8(3)}, "y_train has the label 12, expected 0 to 9"),
+        ({"y_train": np.zeros(50, np.uint8)}, "y_train has no image of 1"),
+    ],
+)
+def test_what_is_no_part_of_a_dataset_is_refused(part: Path, changes: Arrays, reason: str) -> None:
+    part.write_bytes(npz(rows(50, 7) | changes))
+
+    with pytest.raises(DatasetError, match=f"made.npz can't be used as Made: {reason}"):
+        datasets.load("made", part.parent)
+
+
+@needs_mnist
+@pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
+def test_the_real_files_are_what_they_should_be(name: str) -> None:
+    if not datasets.available(name):
+        pytest.skip(f"DIGIT_LAB_DATA has no {name}")
+
+    dataset = datasets.load(name)
+
+    assert dataset.outline.model_copy(update={"ground": "dark"}) == datasets.outline(name)
+    assert dataset.outline.ground == {"fashion-mnist": "dark", "cifar10": "mixed"}[name]
+    # In the whole sets there are as many images of each class.
+    counts = np.bincount(dataset.y_train)
+    assert counts.min() > 0.9 * counts.max()
+
+
+@pytest.mark.parametrize(
+    ("edge", "ground"), [(0, "dark"), (40, "dark"), (128, "mixed"), (220, "light"), (255, "light")]
+)
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_the_ground_is_judged_by_the_edges(edge: int, ground: str, colours: tuple[int]) -> None:
+    images = np.full((5, 8, 9, *colours), edge, np.uint8)
+    images[:, 1:-1, 1:-1] = 255 - edge
+
+    assert datasets.ground(images) == ground
+
+
 # Where it is looked for
 
 
@@ -241,7 +331,7 @@ def test_a_missing_dataset_names_the_places_and_the_way_out(folder: Path) -> Non
     message = str(missing.value)
     assert str(folder / "made.npz") in message
     assert str(Path(os.environ["KERAS_HOME"], "datasets", "made.npz")) in message
-    assert str(SPEC.url) in message
+    assert URL in message
     assert "mnist-sample" in message
 
 
@@ -257,10 +347,18 @@ def test_the_sample_is_available_in_an_empty_folder(folder: Path) -> None:
     assert datasets.available("mnist-sample", folder)
 
 
-@pytest.mark.parametrize("use", [datasets.load, datasets.available, datasets.download])
-def test_an_unknown_name_is_refused(use: Callable[[str], object]) -> None:
-    with pytest.raises(ValueError, match=r"dataset is 'minst'; allowed: mnist, mnist-sample"):
-        use("minst")
+@pytest.mark.parametrize("use", [datasets.load, datasets.available, datasets.outline])
+@pytest.mark.parametrize("name", ["MNIST", "../mnist", "", "-x", "a" * 41, "mnist\n"])
+def test_a_name_that_no_dataset_can_have_is_refused(
+    name: str, use: Callable[[str], object]
+) -> None:
+    with pytest.raises(ValueError, match=r"^dataset is .*; allowed: mnist, mnist-sample, fashion"):
+        use(name)
+
+
+def test_what_cannot_be_downloaded_is_told_by_what_can() -> None:
+    with pytest.raises(ValueError, match=r"dataset is 'minst'; allowed: mnist, fashion-mnist, cif"):
+        datasets.download("minst")
 
 
 # What is refused
@@ -283,8 +381,6 @@ def changed(**arrays: NDArray[Any]) -> bytes:
 def without(key: str) -> bytes:
     return npz({k: v for k, v in made_arrays().items() if k != key})
 
-
-X, Y = made_arrays()["x_train"], made_arrays()["y_train"]
 
 DAMAGED = {
     "empty": (b"", "not a zip file"),
@@ -326,7 +422,7 @@ def test_a_damaged_file_is_refused_and_left_alone(case: str, folder: Path) -> No
 
     message = str(refused.value)
     assert message.startswith(f"{path} can't be used as Made: ")
-    assert str(SPEC.url) in message
+    assert URL in message
     assert path.read_bytes() == content
 
 
@@ -441,7 +537,7 @@ def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as server:
         server.answer = send_whole
         url = f"http://127.0.0.1:{server.server_port}/made.npz"
-        monkeypatch.setitem(datasets.SPECS, "made", replaced(url=url))
+        monkeypatch.setitem(datasets.SPECS, "made", at(url))
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -449,8 +545,9 @@ def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-def replaced(**changes: Any) -> Spec:
-    return Spec(**{**vars(SPEC), **changes})
+def at(url: str) -> Spec:
+    """The made dataset, to be fetched from there."""
+    return replace(SPEC, sources=(SPEC.sources[0]._replace(url=url),))
 
 
 def names(folder: Path) -> list[str]:
@@ -591,7 +688,7 @@ def test_a_failed_download_says_why_and_leaves_all_as_it_was(
         datasets.download("made", folder)
 
     message = str(failed.value)
-    assert str(datasets.SPECS["made"].url) in message
+    assert datasets.SPECS["made"].sources[0].url in message
     assert str(folder / "made.npz") in message
     assert "mnist-sample" in message
     assert server.count == requests
@@ -607,7 +704,7 @@ def test_no_server_is_a_download_error(folder: Path, monkeypatch: pytest.MonkeyP
     with socket.socket() as taken:  # bound but not listening: nobody else can answer there
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/made.npz"
-        monkeypatch.setitem(datasets.SPECS, "made", replaced(url=url))
+        monkeypatch.setitem(datasets.SPECS, "made", at(url))
 
         with pytest.raises(DownloadError, match=re.escape(url)):
             datasets.download("made", folder)
@@ -660,7 +757,7 @@ def test_downloads_of_threads_and_processes_do_not_disturb_each_other(
     program = (
         "from pathlib import Path\n"
         "from mnist_core import datasets\n"
-        "from mnist_core.datasets import Array, Spec\n"
+        "from mnist_core.datasets import Array, Source, Spec\n"
         f"datasets.SPECS['made'] = {datasets.SPECS['made']!r}\n"
         f"datasets.download('made', Path({str(folder)!r}))\n"
     )
@@ -677,15 +774,107 @@ def test_downloads_of_threads_and_processes_do_not_disturb_each_other(
     assert datasets.load("made", folder).name == "made"
 
 
-def test_mnist_comes_from_where_keras_gets_it() -> None:
+def serve(server: Server, monkeypatch: pytest.MonkeyPatch, name: str, *contents: bytes) -> None:
+    """Have the dataset of that name be downloaded from this server."""
+    files = {f"/file-{number}.gz": content for number, content in enumerate(contents)}
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        send(handler, files[handler.path], length=len(files[handler.path]))
+
+    server.answer = answer
+    sources = tuple(
+        Source(
+            f"http://127.0.0.1:{server.server_port}{path}",
+            hashlib.sha256(content).hexdigest(),
+            len(content),
+        )
+        for path, content in files.items()
+    )
+    monkeypatch.setitem(datasets.SPECS, name, replace(datasets.SPECS[name], sources=sources))
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
+def test_archives_are_unpacked_into_a_file_beside_mnist(
+    name: str, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays, contents = fashion() if name == "fashion-mnist" else published_cifar()
+    serve(server, monkeypatch, name, *contents)
+    seen: list[tuple[int, int]] = []
+
+    path = datasets.download(name, folder, lambda done, total: seen.append((done, total)))
+
+    assert names(folder) == [datasets.SPECS[name].file] == [path.name]
+    dataset = datasets.load(name, folder)
+    for key, array in arrays.items():
+        np.testing.assert_array_equal(getattr(dataset, key), array, strict=True)
+    assert seen == sorted(seen)  # one progress for all files
+    assert {total for _, total in seen} == {sum(map(len, contents))}
+    assert seen[-1][0] == sum(map(len, contents))
+
+
+def published_cifar() -> tuple[Arrays, list[bytes]]:
+    arrays, content = cifar()
+    return arrays, [content]
+
+
+def test_an_archive_is_not_opened_before_its_hash_was_found_right(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(server, monkeypatch, "cifar10", published_cifar()[1][0])
+    spec = datasets.SPECS["cifar10"]
+
+    def unpack(files: Sequence[Path]) -> published.Arrays:
+        raise AssertionError(f"{files} are opened")
+
+    wrong = (spec.sources[0]._replace(sha256="0" * 64),)
+    monkeypatch.setitem(datasets.SPECS, "cifar10", replace(spec, sources=wrong, unpack=unpack))
+
+    with pytest.raises(DownloadError, match="does not match the known hash"):
+        datasets.download("cifar10", folder)
+
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("wrong", [0, 3])
+def test_when_one_of_several_files_fails_nothing_is_left(
+    wrong: int, server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, contents = fashion()
+    serve(server, monkeypatch, "fashion-mnist", *contents)
+    good = server.answer
+    server.answer = lambda handler: (send_404 if handler.path == f"/file-{wrong}.gz" else good)(
+        handler
+    )
+
+    with pytest.raises(DownloadError, match=rf"file-{wrong}\.gz: 404 Client Error"):
+        datasets.download("fashion-mnist", folder)
+
+    assert names(folder) == []
+
+
+def test_an_archive_with_something_else_in_it_is_a_download_error(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(server, monkeypatch, "cifar10", b"no archive")
+
+    with pytest.raises(DownloadError, match="CIFAR-10 could not be downloaded"):
+        datasets.download("cifar10", folder)
+
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
+def test_datasets_come_from_where_keras_gets_them(name: str) -> None:
     # Read, not imported: Keras takes seconds to load.
     keras = importlib.util.find_spec("keras")
     assert keras is not None
     assert keras.origin is not None
-    source = Path(keras.origin).parent.joinpath("src", "datasets", "mnist.py").read_text()
+    module = Path(keras.origin).parent / "src" / "datasets" / f"{name.replace('-', '_')}.py"
+    source = module.read_text()
 
-    mnist = datasets.SPECS["mnist"]
-    assert mnist.file_sha256 is not None
-    assert mnist.url is not None
-    assert mnist.file_sha256 in source
-    assert mnist.url.removesuffix("mnist.npz") in source
+    for url, sha256, _ in datasets.SPECS[name].sources:
+        folder, _, file = url.rpartition("/")
+        assert folder in source
+        assert file in source
+        if name != "fashion-mnist":  # for which Keras has no hashes
+            assert sha256 in source

@@ -169,6 +169,15 @@ def test_a_stroke_comes_back_where_it_was_drawn() -> None:
     np.testing.assert_allclose(points[-1], (50, 20), atol=0.01)
 
 
+@pytest.mark.parametrize(("drag", "is_dot"), [(0.05, True), (8, True), (10, False)])
+def test_a_click_that_trembles_is_a_dot(drag: float, is_dot: bool) -> None:
+    """It stays within half the width of the pen."""
+    stroke = path(["M", 100, 100], ["L", 100, 100 + drag]) | {"strokeWidth": 18}
+
+    (points,) = strokes_from_canvas({"objects": [stroke]})
+    assert (len(points) == 1) == is_dot
+
+
 @pytest.mark.parametrize(
     "thing",
     [

@@ -50,7 +50,7 @@ def test_train_ends_with_one_line_of_json(tmp_path: Path) -> None:
         ("train --dataset cats", "dataset is cats; allowed: mnist, mnist-sample"),
         ("train --preset best", "choose from article, fast, tiny"),
         ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
-        ("fly", "choose from train, evaluate, predict, download, runs"),
+        ("fly", "choose from train, evaluate, predict, download, import-data"),
         ("", "the following arguments are required: COMMAND"),
     ],
 )

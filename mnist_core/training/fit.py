@@ -250,6 +250,7 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             learning_rate=float(self.model.optimizer.learning_rate),
             seconds=elapsed - self._began,
             elapsed=elapsed,
+            step=self._step,
         )
         finite = all(map(math.isfinite, (logs["loss"], logs.get("val_loss", 0))))
         if self._checkpoint and finite:  # from what is not finite, nothing can go on

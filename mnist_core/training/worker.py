@@ -71,14 +71,16 @@ class Inbox:
 
 def train(run: Run, inbox: Inbox, threads: int) -> None:
     """Train and evaluate ``run``; whatever goes wrong becomes the run's state."""
-    from mnist_core.training import export, fit
+    from mnist_core.training import export, fit, tensorboard
 
     inbox.emit(Started())
     began = time.time()
     try:
         config = run.config
         dataset = datasets.load(config.dataset)
-        result = fit.fit(config, dataset, inbox.emit, run.control, run.checkpoint)
+        write_json(run.folder / "dataset.json", dataset.outline.model_dump())
+        with tensorboard.recording(run, inbox.emit) as emit:
+            result = fit.fit(config, dataset, emit, run.control, run.checkpoint)
         probabilities = fit.probabilities(result.model, dataset.x_test)
         report = classification_report(
             probabilities.argmax(axis=1), dataset.y_test, dataset.class_names

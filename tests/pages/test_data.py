@@ -14,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import datasets
-from mnist_core.datasets import SPECS, Array, Spec
+from mnist_core.datasets import SPECS, Array, Source, Spec
 from tests.conftest import wait_until
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -87,7 +87,7 @@ def test_the_image_of_a_number_is_shown_as_pixels_and_as_784_values(empty_machin
     checked(app.number_input(key="number_in_mnist-sample").set_value(7).run())
 
     pixels, strip = app.get("plotly_chart")[-2:]
-    assert "Training image 7, a 7" in pixels.proto.alt
+    assert "Training image 7, 7, enlarged" in pixels.proto.alt
     assert "784 values" in words(app)
     assert "784 input values" in strip.proto.alt
 
@@ -152,8 +152,13 @@ def server(empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
                 key: Array(array.shape, hashlib.sha256(array.tobytes()).hexdigest())
                 for key, array in arrays.items()
             },
-            url=f"http://127.0.0.1:{server.server_port}/mnist.npz",
-            file_sha256=hashlib.sha256(server.content).hexdigest(),
+            sources=(
+                Source(
+                    f"http://127.0.0.1:{server.server_port}/mnist.npz",
+                    hashlib.sha256(server.content).hexdigest(),
+                    SPECS["mnist"].download_bytes,
+                ),
+            ),
         )
         monkeypatch.setitem(SPECS, "mnist", spec)
         thread = threading.Thread(target=server.serve_forever)

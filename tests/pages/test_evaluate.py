@@ -338,7 +338,7 @@ def test_a_stopped_run_is_judged(store: RunStore) -> None:
     ("file", "content"),
     [
         ("config.json", b"{"),
-        ("config.json", b'{"dataset": "tulips"}'),
+        ("config.json", b'{"dataset": "../tulips"}'),
         ("events.jsonl", b'{"kind": "never heard of"}\n'),
         ("test.npz", b"no archive"),
         ("test.npz", None),
