@@ -281,6 +281,8 @@ def _predict(options: argparse.Namespace) -> int:
             raise ValueError(f"{path} does not exist") from None
         except drawing.UNREADABLE:
             raise ValueError(f"{path} is not a picture that can be read") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         probabilities = predictor.probabilities(image[None])[0]
         answer = int(probabilities.argmax())
         if options.json:

@@ -237,8 +237,8 @@ def confusion_matrix(
                 "texttemplate": "%{text}" if len(class_names) <= MOST_WITH_NUMBERS else "",
                 "showscale": False,
                 "hoverinfo": "skip",
-                "xgap": 1,
-                "ygap": 1,
+                "xgap": int(len(class_names) <= MOST_WITH_NUMBERS),
+                "ygap": int(len(class_names) <= MOST_WITH_NUMBERS),
             },
             {
                 "type": "scatter",
@@ -298,8 +298,8 @@ def confusion_difference(
                     ]
                     for true, row, other_row in zip(named, first, second, strict=True)
                 ],
-                "xgap": 1,
-                "ygap": 1,
+                "xgap": int(len(class_names) <= MOST_WITH_NUMBERS),
+                "ygap": int(len(class_names) <= MOST_WITH_NUMBERS),
             }
         ],
         "layout": _layout(
@@ -437,7 +437,7 @@ def input_strip(values: NDArray[np.float32]) -> Figure:
 def _classes(title: str, class_names: Sequence[str], downwards: bool = False) -> dict[str, Any]:
     """An axis of classes: numbers inside, names outside, as many as there is room for."""
     ends = [-0.5, len(class_names) - 0.5]
-    every = math.ceil(len(class_names) / 34)
+    every = math.ceil(len(class_names) / (32 if downwards else 16))  # on a phone
     shown = _shown(class_names)
     return {
         "title": {"text": title},
@@ -452,9 +452,12 @@ def _classes(title: str, class_names: Sequence[str], downwards: bool = False) ->
 
 
 def _shown(class_names: Sequence[str]) -> list[str]:
-    """The classes' names, the long ones cut off."""
+    """The classes' names, the long ones without their middle: they may begin or end alike."""
+    end = MOST_CHARACTERS // 2 - 1
     return [
-        name if len(name) <= MOST_CHARACTERS else f"{name[: MOST_CHARACTERS - 1]}…"
+        name
+        if len(name) <= MOST_CHARACTERS
+        else f"{name[: MOST_CHARACTERS - 1 - end]}…{name[-end:]}"
         for name in class_names
     ]
 

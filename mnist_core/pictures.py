@@ -66,7 +66,7 @@ def fitted(picture: Image.Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         upright = upright.convert("L" if len(shape) == 2 else "RGB")
         return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS))
     except drawing.UNREADABLE as error:
-        raise ValueError(f"damaged: {error}") from error
+        raise ValueError(f"the picture is damaged: {error}") from error
 
 
 def as_input(picture: Image.Image, outline: Outline) -> NDArray[np.float32]:

@@ -263,8 +263,8 @@ def steady(entry: Entry) -> object:
 
 
 def plain(name: str) -> str:
-    """A class's name for markdown, whatever characters people gave it."""
-    return re.sub(r"([\\`*_\[\]<>$~:#|])", r"\\\1", name)
+    """For markdown: a class's name, or what was said of a file, whatever characters are in it."""
+    return re.sub(r"([\\`*_\[\]<>$~#|]|:(?=\w))", r"\\\1", name)
 
 
 def test_images(result: Evaluation, dataset_name: str) -> NDArray[np.uint8] | None:

@@ -415,3 +415,19 @@ def test_damaged_runs_are_on_no_board(store: RunStore) -> None:
     damage(scored(store, 0.99), "config.json", "{")
 
     assert leaderboards(Catalog(store).list()) == []
+
+
+def test_people_s_own_data_has_boards_of_accuracy_alone_after_the_others(store: RunStore) -> None:
+    poor, good = (scored(store, accuracy, dataset="pets") for accuracy in (0.5, 0.99))
+    scored(store, 0.7, dataset="apes")
+    scored(store, 0.95, dataset="fashion-mnist")
+    fashion, apes, pets = leaderboards(Catalog(store).list())
+
+    assert [(b.dataset, b.bar) for b in (fashion, apes, pets)] == [
+        ("fashion-mnist", 0.9),
+        ("apes", None),
+        ("pets", None),
+    ]
+    assert [summary.run for summary in pets.most_accurate] == [good, poor]
+    assert pets.smallest == pets.fastest == []
+    assert mentions(Catalog(store).list()[0], "fashion-mnist")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_core.comparison import NotComparable, compare, differing
+from mnist_core.comparison import NotComparable, compare, differing, in_words
 from mnist_core.config import TrainingConfig
 from mnist_core.evaluation import Evaluation, evaluate
 
@@ -116,3 +116,33 @@ def test_only_settings_that_differ_are_listed() -> None:
         "block_dropout": [None, 0.0],
     }
     assert differing([article]) == {}
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "better", "words"),
+    [
+        (9, 1, "Cora", "p = 0.021). That is rare: Cora is better, by more than chance."),
+        (1, 9, "Dora", "p = 0.021). That is rare: Dora is better, by more than chance."),
+        (0, 40, "Dora", "less than once in 10,000 times (McNemar's exact test: p < 0.0001)"),
+        (5, 4, None, "That is nothing unusual: the difference may be chance."),
+        (0, 0, None, "The two networks agree on every image."),
+    ],
+)
+def test_in_words(only_first: int, only_second: int, better: str | None, words: str) -> None:
+    verdict = in_words(compare(*pair(only_first, only_second)), "Cora", "Dora")
+
+    assert verdict.better == better
+    assert words in verdict.judgement
+    images = only_first + only_second + 8
+    assert verdict.facts.startswith(
+        f"Of {images} test images, Cora alone is right on {only_first}, "
+        f"and Dora alone on {only_second}."
+    )
+
+
+def test_networks_that_know_other_classes_are_not_compared() -> None:
+    first = network([1, 0, 1])
+    labels, probabilities = first.labels, np.full((3, 2), 0.5, np.float32)
+
+    with pytest.raises(NotComparable, match="their classes have other names"):
+        compare(first, evaluate(probabilities, labels, ("cat", "emu")))

@@ -89,6 +89,7 @@ def test_no_dropout_layer_where_there_is_no_dropout() -> None:
             "learning_rate is nan; allowed: a number from 1e-05 to 1",
         ),
         ({"patience": 0}, "patience is 0; allowed: a whole number from 1 to 50, or none for off"),
+        ({"tensorboard": "loud"}, "tensorboard is 'loud'; allowed: true or false"),
         ({"layers": 2}, "layers is not a setting; allowed: dataset, architecture, filters"),
         ({"filters": []}, "filters is []; allowed: 1 to 6 blocks of 1 to 512 filters each"),
         ({"flip": "perhaps"}, "flip is 'perhaps'; allowed: true or false"),

@@ -12,6 +12,7 @@ from mnist_core.runs import Batch, Continued, Epoch, Fitting, History, LearningR
 
 NAMES = ("cat", "dog", "emu")
 CONFUSION = np.array([[8, 2, 0], [1, 999, 0], [0, 0, 0]])
+MANY = tuple(f"class number {number}" for number in range(100))
 IMAGE = np.array([[0, 51, 255], [255, 0, 0]], dtype=np.uint8)
 
 
@@ -62,6 +63,8 @@ def trace(figure: Figure, name: str) -> Figure:
         figures.probability_bars(np.array([0.2, 0.7, 0.1], np.float32), NAMES),
         figures.class_balance(np.array([0, 0, 1], np.uint8), np.array([2], np.uint8), NAMES),
         figures.pixels(IMAGE),
+        figures.pixels(np.zeros((4, 5, 3), np.uint8)),
+        figures.confusion_matrix(np.eye(100, dtype=np.int64), MANY),
         figures.input_strip(np.array([0, 0.2, 1], np.float32)),
     ],
 )
@@ -215,6 +218,55 @@ def test_equal_matrices_have_no_difference() -> None:
     (heatmap,) = figures.confusion_difference(CONFUSION, CONFUSION, NAMES)["data"]
 
     assert heatmap["z"] == [[None] * 3] * 3
+
+
+LONG = ("cat", "<b>dog</b> & emu", "a class with a very long name")
+
+
+def test_long_names_are_cut_off_beside_the_axes_and_whole_under_the_pointer() -> None:
+    figure = figures.confusion_matrix(CONFUSION, LONG)
+    layout = figure["layout"]
+
+    for axis in (layout["xaxis"], layout["yaxis"]):
+        assert axis["ticktext"] == ["cat", "&lt;b&gt;dog&lt;… &amp; emu", "a class…g name"]
+    assert layout["xaxis"]["tickangle"] == -45
+    assert layout["yaxis"]["tickangle"] == 0
+    short = figures.confusion_matrix(CONFUSION, ("0", "1", "2"))["layout"]
+    assert short["xaxis"]["tickangle"] == 0
+    assert layout["margin"]["l"] > short["margin"]["l"]
+    assert layout["margin"]["b"] > short["margin"]["b"]
+    assert figure["data"][1]["hovertext"][5].startswith(
+        "&lt;b&gt;dog&lt;/b&gt; &amp; emu taken for a class with a very long name: "
+    )
+
+
+def test_a_hundred_classes_keep_clear_of_each_other() -> None:
+    figure = figures.confusion_matrix(np.eye(100, dtype=np.int64), MANY)
+    heatmap, points = figure["data"]
+
+    assert not heatmap["texttemplate"]  # no room for numbers
+    assert points["marker"]["size"] <= 4  # so that a click meets the cell below it
+    assert len(figure["layout"]["xaxis"]["tickvals"]) <= 16
+
+
+def test_of_many_classes_the_likeliest_ten_have_bars() -> None:
+    probabilities = np.zeros(100, np.float32)
+    probabilities[[70, 7]] = 0.75, 0.25
+    figure = figures.probability_bars(probabilities, MANY)
+    (bars,) = figure["data"]
+
+    assert bars["x"][:3] == [0.75, 0.25, 0]
+    assert len(bars["x"]) == 10
+    assert figure["layout"]["yaxis"]["ticktext"][:2] == ["class n…ber 70", "class number 7"]
+    assert bars["marker"]["opacity"][0] == 1
+
+
+def test_colour_pixels_are_shown_in_their_colours() -> None:
+    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    (trace,) = figures.pixels(image)["data"]
+
+    assert trace["type"] == "image"
+    assert trace["z"] == image.tolist()
 
 
 def test_the_curves_mark_what_the_user_did() -> None:

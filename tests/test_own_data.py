@@ -241,7 +241,7 @@ def test_the_same_file_gives_the_same_dataset(tmp_path: Path) -> None:
     ("changes", "words"),
     [
         ({"dogs/7.png": b"Dear diary"}, "dogs/7.png: not a picture that can be read; allowed: PNG"),
-        ({"dogs/7.png": picture()[:60]}, "dogs/7.png: damaged"),
+        ({"dogs/7.png": picture()[:60]}, "dogs/7.png: the picture is damaged"),
         ({"7.png": picture()}, "7.png: allowed: a picture in its class's folder"),
         ({"dogs/poodles/7.png": picture()}, "dogs/poodles/7.png: allowed: a picture in its class"),
         ({"../7.png": picture()}, "'../7.png': the path leads out of the archive"),

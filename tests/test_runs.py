@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core import runs
+from mnist_core import datasets, runs
 from mnist_core.config import ConfigError, TrainingConfig
+from mnist_core.datasets import Outline
 from mnist_core.runs import (
     Batch,
     Control,
@@ -352,3 +353,41 @@ def test_a_failed_write_leaves_the_old_content(
 
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+# --- The dataset ---
+
+PETS = Outline(
+    name="pets",
+    class_names=("cat", "dog"),
+    image_shape=(32, 32, 3),
+    train_images=8,
+    test_images=2,
+    ground="light",
+)
+
+
+def on_pets(store: RunStore) -> Run:
+    return store.create(TrainingConfig(dataset="pets"))
+
+
+def test_what_the_worker_wrote_of_a_dataset_outlives_it(store: RunStore) -> None:
+    run = on_pets(store)
+    runs.write_json(run.folder / "dataset.json", PETS.model_dump())
+
+    assert store.get(run.id).dataset() == PETS
+    assert store.get(run.id).config.dataset == "pets"
+
+
+def test_a_run_without_it_is_on_the_dataset_of_this_machine(run: Run) -> None:
+    assert run.dataset() == datasets.outline("mnist")
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[1]", b'{"name": "pets"}'])
+def test_an_unknown_or_damaged_dataset_is_named(store: RunStore, content: bytes | None) -> None:
+    run = on_pets(store)
+    if content:
+        (run.folder / "dataset.json").write_bytes(content)
+
+    with pytest.raises(RunError, match=r"dataset\.json is damaged" if content else r"pets\.npz"):
+        run.dataset()

@@ -56,6 +56,7 @@ def test_a_run_is_trained_evaluated_and_kept(pool: WorkerPool, store: RunStore) 
         "model.tflite",
         "test.npz",
         "environment.json",
+        "dataset.json",
         "worker.log",
     }
 

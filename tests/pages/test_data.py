@@ -2,9 +2,12 @@
 
 import hashlib
 import io
+import json
 import os
 import threading
+import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import datasets
+from mnist_core import datasets, own_data
+from mnist_core.config import TrainingConfig
 from mnist_core.datasets import SPECS, Array, Source, Spec
+from mnist_core.own_data import import_file
+from mnist_core.runs import RunStore
 from tests.conftest import wait_until
+from tests.test_own_data import made_arrays, npz, pets, zipped
+from tests.test_published import cifar
 
 APP = str(Path(__file__).parents[2] / "app.py")
 SAMPLE = datasets.load("mnist-sample")
@@ -230,3 +238,184 @@ def test_a_failed_download_says_why_and_can_be_tried_again(server: Server) -> No
     Path(os.environ["DIGIT_LAB_DATA"], "mnist.npz").unlink()
     assert not checked(app.run()).error  # nothing of the failure is left
     button(app, "Download 11 MB")
+
+
+# --- Parts of datasets, and those in colour ---
+
+
+def save_cifar(folder: Path, images: int = 60, tests: int = 20) -> None:
+    """A "CIFAR-10" of few images in the data folder."""
+    arrays, _ = cifar(images, tests)
+    (folder / "data").mkdir(exist_ok=True)
+    np.savez(folder / "data" / "cifar10.npz", allow_pickle=False, **arrays)
+
+
+def about(name: str) -> AppTest:
+    app = page()
+    return checked(app.segmented_control(key="images").set_value(name).run())
+
+
+def test_a_part_of_a_dataset_says_how_many_images_there_are(empty_machine: Path) -> None:
+    save_cifar(empty_machine)
+    app = about("cifar10")
+
+    assert "**60 images to train on and 20 to test with**, 32 × 32 pixels, in colour" in words(app)
+    assert "a part of CIFAR-10, which has 50,000 and 10,000" in words(app)
+    assert app.pills(key="class").options[1:3] == ["airplane", "automobile"]
+    assert alts(app)[1] == "automobile, training image 1"
+
+
+def test_a_colour_image_is_shown_as_three_numbers_a_pixel(empty_machine: Path) -> None:
+    save_cifar(empty_machine)
+    app = about("cifar10")
+
+    assert "**3. Flattened to 3072 values**, row after row, red, green and blue" in words(app)
+    image = json.loads(app.get("plotly_chart")[-2].proto.spec)["data"][0]
+    assert image["type"] == "image"
+
+
+def test_other_datasets_can_be_downloaded_from_where_they_are(
+    empty_machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays, content = cifar(60, 20)
+    with Server(content) as server:
+        server.may_finish.set()
+        threading.Thread(target=server.serve_forever).start()
+        source = Source(
+            f"http://127.0.0.1:{server.server_port}/c.tar.gz",
+            hashlib.sha256(content).hexdigest(),
+            SPECS["cifar10"].download_bytes,
+        )
+        monkeypatch.setitem(SPECS, "cifar10", replace(SPECS["cifar10"], sources=(source,)))
+        app = page()
+        assert button(app, "Download 31 MB")  # Fashion-MNIST
+        checked(button(app, "Download 170 MB").click().run())
+        wait_until(lambda: not downloading())
+        server.shutdown()
+    checked(app.run())
+
+    assert "CIFAR-10" in app.segmented_control(key="images").options
+    assert not [b for b in app.button if b.label == "Download 170 MB"]
+    assert len(datasets.load("cifar10").x_train) == len(arrays["x_train"])
+
+
+# --- One's own ---
+
+
+def fill(app: AppTest, name: str, file: str, content: bytes) -> AppTest:
+    """Fill in the form and press Import; returns the page when the import is over."""
+    app.text_input(key="own_name").set_value(name)
+    app.file_uploader(key="own_file").upload(file, content)
+    checked(button(app, "Import").click().run())
+    wait_until(lambda: not any(thread.name == "import" for thread in threading.enumerate()))
+    return checked(app.run())
+
+
+def test_pictures_become_a_dataset_like_the_others(empty_machine: Path) -> None:
+    app = page()
+    app.number_input(key="own_side").set_value(16)
+    app.segmented_control(key="own_colours").set_value("In colour")
+    fill(app, "pets", "pets.zip", zipped(pets()).getvalue())
+
+    assert app.segmented_control(key="images").value == "pets"  # shown at once
+    assert "Your own images. **12 images to train on and 3 to test with**, 16 × 16" in words(app)
+    assert sorted(alt.partition(",")[0] for alt in alts(app)[:12]) == ["cats"] * 8 + ["dogs"] * 4
+    assert datasets.load("pets").image_shape == (16, 16, 3)
+    assert not app.error
+
+
+def test_arrays_become_a_dataset_too(empty_machine: Path) -> None:
+    names = np.array(["[a](b)", "*b*", "c"])
+    arrays = {**made_arrays(), "class_names": names}
+    app = fill(page(), "mine", "mine.npz", npz(arrays).getvalue())
+
+    assert "**30 images to train on and 9 to test with**, 10 × 12 pixels, grey" in words(app)
+    assert alts(app)[0].startswith("[a](b), training image")
+    captions = [image.caption for element in app.get("image") for image in element.proto.imgs]
+    assert captions[:3] == [r"**\[a\](b)**", r"**\*b\***", "**c**"]
+
+
+def test_every_fault_is_listed_and_nothing_is_imported(empty_machine: Path) -> None:
+    bad = {"../x.png": b"", "dogs/x.png": b"x"}
+    app = fill(page(), "pets", "pets.zip", zipped(pets() | bad).getvalue())
+
+    assert app.error[0].proto.title == "Nothing was imported"
+    assert len(app.error[0].value.splitlines()) == 2
+    assert "'../x.png': the path leads out of the archive" in app.error[0].value
+    assert app.text_input(key="own_name").value == "pets"  # to be tried again
+    assert not datasets.available("pets")
+
+    app = fill(app, "pets", "pets.zip", zipped(pets()).getvalue())
+    assert not app.error
+    assert datasets.available("pets")
+
+
+@pytest.mark.parametrize("name", ["", "My pets", "mnist"])
+def test_a_name_that_cannot_be_used_is_refused(empty_machine: Path, name: str) -> None:
+    app = fill(page(), name, "pets.zip", zipped(pets()).getvalue())
+
+    assert f"the name is '{name}'; allowed: " in app.error[0].value
+
+
+def test_without_a_file_it_asks_for_one(empty_machine: Path) -> None:
+    app = page()
+    checked(button(app, "Import").click().run())
+
+    assert app.error[0].value == "- Choose a file first."
+
+
+def test_removing_is_asked_once_more(empty_machine: Path) -> None:
+    import_file("pets", zipped(pets()))
+    RunStore(empty_machine / "runs").create(TrainingConfig(dataset="pets"))
+    app = about("pets")
+    checked(button(app, "Remove").click().run())
+    assert "Runs that were trained on it: 1." in words(app)
+    assert "it will fail" in app.warning[0].value
+    checked(button(app, "Keep").click().run())
+    assert datasets.available("pets")
+
+    checked(button(app, "Remove").click().run())
+    checked(button(app, "Yes, remove it").click().run())
+    assert not datasets.available("pets")
+    assert app.segmented_control(key="images").value == "mnist-sample"
+    assert "pets" not in app.segmented_control(key="images").options
+
+
+def test_another_dataset_under_the_same_name_is_shown_anew(empty_machine: Path) -> None:
+    import_file("pets", zipped(pets()))
+    assert alts(about("pets"))[-1] == "Mean of all training images of dogs"
+    own_data.remove("pets")
+    import_file("pets", npz(made_arrays()))
+
+    assert alts(about("pets"))[-1] == "Mean of all training images of 2"
+
+
+def test_a_damaged_file_of_ones_own_is_named_and_can_be_removed(empty_machine: Path) -> None:
+    (empty_machine / "data" / "own").mkdir(parents=True)
+    (empty_machine / "data" / "own" / "pets.npz").write_bytes(b"no archive")
+    app = about("pets")
+
+    assert "pets.npz can't be used as pets" in app.error[0].value
+    checked(button(app, "Remove").click().run())
+    checked(button(app, "Yes, remove it").click().run())
+    assert not app.error
+
+
+def test_uneven_classes_are_not_called_even(empty_machine: Path) -> None:
+    import_file("pets", zipped(pets(20, 5)))
+
+    assert "The classes are uneven" in words(about("pets"))
+
+
+def test_many_classes_have_a_menu(empty_machine: Path) -> None:
+    import_file("many", npz(made_arrays(classes=30)))
+    app = about("many")
+    checked(app.selectbox(key="class").set_value("17").run())
+
+    assert alts(app)[0] == "17, training image 17"
+
+
+def test_the_server_takes_files_as_large_as_an_import_may_be() -> None:
+    config = tomllib.loads(Path(APP).with_name(".streamlit").joinpath("config.toml").read_text())
+
+    assert config["server"]["maxUploadSize"] * 1_000_000 >= own_data.MOST_ARCHIVE_BYTES

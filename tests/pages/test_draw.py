@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import datasets
+from mnist_core import datasets, drawing, own_data
+from mnist_core.config import TrainingConfig
+from mnist_core.inference import Predictor
+from mnist_core.own_data import import_file
 from mnist_core.runs import Run, RunStore
 from mnist_core.workers import WorkerPool
 from tests.conftest import SMALL, wait_for_end
+from tests.test_own_data import BLUE, RED, pets, zipped
+from tests.test_own_data import picture as pet
 
 APP = str(Path(__file__).parents[2] / "app.py")
 INVITATION = "Draw a digit from 0 to 9. The network answers after every stroke."
@@ -336,3 +341,79 @@ def test_what_is_not_asked_about_is_not_on_the_page(run: Run) -> None:
     assert not page().file_uploader
     assert not about_test_image(0).file_uploader
     assert not page(ask_about="Picture").number_input
+
+
+# --- Networks that learned something else than digits ---
+
+
+@pytest.fixture(scope="module")
+def pets_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine with red cats and blue dogs in colour, and a network that can tell them apart."""
+    folder = tmp_path_factory.mktemp("pets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGIT_LAB_DATA", str(folder / "data"))
+        import_file("pets", zipped(pets()), 8, colour=True)
+        settings = {"widths": (8,), "epochs": 20, "batch_size": 4, "learning_rate": 0.02}
+        run = RunStore(folder / "runs").create(TrainingConfig(dataset="pets", **settings))
+        with WorkerPool(1) as pool:  # of its own, for a worker keeps the data folder it began with
+            pool.submit(run)
+            wait_for_end(run)
+    return folder
+
+
+@pytest.fixture
+def pets_run(pets_folder: Path, empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The only run on a machine that has its dataset."""
+    shutil.copytree(pets_folder, empty_machine, dirs_exist_ok=True)
+    return RunStore(empty_machine / "runs").list()[0]
+
+
+def test_a_network_of_other_things_is_shown_pictures_but_no_drawings(pets_run: Run) -> None:
+    app = page(ask_about="Drawing")  # as it was with the run before
+
+    assert app.segmented_control(key="ask_about").options == ["Picture", "Test image"]
+    assert app.info[0].value == "It can tell apart: cats, dogs."
+    assert app.file_uploader[0].label == "Picture"
+
+
+@pytest.mark.parametrize(("colour", "name"), [(RED, "cats"), (BLUE, "dogs")])
+def test_a_picture_reaches_the_network_in_its_colours(
+    pets_run: Run, colour: tuple[int, int, int], name: str
+) -> None:
+    app = about_picture("pet.jpg", pet(colour, "JPEG"))
+
+    assert answer(app) == name
+    seen = app.get("image")[1].proto.imgs[0]
+    assert seen.alt == "The 8 x 8 pixels that the network is given"
+
+
+def test_a_test_image_in_colour_is_labelled_with_its_classs_name(pets_run: Run) -> None:
+    app = about_test_image(0)
+    label = datasets.load("pets").y_test[0]
+
+    assert f"it is labelled {('cats', 'dogs')[label]}" in words(app)
+
+
+def test_without_its_dataset_a_network_still_names_what_it_sees(pets_run: Run) -> None:
+    own_data.remove("pets")
+
+    assert answer(about_picture("pet.png", pet(RED))) == "cats"
+    assert "pets.npz" in about_test_image(0).warning[0].value
+
+
+@pytest.mark.parametrize("ground", ["dark", "light"])
+def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
+    run: Run, ground: datasets.Ground
+) -> None:
+    names = ("zero", *map(str, range(1, 10)))
+    outline = run.dataset().model_copy(
+        update={"name": "mine", "class_names": names, "ground": ground}
+    )
+    (run.folder / "dataset.json").write_text(outline.model_dump_json())
+    assert page().info[0].value.startswith("Draw one of zero, 1, 2, 3")
+    app = page(drawn=SEVEN)
+
+    ink = drawing.image_from_strokes(drawing.strokes_from_canvas({"objects": SEVEN}))
+    given = ink if ground == "dark" else 1 - ink
+    expected = Predictor(run.folder).probabilities(given[np.newaxis])[0]
+    assert probabilities(app) == pytest.approx(expected.tolist(), abs=1e-6)

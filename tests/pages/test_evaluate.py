@@ -395,6 +395,52 @@ def test_results_that_change_on_disk_are_read_anew(store: RunStore) -> None:
     assert metrics(checked(app.run()))["Test accuracy"] == "91.00%"
 
 
+# --- Other datasets than digits ---
+
+
+def on_shirts(store: RunStore, run_id: str = "20260101-120000-aaaa") -> Run:
+    """A finished run on people's own data, which is not on this machine any more."""
+    run = trained(store, run_id, SAMPLE.model_copy(update={"dataset": "shirts"}))
+    names = ("T-shirt/top", "*trouser*", *"cdefghij")
+    outline = datasets.load("mnist-sample").outline.model_copy(
+        update={"name": "shirts", "class_names": names, "image_shape": (8, 9, 3)}
+    )
+    write_json(run.folder / "dataset.json", outline.model_dump())
+    return run
+
+
+def test_a_run_whose_dataset_is_gone_keeps_its_classes_names(store: RunStore) -> None:
+    on_shirts(store)
+    app = page()
+
+    assert list(app.dataframe[0].value.index[:3]) == ["T-shirt/top", "*trouser*", "c"]
+    assert "shirts.npz" in app.warning[0].value
+    assert "Flatten" in str(app.table[1].value)
+    checked(app.selectbox(key="true_class").set_value("d").run())
+    assert "**d, taken for something else: 1**" in words(app)
+    checked(app.selectbox(key="predicted_class").set_value("*trouser*").run())
+    assert r"**d, taken for \*trouser\*: 0**" in words(app)
+
+
+def test_a_class_chosen_of_one_run_is_not_asked_of_another(store: RunStore) -> None:
+    on_shirts(store)
+    trained(store, "20260101-110000-bbbb")
+    app = page(run="20260101-120000-aaaa")
+    checked(app.selectbox(key="true_class").set_value("d").run())
+    checked(app.selectbox(key="picked_run").set_value("20260101-110000-bbbb").run())
+
+    assert app.selectbox(key="true_class").value == "Any"
+
+
+def test_a_run_that_never_began_on_a_dataset_that_is_gone_is_shown(store: RunStore) -> None:
+    run = asked(store, "20260101-120000-aaaa", SAMPLE.model_copy(update={"dataset": "shirts"}))
+    append_event(run.folder, Ended(state=State.FAILED, message="shirts was not found"))
+    app = page()
+
+    assert "shirts was not found" in app.error[0].value
+    assert "Not known without the dataset." in words(app)
+
+
 def test_the_command_that_trains_the_same_again_is_shown(store: RunStore) -> None:
     trained(store, "20260101-000000-aaaa", SAMPLE.model_copy(update={"seed": 3}))
 

@@ -302,6 +302,7 @@ def test_a_single_run_leads_to_the_pages_that_show_it(store: RunStore) -> None:
         "See how it learned",
         "Evaluate it",
         "Draw digits at it",
+        "Take it home",
     ]
     assert all(f"run={run.id}" in link.proto.query_string for link in links)
 
@@ -462,9 +463,9 @@ def test_runs_of_the_same_settings_are_told_apart(store: RunStore) -> None:
 def test_a_difference_that_is_more_than_chance_is_called_so(store: RunStore) -> None:
     app = page(trained(store, "Good"), trained(store, "Bad", wrong=range(6)))
 
-    assert "Good · 16 is better, by more than chance" in app.success[0].value
+    assert "**Good · 16** is better, by more than chance" in app.success[0].value
     assert "3.12% of the time (McNemar's exact test: p = 0.031)" in app.success[0].value
-    assert "**Good · 16** alone is right on **6**" in words(app)
+    assert "**Good · 16** alone is right on 6," in words(app)
 
 
 def test_a_difference_that_may_be_chance_is_called_so(store: RunStore) -> None:
@@ -509,11 +510,11 @@ def test_any_two_of_the_compared_runs_can_be_looked_at(store: RunStore) -> None:
     app = page(
         *(trained(store, name, wrong=range(n)) for n, name in ((0, "A"), (5, "B"), (9, "C")))
     )
-    assert "**A · 16** alone is right on **5**" in words(app)
+    assert "**A · 16** alone is right on 5," in words(app)
 
     _, other = app.selectbox
     checked(other.select_index(1).run())
-    assert "**A · 16** alone is right on **9**" in words(app)
+    assert "**A · 16** alone is right on 9," in words(app)
 
 
 def test_runs_without_answers_have_nothing_to_compare_image_by_image(store: RunStore) -> None:

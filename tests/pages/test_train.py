@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.config import PRESETS, TrainingConfig, apply_preset
+from mnist_core.own_data import import_file
 from mnist_core.runs import (
     Batch,
     Control,
@@ -25,6 +26,7 @@ from mnist_core.runs import (
 from mnist_core.workers import WorkerPool
 from pages import _shared
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
+from tests.test_own_data import pets, zipped
 
 APP = str(Path(__file__).parents[2] / "app.py")
 FITTING = Fitting(weights=535_818, train_images=3_600, validation_images=400, steps_per_epoch=57)
@@ -414,6 +416,36 @@ def test_a_damaged_run_is_named_and_the_form_still_works(store: RunStore, file: 
 
     assert file in app.error[0].value
     assert app.button[0].label == "Train"
+
+
+# --- Datasets ---
+
+
+def test_ones_own_data_is_offered_and_described_by_its_file(store: RunStore) -> None:
+    import_file("pets", zipped(pets(20, 30)), 16, colour=True)
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+    options = ["MNIST", "MNIST sample", "Fashion-MNIST", "CIFAR-10", "pets"]
+    assert app.segmented_control(key="dataset").options == options
+    checked(app.segmented_control(key="dataset").set_value("pets").run())
+
+    assert "525,570 weights" in " ".join(e.label for e in app.expander)
+    assert any(
+        caption.value == "pets: 36 images to train on, 4 held back for validation, 10 for the "
+        "test; 2 classes."
+        for caption in app.caption
+    )
+    assert set_up(app).dataset == "pets"
+
+
+def test_a_damaged_file_of_ones_own_is_named(store: RunStore, tmp_path: Path) -> None:
+    (tmp_path / "data" / "own").mkdir(parents=True)
+    (tmp_path / "data" / "own" / "pets.npz").write_bytes(b"no archive")
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+    checked(app.segmented_control(key="dataset").set_value("pets").run())
+
+    assert "pets.npz can't be used as pets" in app.error[0].value
+    checked(app.segmented_control(key="dataset").set_value("mnist-sample").run())
+    assert not app.error
 
 
 def opened(store: RunStore, **parameters: str) -> AppTest:
