@@ -20,8 +20,9 @@ from mnist_core.config import (
     ConfigError,
     TrainingConfig,
     allowed,
-    apply_preset,
+    preset_settings,
     read_config,
+    summarize,
 )
 from mnist_core.inference import Predictor
 from mnist_core.runs import Epoch, History, Run, RunError, RunStore
@@ -52,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
         default = "the whole set if it is here" if name == "dataset" else "the preset's"
         train.add_argument(
             f"--{name.replace('_', '-')}",
-            nargs="+" if name == "widths" else None,
+            nargs={"widths": "*", "filters": "+"}.get(name),
             metavar=name.upper(),
             help=f"{field.title}: {allowed(name)} ({default})",
         )
@@ -130,7 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     config = config_of(options)
-    datasets.load(config.dataset)  # missing or damaged: said now, not by a failed run
+    # Missing, damaged or too small for the network: said now, not by a failed run.
+    dataset = datasets.load(config.dataset)
+    summarize(config, dataset.image_shape, dataset.classes)
     return _see_through(RunStore(Settings.from_environment().runs).create(config), options.json)
 
 
@@ -178,9 +181,6 @@ def config_of(options: argparse.Namespace) -> TrainingConfig:
     Raises:
         ConfigError: a value is not allowed.
     """
-    start = apply_preset(
-        options.preset, TrainingConfig(dataset=datasets.default_name())
-    ).model_dump()
     given: dict[str, Any] = {
         name: value
         for name in TrainingConfig.model_fields
@@ -188,7 +188,8 @@ def config_of(options: argparse.Namespace) -> TrainingConfig:
     }
     if given.get("patience") == "none":
         given["patience"] = None
-    return read_config(start | given)
+    start = preset_settings(options.preset, given.get("architecture"))
+    return read_config({"dataset": datasets.default_name()} | start | given)
 
 
 def _follow(run: Run) -> History:
@@ -355,9 +356,8 @@ def _runs(options: argparse.Namespace) -> int:
             line = {"run": run.id, "state": state, "test_accuracy": accuracy}
             print(json.dumps(line | config.model_dump(mode="json")))
         else:
-            network = "-".join(str(units) for units in config.widths)
             shown = "" if accuracy is None else f"{accuracy:.2%}"
-            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {network}")
+            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {config.network}")
     if not store.list():
         print(f"No runs yet in {store.folder}", file=sys.stderr)
     return 0

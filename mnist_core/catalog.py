@@ -218,7 +218,7 @@ def mentions(entry: Entry, words: str) -> bool:
         labels, config = entry.labels, entry.config
         parts = [entry.run.id, labels.name, *labels.tags, labels.note, entry.state, entry.message]
         parts += [config.dataset, title(config.dataset), config.optimizer]
-        parts += ["-".join(map(str, config.widths))]
+        parts += [config.network]
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
 

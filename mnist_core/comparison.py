@@ -109,6 +109,12 @@ def in_words(found: Comparison, one: str, other: str) -> Verdict:
 
 
 def differing(configs: Sequence[TrainingConfig]) -> dict[str, list[Any]]:
-    """The settings that are not the same in all configurations: name to the value in each."""
-    values = {name: [getattr(c, name) for c in configs] for name in TrainingConfig.model_fields}
+    """The settings that are not the same in all configurations: name to the value in each.
+
+    None stands for a setting that the network of a configuration does not have.
+    """
+    values = {
+        name: [getattr(c, name) if c.uses(name) else None for c in configs]
+        for name in TrainingConfig.model_fields
+    }
     return {name: row for name, row in values.items() if any(value != row[0] for value in row)}

@@ -8,32 +8,35 @@ from statistics import median
 from typing import NamedTuple
 
 
-class Pace(NamedTuple):
-    """What sets the time of an epoch, and the time where it is known."""
+class Work(NamedTuple):
+    """What sets the time of an epoch."""
 
     images: int
-    weights: int
+    multiply_adds: int
+    """For one image, on its way through the network."""
     batch_size: int
+    augmented: bool
+
+
+class Pace(NamedTuple):
+    """The time that an epoch took."""
+
+    work: Work
     seconds: float
 
 
-def epoch_seconds(
-    images: int, weights: int, batch_size: int, before: Iterable[Pace]
-) -> float | None:
-    """Rough seconds for an epoch of ``images`` training images; None without any epoch before.
+def epoch_seconds(work: Work, before: Iterable[Pace]) -> float | None:
+    """Rough seconds for an epoch; None without any epoch before.
 
     A fixed model of the cost, scaled to this machine by the median of how the epochs ``before``
     compare to it.
     """
-    ratios = [
-        pace.seconds / _cost(pace.images, pace.weights, pace.batch_size)
-        for pace in before
-        if pace.seconds > 0
-    ]
-    return median(ratios) * _cost(images, weights, batch_size) if ratios else None
+    ratios = [pace.seconds / _cost(pace.work) for pace in before if pace.seconds > 0]
+    return median(ratios) * _cost(work) if ratios else None
 
 
-def _cost(images: int, weights: int, batch_size: int) -> float:
+def _cost(work: Work) -> float:
     """Seconds on a machine of 100 GFLOP/s that needs 0.5 ms to dispatch a step."""
-    steps = math.ceil(images / batch_size)
-    return steps * 0.0005 + images * (weights * 6 / 100e9 + 10e-6)
+    steps = math.ceil(work.images / work.batch_size)
+    fixed = 20e-6 if work.augmented else 10e-6
+    return steps * 0.0005 + work.images * (work.multiply_adds * 6 / 100e9 + fixed)

@@ -7,15 +7,15 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_core import datasets
-from mnist_core.config import TrainingConfig, summarize
-from mnist_core.datasets import SPECS, DatasetError, title
+from mnist_core.config import TrainingConfig, shown, summarize
+from mnist_core.datasets import SPECS, DatasetError
 from mnist_core.evaluation import Evaluation, evaluate, mistakes, row_shares
 from mnist_core.runs import History, Run, RunError
 
@@ -88,7 +88,9 @@ def write(run: Run) -> bytes:
         history=history,
         state=run.state(history),
         settings=[
-            (str(TrainingConfig.model_fields[name].title), _setting(name, v)) for name, v in config
+            (str(TrainingConfig.model_fields[name].title), shown(name, value))
+            for name, value in config
+            if config.uses(name)
         ],
         layers=summarize(config, dataset.image_shape, dataset.classes),
         made=f"{run.created.day} {run.created:%B %Y, %H:%M}",
@@ -125,14 +127,6 @@ def _result(run: Run, class_names: tuple[str, ...]) -> Evaluation:
         raise
     except ValueError as error:
         raise RunError(f"{run.folder / 'test.npz'} is damaged: {error}") from error
-
-
-def _setting(name: str, value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return "-".join(map(str, value))
-    return title(value) if name == "dataset" else str(value)
 
 
 def _kept(value: object) -> str:

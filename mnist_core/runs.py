@@ -103,6 +103,8 @@ class Fitting(_Event):
     train_images: int
     validation_images: int
     steps_per_epoch: int
+    multiply_adds: int | None = None
+    """For one image, on its way through the network."""
 
 
 class Batch(_Event):

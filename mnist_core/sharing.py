@@ -6,10 +6,17 @@ import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, get_args
 
-from annotated_types import Ge, Le, MaxLen, MinLen
+from annotated_types import Ge, Le
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from mnist_core.config import PRESETS, TrainingConfig, allowed, apply_preset, choices
+from mnist_core.config import (
+    PRESETS,
+    TrainingConfig,
+    allowed,
+    choices,
+    list_bounds,
+    preset_settings,
+)
 
 # --- A command ------------------------------------------------------------------------------------
 
@@ -29,8 +36,14 @@ def arguments(config: TrainingConfig) -> list[str]:
 
 
 def _arguments_after(preset: str, config: TrainingConfig) -> list[str]:
-    start = apply_preset(preset, TrainingConfig(dataset=config.dataset))
+    # What the flag of an architecture, which comes first, makes of the preset.
+    start = TrainingConfig(
+        **{"dataset": config.dataset, "architecture": config.architecture}
+        | preset_settings(preset, config.architecture)
+    )
     written = [] if preset == next(iter(PRESETS)) else ["--preset", preset]
+    if config.architecture != PRESETS[preset].settings.get("architecture", "dense"):
+        written += ["--architecture", config.architecture]
     for name, value in config:
         if value != getattr(start, name):
             written += [f"--{name.replace('_', '-')}", *_words(value)]
@@ -45,7 +58,7 @@ def _words(value: Any) -> list[str]:
 
 # --- A link. A parameter is named like its field, and like the key of its widget, but for these ---
 
-LISTS = {"widths": ("layers", "width")}
+LISTS = {"widths": ("layers", "width"), "filters": ("blocks", "filters")}
 """Field to the parameter that says how many, and to the one for each (``width_1``, ``width_2``)."""
 SWITCHES = {"patience": "early_stopping"}
 """Field that may be None, to the parameter that switches it on."""
@@ -66,6 +79,8 @@ def form_values(config: TrainingConfig) -> dict[str, Any]:
     """Parameter to value, for every widget that ``config`` needs."""
     values: dict[str, Any] = {}
     for name, value in config:
+        if not config.uses(name):
+            continue
         if name in LISTS:
             count, each = LISTS[name]
             values[count] = len(value)
@@ -137,8 +152,7 @@ def _parameters() -> dict[str, _Parameter]:
         words = allowed(name)
         if name in LISTS:
             count, each = LISTS[name]
-            least = next(m.min_length for m in field.metadata if isinstance(m, MinLen))
-            most = next(m.max_length for m in field.metadata if isinstance(m, MaxLen))
+            (least, most), _ = list_bounds(name)
             known[count] = _Parameter(TypeAdapter(Annotated[int, Ge(least), Le(most)]), words)
             item = _Parameter(TypeAdapter(get_args(field.annotation)[0]), words)
             known |= {f"{each}_{number}": item for number in range(1, most + 1)}

@@ -1,7 +1,5 @@
 """Two to eight runs beside each other, and two of them image by image."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -17,8 +15,7 @@ from mnist_core.comparison import (
     differing,
     in_words,
 )
-from mnist_core.config import TrainingConfig
-from mnist_core.datasets import title
+from mnist_core.config import TrainingConfig, shown
 from mnist_core.evaluation import Evaluation
 from mnist_core.runs import History, RunError
 from pages import _run_table, _shared
@@ -100,19 +97,14 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
     titles = {name: TrainingConfig.model_fields[name].title for name in differences}
     st.dataframe(
         pd.DataFrame(
-            {titles[name]: [setting(v) for v in values] for name, values in differences.items()},
+            {
+                titles[name]: [shown(name, value) for value in values]
+                for name, values in differences.items()
+            },
             index=list(names.values()),
         ),
         alt="The settings in which the compared runs differ, a row for each run",
     )
-
-
-def setting(value: Any) -> str:
-    if isinstance(value, str):
-        return title(value)
-    if isinstance(value, tuple):
-        return "-".join(map(str, value))
-    return "off" if value is None else str(value)
 
 
 @st.fragment

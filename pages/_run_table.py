@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from mnist_core.catalog import Damaged, Entry, Summary
-from mnist_core.config import TrainingConfig
 from mnist_core.datasets import title
 from pages import _shared
 
@@ -59,7 +58,7 @@ def _row(entry: Entry, names: dict[str, str]) -> dict[str, Any]:
     config = entry.config
     cells |= {
         "dataset": title(config.dataset),
-        "network": widths(config),
+        "network": config.network,
         "weights": entry.weights,
         "continues": entry.parent and names.get(entry.parent, entry.parent),
         "tags": list(entry.labels.tags),
@@ -88,14 +87,9 @@ def state(entry: Entry) -> str:
 
 def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
     """By id, what to call each run where several are shown."""
-    names = {s.run.id: f"{_shared.run_name(s)} · {widths(s.config)}" for s in summaries}
+    names = {s.run.id: f"{_shared.run_name(s)} · {s.config.network}" for s in summaries}
     times = Counter(names.values())
     return {
         run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
         for run_id, name in names.items()
     }
-
-
-def widths(config: TrainingConfig) -> str:
-    """The units of the hidden layers, e.g. ``"512-256"``."""
-    return "-".join(map(str, config.widths))

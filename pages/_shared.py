@@ -21,7 +21,7 @@ from PIL import Image
 from mnist_core import bundle, datasets, trash
 from mnist_core.catalog import Catalog, Damaged, Entry, Summary
 from mnist_core.datasets import Dataset, DatasetError
-from mnist_core.estimate import Pace
+from mnist_core.estimate import Pace, Work
 from mnist_core.evaluation import Evaluation, evaluate
 from mnist_core.runs import History, Run, RunError, RunStore
 from mnist_core.settings import Settings
@@ -94,8 +94,11 @@ def paces() -> list[Pace]:
             past = history(run)
             if past.fitting and past.epochs:
                 seconds = median(epoch.seconds for epoch in past.epochs)
-                images, weights = past.fitting.train_images, past.fitting.weights
-                found.append(Pace(images, weights, run.config.batch_size, seconds))
+                config, fitting = run.config, past.fitting
+                # Where there is none, the run is old and its network dense.
+                multiply_adds = fitting.multiply_adds or fitting.weights
+                work = Work(fitting.train_images, multiply_adds, config.batch_size, config.augments)
+                found.append(Pace(work, seconds))
         except RunError:
             continue  # a damaged run teaches nothing here; the pages that show it say so
     return found
@@ -236,8 +239,7 @@ def label(entry: Entry) -> str:
         return f"{run_name(entry)} · damaged"
     config = entry.config
     outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
-    widths = "-".join(map(str, config.widths))
-    return f"{run_name(entry)} · {datasets.title(config.dataset)} · {widths} · {outcome}"
+    return f"{run_name(entry)} · {datasets.title(config.dataset)} · {config.network} · {outcome}"
 
 
 def run_name(entry: Entry) -> str:

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import datasets, figures
-from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, summarize
+from mnist_core import figures
+from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, shown, summarize
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
 from mnist_core.sharing import command
@@ -294,8 +294,9 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             st.markdown("**Settings**")
             st.table(
                 {
-                    str(config.__class__.model_fields[name].title): setting(name, value)
+                    str(config.__class__.model_fields[name].title): shown(name, value)
                     for name, value in config
+                    if config.uses(name)
                 },
                 border="horizontal",
                 alt="Settings of the run",
@@ -340,14 +341,6 @@ def layers_table(run: Run, config: TrainingConfig) -> None:
         alt="Layers of the network and their weights",
     )
     st.markdown(f"{sum(layer.weights for layer in layers):,} weights in all.")
-
-
-def setting(name: str, value: object) -> str:
-    if name == "dataset":
-        return datasets.title(str(value))
-    if name == "widths":
-        return "-".join(map(str, config.widths))
-    return "off" if value is None else str(value)
 
 
 TAKEAWAYS = """

@@ -4,25 +4,31 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import datasets, estimate, figures
 from mnist_core.catalog import Summary
 from mnist_core.config import (
     ARTICLE_ACCURACY,
+    AUGMENTATIONS,
+    DEFAULT_WIDTHS,
     OWN,
     PRESETS,
     ConfigError,
+    LayerSummary,
     TrainingConfig,
     apply_preset,
     bounds,
     choices,
+    list_bounds,
     read_config,
     summarize,
 )
-from mnist_core.datasets import DatasetError
+from mnist_core.datasets import DatasetError, Outline
+from mnist_core.estimate import Work
 from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
-from mnist_core.sharing import form_values
-from pages import _link, _shared
+from mnist_core.sharing import LISTS, form_values
+from pages import _augmentation, _link, _network, _shared
 from pages._live_chart import live_chart, load_plotly
 
 FIELDS = TrainingConfig.model_fields
@@ -36,8 +42,10 @@ LABELS = {
     "rmsprop": "RMSprop",
     "constant": "Constant",
     "one-cycle": "One-cycle",
+    "cosine": "Cosine",
+    "dense": "Dense",
+    "convolutional": "Convolutional",
 } | {name: spec.title for name, spec in datasets.SPECS.items()}
-MOST_LAYERS = 8
 REFRESH_SECONDS = 0.4
 STEP = 32  # batches; the longest that a worker trains without a look at what is wanted
 RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] + [1.0]
@@ -79,27 +87,86 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
     return widget(field.title, key=name, help=field.description, bind="query-params", **options)
 
 
-def width_widgets() -> tuple[int, ...]:
-    default = FIELDS["widths"].default
-    layers = st.number_input(
-        "Hidden layers",
-        value=len(default),
-        min_value=1,
-        max_value=MOST_LAYERS,
-        key="layers",
-        help=FIELDS["widths"].description,
-        bind="query-params",
-    )
-    with st.grid(4, min_column_width=110, gap="small"):
+def list_widgets(
+    name: str, default: tuple[int, ...], count_label: str, item_label: str
+) -> tuple[int, ...]:
+    """The widgets of a field of several values: how many, and each of them."""
+    count_key, item_key = LISTS[name]
+    (fewest, most), _ = list_bounds(name)
+    with st.grid(4, min_column_width=100, gap="small"):
+        count = st.number_input(
+            count_label,
+            value=len(default),
+            min_value=fewest,
+            max_value=most,
+            key=count_key,
+            help=FIELDS[name].description,
+            bind="query-params",
+        )
         return tuple(
             st.number_input(
-                f"Units in {number}",
+                f"{item_label} {number}",
                 value=default[number - 1] if number <= len(default) else 128,
-                key=f"width_{number}",
+                key=f"{item_key}_{number}",
                 bind="query-params",
             )
-            for number in range(1, layers + 1)
+            for number in range(1, count + 1)
         )
+
+
+def take_architecture() -> None:
+    """Begin with the hidden layers that suit it."""
+    for key, value in form_values(
+        TrainingConfig(architecture=st.session_state["architecture"])
+    ).items():
+        if key == "layers" or key.startswith("width_"):
+            st.session_state[key] = value
+
+
+def network_widgets() -> dict[str, Any]:
+    """The architecture, and the fields that apply to it."""
+    values: dict[str, Any] = {
+        "architecture": field_widget(
+            "architecture", st.segmented_control, required=True, on_change=take_architecture
+        )
+    }
+    if values["architecture"] == "convolutional":
+        values["filters"] = list_widgets(
+            "filters", FIELDS["filters"].default, "Blocks", "Filters in"
+        )
+    widths = DEFAULT_WIDTHS[values["architecture"]]
+    values["widths"] = list_widgets("widths", widths, "Hidden layers", "Units in")
+    return values
+
+
+def block_widgets() -> dict[str, Any]:
+    with st.expander("Convolutions", icon=":material/grid_view:"):
+        with st.grid(2, min_column_width=200):
+            values = {
+                "kernel_size": field_widget("kernel_size", st.number_input),
+                "convolutions": field_widget("convolutions", st.number_input),
+            }
+        values["batch_normalization"] = field_widget("batch_normalization", st.toggle)
+        values["block_dropout"] = field_widget("block_dropout", st.slider, step=0.05)
+    return values
+
+
+def augmentation_widgets() -> tuple[dict[str, Any], DeltaGenerator | None]:
+    """The strengths, and the place of a preview where it can be seen."""
+    steps = {"shift": 0.5, "rotation": 1.0, "elastic": 0.1}
+    expander = st.expander(
+        "Augmentation", icon=":material/auto_fix_high:", key="augmentation", on_change="rerun"
+    )
+    with expander:
+        place = st.container()
+        values = {}
+        with st.grid(2, min_column_width=160):
+            for name in AUGMENTATIONS:
+                if FIELDS[name].annotation is bool:
+                    values[name] = field_widget(name, st.toggle)
+                else:
+                    values[name] = field_widget(name, st.slider, step=steps.get(name, 0.05))
+    return values, place if expander.open else None
 
 
 def form() -> None:
@@ -109,11 +176,16 @@ def form() -> None:
         "dataset": field_widget(
             "dataset", st.segmented_control, datasets.default_name(), required=True, wrap=True
         ),
-        "widths": width_widgets(),
-        "epochs": field_widget("epochs", st.number_input),
-        "dropout": field_widget("dropout", st.slider, step=0.05),
+        **network_widgets(),
     }
+    left, right = st.columns([1, 2])
+    with left:
+        values["epochs"] = field_widget("epochs", st.number_input)
+    with right:
+        values["dropout"] = field_widget("dropout", st.slider, step=0.05)
     train_place = st.container()
+    if values["architecture"] == "convolutional":
+        values |= block_widgets()
     with st.expander("Activation, optimizer and learning rate", icon=":material/tune:"):
         values["activation"] = field_widget("activation", st.segmented_control, required=True)
         values["optimizer"] = field_widget("optimizer", st.segmented_control, required=True)
@@ -122,6 +194,13 @@ def form() -> None:
         )
         values["schedule"] = field_widget("schedule", st.segmented_control, required=True)
         values["batch_size"] = field_widget("batch_size", st.number_input)
+        values["weight_decay"] = field_widget(
+            "weight_decay", st.number_input, step=0.001, format="%.4f"
+        )
+        values["label_smoothing"] = field_widget("label_smoothing", st.slider, step=0.01)
+        values["ema"] = field_widget("ema", st.number_input, step=0.01, format="%.4f")
+    alterations, preview_place = augmentation_widgets()
+    values |= alterations
     with st.expander("Validation, early stopping, seed and files", icon=":material/science:"):
         values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
         early_stopping = st.toggle(
@@ -143,7 +222,9 @@ def form() -> None:
         st.markdown(FIXED_PARTS)
     try:
         config = read_config(values)
-    except ConfigError as error:
+        outline = datasets.outline(config.dataset)
+        layers = summarize(config, outline.image_shape, outline.classes)
+    except (ConfigError, DatasetError) as error:
         config = None
         train_place.error(str(error), icon=":material/error:")
     with notice_place:
@@ -153,7 +234,10 @@ def form() -> None:
     if config:
         with train_place:
             train_button(config)
-        summary(config)
+        if preview_place:
+            with preview_place:
+                _augmentation.preview(config)
+        summary(config, outline, layers)
         _link.share(config, LABELS)
 
 
@@ -191,6 +275,9 @@ def train_button(config: TrainingConfig) -> None:
 FIXED_PARTS = """
 - **Flatten** turns a picture, MNIST's of 28 × 28, into a row of numbers, 784 of them: a dense layer
   has no notion of neighbouring pixels.
+- **A convolutional block** looks beyond the picture's edge at zeros, so that each convolution keeps
+  its size; then it keeps the largest of every 2 × 2 values, normalizes, and activates. In this
+  order, the last two have a quarter of the work.
 - **Softmax** turns the sums of the last layer, one a class, into probabilities that add up to one.
 - **Sparse categorical cross-entropy** is the loss: minus the logarithm of the probability given to
   the right class. "Sparse" means that labels stay plain numbers, with no one-hot table.
@@ -200,36 +287,31 @@ FIXED_PARTS = """
 # --- The network before training ---
 
 
-def summary(config: TrainingConfig) -> None:
+def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]) -> None:
     """Layers, weights, and what an epoch will take."""
-    try:
-        outline = datasets.outline(config.dataset)
-    except DatasetError as error:
-        st.error(str(error), title="This dataset can't be read", icon=":material/error:")
-        return
-    layers = summarize(config, outline.image_shape, outline.classes)
     weights = sum(layer.weights for layer in layers)
     held_back = round(outline.train_images * config.validation_share)
-    images = outline.train_images - held_back
-    seconds = estimate.epoch_seconds(images, weights, config.batch_size, _shared.paces())
+    work = Work(
+        images=outline.train_images - held_back,
+        multiply_adds=sum(layer.multiply_adds for layer in layers),
+        batch_size=config.batch_size,
+        augmented=config.augments,
+    )
+    seconds = estimate.epoch_seconds(work, _shared.paces())
     pace = f", about {duration(seconds)} an epoch" if seconds else ""
     with st.expander(f"{weights:,} weights{pace}", icon=":material/table_rows:"):
-        st.table(
-            {
-                "Layer": [layer.kind for layer in layers],
-                "Output": [" × ".join(map(str, layer.output_shape)) for layer in layers],
-                "Weights": [f"{layer.weights:,}" for layer in layers],
-            },
-            alt="The layers of the network with their output shapes and weights",
-        )
+        _network.diagram(layers, outline.image_shape)
         st.caption(
-            f"{outline.title}: {images:,} images to train on, {held_back:,} held back for "
+            f"{outline.title}: {work.images:,} images to train on, {held_back:,} held back for "
             f"validation, {outline.test_images:,} for the test; {outline.classes} classes."
         )
         st.caption(
-            "The time is judged by the newest runs on this machine."
-            if seconds
-            else "How long an epoch takes here is not known before the first run."
+            f"{work.multiply_adds:,} multiplications for an image. "
+            + (
+                "The time is judged by the newest runs on this machine."
+                if seconds
+                else "How long an epoch takes here is not known before the first run."
+            )
         )
 
 

@@ -106,6 +106,15 @@ def test_only_settings_that_differ_are_listed() -> None:
         "seed": [1, 2, 1],
     }
     assert differing([article, article]) == {}
+    blocks = TrainingConfig(architecture="convolutional", widths=(512, 256), kernel_size=5)
+    assert differing([article, blocks]) == {
+        "architecture": ["dense", "convolutional"],
+        "filters": [None, (32, 64)],
+        "kernel_size": [None, 5],
+        "convolutions": [None, 1],
+        "batch_normalization": [None, True],
+        "block_dropout": [None, 0.0],
+    }
     assert differing([article]) == {}
 
 

@@ -15,6 +15,7 @@ from mnist_core.config import (
     apply_preset,
     bounds,
     choices,
+    list_bounds,
     read_config,
     summarize,
 )
@@ -23,14 +24,30 @@ from mnist_core.config import (
 def test_defaults_are_the_articles_recipe() -> None:
     assert TrainingConfig().model_dump() == {
         "dataset": "mnist",
+        "architecture": "dense",
+        "filters": (32, 64),
+        "kernel_size": 3,
+        "convolutions": 1,
+        "batch_normalization": True,
+        "block_dropout": 0.0,
         "widths": (512, 256),
         "dropout": 0.2,
         "activation": "relu",
         "optimizer": "adam",
         "learning_rate": 0.001,
         "schedule": "constant",
+        "weight_decay": 0.0,
+        "label_smoothing": 0.0,
+        "ema": 0.0,
         "batch_size": 64,
         "epochs": 10,
+        "shift": 0.0,
+        "rotation": 0.0,
+        "scale": 0.0,
+        "shear": 0.0,
+        "elastic": 0.0,
+        "flip": False,
+        "erasing": 0.0,
         "validation_share": 0.1,
         "patience": None,
         "seed": 1,
@@ -65,7 +82,7 @@ def test_no_dropout_layer_where_there_is_no_dropout() -> None:
         ({"dropout": 1.5}, "dropout is 1.5; allowed: a number from 0 to 0.9"),
         ({"epochs": "many"}, "epochs is 'many'; allowed: a whole number from 1 to 200"),
         ({"widths": [512, 0]}, "widths is 0; allowed: 1 to 8 layers of 1 to 4,096 units each"),
-        ({"widths": []}, "widths is []; allowed: 1 to 8 layers of 1 to 4,096 units each"),
+        ({"widths": []}, "widths is (); allowed: 1 to 8 layers of 1 to 4,096 units each"),
         ({"activation": "step"}, "activation is 'step'; allowed: relu, gelu, tanh, sigmoid"),
         (
             {"learning_rate": float("nan")},
@@ -73,7 +90,13 @@ def test_no_dropout_layer_where_there_is_no_dropout() -> None:
         ),
         ({"patience": 0}, "patience is 0; allowed: a whole number from 1 to 50, or none for off"),
         ({"tensorboard": "loud"}, "tensorboard is 'loud'; allowed: true or false"),
-        ({"layers": 2}, "layers is not a setting; allowed: dataset, widths, dropout"),
+        ({"layers": 2}, "layers is not a setting; allowed: dataset, architecture, filters"),
+        ({"filters": []}, "filters is []; allowed: 1 to 6 blocks of 1 to 512 filters each"),
+        ({"flip": "perhaps"}, "flip is 'perhaps'; allowed: true or false"),
+        (
+            {"filters": [8]},
+            "filters is (8,), but only a convolutional network has that: leave it out, or set",
+        ),
         (
             {"patience": 2, "validation_share": 0},
             "Early stopping (patience) watches the validation loss",
@@ -116,7 +139,11 @@ def test_every_field_can_be_shown_and_explained(name: str) -> None:
     assert field.title
     assert field.description
     assert allowed(name)
-    if not choices(name) and not isinstance(getattr(TrainingConfig(), name), tuple | bool):
+    if isinstance(getattr(TrainingConfig(), name), tuple):
+        (fewest, most), (least, greatest) = list_bounds(name)
+        assert 0 <= fewest < most
+        assert least < greatest
+    elif not choices(name) and not isinstance(getattr(TrainingConfig(), name), bool):
         low, high = bounds(name)
         assert low < high
 

@@ -62,7 +62,9 @@ EVERY_PAGE = """
 import sys
 from streamlit.testing.v1 import AppTest
 
-app = AppTest.from_file("app.py", default_timeout=120).run()
+app = AppTest.from_file("app.py", default_timeout=120)
+app.session_state["augmentation"] = True  # its preview
+app.run()
 for page in sys.argv[1:]:
     app.switch_page(page).run()
     assert not app.exception, app.exception

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_core.__main__ import build_parser, config_of
-from mnist_core.config import PRESETS, TrainingConfig, apply_preset, bounds, choices
+from mnist_core.config import (
+    CONVOLUTIONAL_ONLY,
+    PRESETS,
+    TrainingConfig,
+    apply_preset,
+    bounds,
+    choices,
+)
 from mnist_core.sharing import (
     LISTS,
     SWITCHES,
@@ -26,7 +33,8 @@ def values(name: str) -> st.SearchStrategy[Any]:
     """What a field allows, by its own type and bounds."""
     field = TrainingConfig.model_fields[name]
     if name in LISTS:
-        return st.lists(st.integers(1, 4096), min_size=1, max_size=8).map(tuple)
+        least, most = (1, 6) if name == "filters" else (0, 8)
+        return st.lists(st.integers(1, 512), min_size=least, max_size=most).map(tuple)
     if choices(name):
         return st.sampled_from(choices(name))
     if field.annotation is bool:
@@ -40,13 +48,22 @@ def values(name: str) -> st.SearchStrategy[Any]:
 
 
 def fits(fields: dict[str, Any]) -> bool:
+    if fields["architecture"] == "dense" and not fields["widths"]:
+        return False
     return fields["patience"] is None or fields["validation_share"] > 0
+
+
+def configuration(fields: dict[str, Any]) -> TrainingConfig:
+    """Of the fields, those that the architecture has."""
+    dense = fields["architecture"] == "dense"
+    without = CONVOLUTIONAL_ONLY if dense else ()
+    return TrainingConfig(**{name: fields[name] for name in fields if name not in without})
 
 
 configs = (
     st.fixed_dictionaries({name: values(name) for name in TrainingConfig.model_fields})
     .filter(fits)
-    .map(lambda fields: TrainingConfig(**fields))
+    .map(configuration)
 )
 
 
@@ -83,7 +100,7 @@ def test_a_link_gives_back_every_setting(config: TrainingConfig) -> None:
 
 
 def test_every_field_has_a_parameter() -> None:
-    config = TrainingConfig(**dict.fromkeys(SWITCHES, 1))
+    config = TrainingConfig(**dict.fromkeys(SWITCHES, 1), architecture="convolutional")
     fields = set(TrainingConfig.model_fields)
 
     assert fields - set(LISTS) <= set(form_values(config))
@@ -108,9 +125,13 @@ def test_every_field_has_a_parameter() -> None:
         (
             "width_9",
             "10",
-            "'width_9' is not a setting; allowed: dataset, layers, width_1, width_2,",
+            "'width_9' is not a setting; allowed: dataset, architecture, layers, width_1,",
         ),
-        ("colour", "red", "'colour' is not a setting; allowed: dataset, layers, width_1, width_2,"),
+        (
+            "colour",
+            "red",
+            "'colour' is not a setting; allowed: dataset, architecture, layers, width_1,",
+        ),
     ],
 )
 def test_what_a_link_can_not_ask_for_is_named_and_the_rest_kept(
@@ -126,7 +147,9 @@ def test_what_a_link_can_not_ask_for_is_named_and_the_rest_kept(
 def test_unknown_parameters_are_named_together() -> None:
     (problem,) = read_link({"colour": "red", "size": "big"}, LABELS).problems
 
-    assert problem.startswith("'colour', 'size' are not settings; allowed: dataset, layers,")
+    assert problem.startswith(
+        "'colour', 'size' are not settings; allowed: dataset, architecture, layers,"
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ def save_keras(model: keras.Model, path: Path) -> None:
     """Write the network so that ``keras.saving.load_model(path)`` needs nothing of ours.
 
     It can be trained on: our layers and optimizers become the stock ones that they are derived
-    from, with their state. Of a one-cycle schedule, which has run its course, the peak remains.
+    from, with their state. Of a schedule, which has run its course, the peak remains; labels are
+    not smoothed any more.
     """
     images = keras.Input(model.input_shape[1:], name="images")
     stock = keras.Sequential([images, *map(_stock_layer, model.layers)], name=model.name)
@@ -22,7 +23,7 @@ def save_keras(model: keras.Model, path: Path) -> None:
     optimizer.build(stock.trainable_variables)
     for variable, value in zip(_state(optimizer), _state(model.optimizer), strict=True):
         variable.assign(value)
-    stock.compile(optimizer, loss=model.loss, metrics=["accuracy"])
+    stock.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     _write_whole(path, stock.save)
 
 

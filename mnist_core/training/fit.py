@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mnist_core.config import ConfigError, TrainingConfig
+from mnist_core.config import ConfigError, TrainingConfig, summarize
 from mnist_core.datasets import Dataset
 from mnist_core.runs import (
     Batch,
@@ -28,6 +29,7 @@ from mnist_core.runs import (
 )
 from mnist_core.training import checkpoint as checkpoints
 from mnist_core.training import optimizer
+from mnist_core.training.augment import Augmenter
 from mnist_core.training.model import build
 
 EVALUATION_BATCH = 256
@@ -63,7 +65,8 @@ def fit(
 ) -> FitResult:
     """Train a network on the dataset's training images.
 
-    The same configuration, dataset and wishes give the same events, but for the times in them. It
+    The same configuration, dataset and wishes give the same events, but for the times in them; with
+    convolutions, on as many threads, for oneDNN adds up their gradients in as many parts. It
     does not matter whether an epoch follows in the same call or in one that goes on from a
     checkpoint: what comes by chance follows from the seed, the epoch and the step.
 
@@ -75,28 +78,32 @@ def fit(
             none is kept.
 
     Raises:
-        ConfigError: the validation share is not 0, but holds back no image.
+        ConfigError: the validation share is not 0, but holds back no image; or there are more
+            convolutional blocks than the images can be halved.
         Diverged: the loss is not finite any more.
         RunError: the checkpoint is damaged or of another network.
     """
     training, validation = split(config, len(dataset.x_train))
     steps = math.ceil(len(training) / config.batch_size)
     model = build(config, dataset.image_shape, dataset.classes, steps=config.epochs * steps)
+    layers = summarize(config, dataset.image_shape, dataset.classes)
     fitting = Fitting(
         weights=model.count_params(),
+        multiply_adds=sum(layer.multiply_adds for layer in layers),
         train_images=len(training),
         validation_images=len(validation),
         steps_per_epoch=steps,
     )
     images, labels = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
     order = tf.Variable(training)
+    augmenter = Augmenter(config, dataset.image_shape, len(training)) if config.augments else None
     held_back = _batches(images, labels, tf.constant(validation), EVALUATION_BATCH)
     last = checkpoints.restore(model, checkpoint) if checkpoint and checkpoint.exists() else None
-    reporter = _Reporter(config, fitting, order, emit, wanted, checkpoint, last)
-    early = keras.callbacks.EarlyStopping(patience=config.patience or 0, restore_best_weights=True)
+    reporter = _Reporter(config, fitting, order, augmenter, emit, wanted, checkpoint, last)
+    early = _EarlyStopping(patience=config.patience or 0, restore_best_weights=True)
 
     model.fit(
-        _batches(images, labels, order, config.batch_size),
+        _batches(images, labels, order, config.batch_size, augmenter),
         initial_epoch=reporter.epoch,
         epochs=config.epochs,
         validation_data=held_back if len(validation) else None,
@@ -168,6 +175,7 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         config: TrainingConfig,
         fitting: Fitting,
         order: tf.Variable,
+        augmenter: Augmenter | None,
         emit: Callable[[Event], None],
         wanted: Callable[[], Control],
         checkpoint: Path | None,
@@ -177,6 +185,7 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         self._config = config
         self._fitting = fitting
         self._order = order
+        self._augmenter = augmenter
         self._training = order.numpy()
         self._emit = emit
         self._wanted = wanted
@@ -197,6 +206,8 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._order.assign(shuffled(self._training, self._config.seed, epoch))
+        if self._augmenter:
+            self._augmenter.begin(epoch)
         self.epoch = epoch + 1
         self._step = self._images = 0
         self._began = self._told = self.elapsed
@@ -220,6 +231,13 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         self._check(logs["loss"])
         if self._step < self._fitting.steps_per_epoch:  # else once the epoch has been judged
             self._obey()
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._judged = averaged_weights(self.model)
+        self._judged.__enter__()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self._judged.__exit__(None, None, None)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         elapsed = self.elapsed
@@ -279,20 +297,49 @@ def _pauses(control: Control, steps: int) -> bool:
     return control.pause_at is not None and control.pause_at <= steps and not control.stop
 
 
+class _EarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
+    """Keeps, of weights that are averaged, the averages."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        with averaged_weights(self.model):
+            super().on_epoch_end(epoch, logs)
+
+
+@contextlib.contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Within it, the model has the averages of its weights, where there are any."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    newest = [variable.numpy() for variable in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    yield
+    for variable, value in zip(model.trainable_variables, newest, strict=True):
+        variable.assign(value)
+
+
 def _batches(
-    images: tf.Tensor, labels: tf.Tensor, order: tf.Tensor | tf.Variable, size: int
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    order: tf.Tensor | tf.Variable,
+    size: int,
+    augmenter: Augmenter | None = None,
 ) -> tf.data.Dataset:
     """Batches of scaled images and their labels, in the ``order`` that holds at the time."""
 
     def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         chosen = order[start : start + size]
-        return _scaled(tf.gather(images, chosen)), tf.gather(labels, chosen)
+        found = tf.gather(images, chosen)
+        return augmenter(found, start) if augmenter else _scaled(found), tf.gather(labels, chosen)
 
     options = tf.data.Options()
     # So little work is done in the thread that asks for it: handing it over costs more.
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1
-    return tf.data.Dataset.range(0, order.shape[0], size).map(batch).with_options(options)
+    batches = tf.data.Dataset.range(0, order.shape[0], size).map(batch)
+    if augmenter:
+        batches = batches.prefetch(8)  # altered while the network learns from those before
+    return batches.with_options(options)
 
 
 def _scaled(images: Any) -> tf.Tensor:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from mnist_core.config import TrainingConfig
+from mnist_core.config import LayerSummary, TrainingConfig, summarize
 from mnist_core.training import optimizer
 
 STEPS_PER_EXECUTION = 32
@@ -30,6 +34,57 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras has no types
         return inputs * (tf.cast(bits >= dropped, inputs.dtype) * (2**16 / (2**16 - dropped)))
 
 
+class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
+    """``keras.layers.Conv2D`` that learns in bfloat16 where the processor can: twice as fast.
+
+    What goes in and comes out is float32, and so are the weights. Where nothing is learned, all of
+    it is: the network is judged as it is exported. Not for the picture itself: with its one or
+    three channels there is little to gain, and accuracy to lose (0.04 points on MNIST).
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training or inputs.shape[-1] <= 3 or not has_bfloat16():
+            return super().call(inputs)
+        short = tf.cast(inputs, tf.bfloat16), tf.cast(self.kernel, tf.bfloat16)
+        outputs = tf.cast(tf.nn.conv2d(*short, 1, self.padding.upper()), tf.float32)
+        return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
+
+
+class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    """``keras.layers.BatchNormalization`` of pictures, in one fused kernel while training."""
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training:
+            return super().call(inputs, training=False)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=tf.constant([], tf.float32),
+            variance=tf.constant([], tf.float32),
+            epsilon=self.epsilon,
+        )
+        # The kernel gives the variance of all images, estimated; Keras keeps that of the batch.
+        values = tf.cast(tf.size(inputs) // tf.size(mean), tf.float32)
+        variance *= (values - 1) / values
+        for moving, newest in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + newest * (1 - self.momentum))
+        return outputs
+
+
+class SmoothedCrossentropy(keras.losses.Loss):  # type: ignore[misc]
+    """Cross-entropy with labels of which a share is spread over all classes."""
+
+    def __init__(self, smoothing: float) -> None:
+        super().__init__(name="smoothed_crossentropy")
+        self.smoothing = smoothing
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        labels = tf.one_hot(tf.cast(y_true, tf.int32), y_pred.shape[-1])
+        labels = labels * (1 - self.smoothing) + self.smoothing / y_pred.shape[-1]
+        return keras.losses.categorical_crossentropy(labels, y_pred)
+
+
 def build(
     config: TrainingConfig, image_shape: tuple[int, ...], classes: int, steps: int
 ) -> keras.Model:
@@ -42,22 +97,35 @@ def build(
 
     Args:
         steps: of the whole training, all epochs; a learning-rate schedule spans them.
+
+    Raises:
+        ConfigError: there are more convolutional blocks than the images can be halved.
     """
+    layers = summarize(config, image_shape, classes)
     chance = np.random.default_rng(config.seed)
     weight_seeds, dropout_seeds = chance.integers(2**31, size=(2, len(config.widths) + 1)).tolist()
-    layers = [keras.Input(image_shape, name="images"), keras.layers.Flatten(name="flatten")]
+    block_seeds = iter(chance.integers(2**31, size=3 * 6).tolist())
+    parts = [keras.Input(image_shape, name="images")]
+    if config.architecture == "convolutional":
+        parts += _blocks(config, image_shape, block_seeds)
+    parts.append(keras.layers.Flatten(name="flatten"))
+    if config.dropout > 0 and not config.widths:
+        parts.append(Dropout(config.dropout, seed=dropout_seeds[0], name="dropout"))
     for number, units in enumerate(config.widths, start=1):
-        layers.append(_dense(f"dense_{number}", units, config.activation, weight_seeds[number]))
+        parts.append(_dense(f"dense_{number}", units, config.activation, weight_seeds[number]))
         if config.dropout > 0:
             name = f"dropout_{number}"
-            layers.append(Dropout(config.dropout, seed=dropout_seeds[number], name=name))
-    layers.append(_dense("probabilities", classes, "softmax", weight_seeds[0]))
-    model = keras.Sequential(layers, name="digit_lab")
+            parts.append(Dropout(config.dropout, seed=dropout_seeds[number], name=name))
+    parts.append(_dense("probabilities", classes, "softmax", weight_seeds[0]))
+    model = keras.Sequential(parts, name="digit_lab")
     model.compile(
         optimizer.build(config, steps),
-        loss="sparse_categorical_crossentropy",  # Keras computes it from the softmax's logits
+        # Keras computes both from the softmax's logits.
+        loss=SmoothedCrossentropy(config.label_smoothing)
+        if config.label_smoothing
+        else "sparse_categorical_crossentropy",
         metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
-        steps_per_execution=steps_per_execution(model.count_params(), config.batch_size),
+        steps_per_execution=steps_per_execution(layers, config.batch_size),
         jit_compile=False,  # XLA is several times slower at this on a CPU
     )
     # Here and not in the first step, whose graph would then be traced twice.
@@ -65,11 +133,56 @@ def build(
     return model
 
 
-def steps_per_execution(weights: int, batch_size: int) -> int:
-    """As many as a slow core does in half a second, so that a wish to stop is soon heard."""
-    # Six operations a weight and image; the update costs as much as a dozen images.
-    operations = 6 * weights * (batch_size + 12)
-    return max(1, min(STEPS_PER_EXECUTION, int(25e9 / operations)))
+def steps_per_execution(layers: list[LayerSummary], batch_size: int) -> int:
+    """As many as a slow core does in half a second, so that a wish to stop is soon heard.
+
+    A power of two, so that the executions of an epoch are of few lengths.
+    """
+    multiply_adds = sum(layer.multiply_adds for layer in layers)
+    weights = sum(layer.weights for layer in layers)
+    # Six operations a multiply-add; the update costs as much as a dozen images of a dense network.
+    operations = 6 * (multiply_adds * batch_size + 12 * weights)
+    most = max(1, min(STEPS_PER_EXECUTION, int(25e9 / operations)))
+    return 1 << most.bit_length() - 1
+
+
+@functools.cache
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies numbers of 16 bits; without that they only cost time."""
+    cpuinfo = Path("/proc/cpuinfo")  # only Linux has it
+    flags = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
+
+
+def _blocks(
+    config: TrainingConfig, image_shape: tuple[int, ...], seeds: Iterator[int]
+) -> list[keras.layers.Layer]:
+    layers: list[keras.layers.Layer] = []
+    if len(image_shape) == 2:
+        layers.append(keras.layers.Reshape((*image_shape, 1), name="channel"))
+    for block, filters in enumerate(config.filters, start=1):
+        for number in range(1, config.convolutions + 1):
+            place = f"{block}_{number}"
+            layers.append(
+                Conv2D(
+                    filters,
+                    config.kernel_size,
+                    padding="same",
+                    # A normalization would take any bias away again.
+                    use_bias=not config.batch_normalization,
+                    kernel_initializer=keras.initializers.HeUniform(next(seeds)),
+                    name=f"conv_{place}",
+                )
+            )
+            if number == config.convolutions:
+                # Before the rest, which then has a quarter of the values to work on.
+                layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{block}"))
+            if config.batch_normalization:
+                layers.append(BatchNormalization(momentum=0.9, name=f"norm_{place}"))
+            layers.append(keras.layers.Activation(config.activation, name=f"act_{place}"))
+        if config.block_dropout > 0:
+            layers.append(Dropout(config.block_dropout, seed=next(seeds), name=f"drop_{block}"))
+    return layers
 
 
 def _dense(name: str, units: int, activation: str, seed: int) -> keras.layers.Dense:

@@ -7,6 +7,7 @@ has the same arithmetic in one kernel, which passes over them once.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -15,7 +16,37 @@ import tensorflow as tf
 from mnist_core.config import TrainingConfig
 
 
-class Adam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
+class _Fused(keras.optimizers.Optimizer):  # type: ignore[misc]  # Keras has no types
+    """What all of ours do with weights beside the update itself: shrink them, and average them.
+
+    Both as Keras does (``weight_decay``, ``use_ema``), with fewer passes over the weights. The
+    averages are variables of the optimizer.
+    """
+
+    def _apply_weight_decay(self, variables: list[keras.Variable]) -> None:
+        if self.weight_decay is None:
+            return
+        share = tf.cast(self.learning_rate, tf.float32) * self.weight_decay
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                tf.raw_ops.ResourceApplyGradientDescent(
+                    var=variable.value.handle, alpha=share, delta=variable.value
+                )
+
+    def _update_model_variables_moving_average(self, variables: list[keras.Variable]) -> None:
+        if not self.use_ema:
+            return
+        # The first averages are of few steps, lest the untrained weights stay in them for long.
+        before = tf.cast(self.iterations.value, tf.float32)  # 0 in the first step
+        share = 1 - tf.minimum(self.ema_momentum, before / (before + 9))
+        averages = self._model_variables_moving_average
+        for variable, average in zip(variables, averages, strict=True):
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=average.value.handle, alpha=share, delta=average.value - variable.value
+            )
+
+
+class Adam(_Fused, keras.optimizers.Adam):  # type: ignore[misc]
     """``keras.optimizers.Adam``, fused (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980)."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
@@ -35,7 +66,7 @@ class Adam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
         )
 
 
-class SGD(keras.optimizers.SGD):  # type: ignore[misc]
+class SGD(_Fused, keras.optimizers.SGD):  # type: ignore[misc]
     """``keras.optimizers.SGD`` with momentum, fused."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
@@ -48,7 +79,7 @@ class SGD(keras.optimizers.SGD):  # type: ignore[misc]
         )
 
 
-class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
+class RMSprop(_Fused, keras.optimizers.RMSprop):  # type: ignore[misc]
     """``keras.optimizers.RMSprop`` without momentum, fused."""
 
     def build(self, variables: list[keras.Variable]) -> None:
@@ -91,6 +122,21 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return {"peak": float(self.peak), "steps": self.steps}
 
 
+class Cosine(OneCycle):
+    """From zero to ``peak`` during the first twentieth of ``steps``, then to zero along a cosine.
+
+    After Loshchilov and Hutter 2016 (https://arxiv.org/abs/1608.03983), without restarts.
+    """
+
+    def __call__(self, step: Any) -> tf.Tensor:
+        done = (tf.cast(step, tf.float32) + 1) / (self.steps + 1)
+        falling = (tf.cos(math.pi * tf.maximum(0.0, done - 0.05) / 0.95) + 1) / 2
+        return self.peak * tf.minimum(done / 0.05, falling)
+
+
+SCHEDULES: dict[str, type[OneCycle]] = {"one-cycle": OneCycle, "cosine": Cosine}
+
+
 def build(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
     """The optimizer that ``config`` asks for.
 
@@ -98,15 +144,22 @@ def build(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
         steps: of the whole training, all epochs.
     """
     rate: float | OneCycle = config.learning_rate
-    if config.schedule == "one-cycle":
-        rate = OneCycle(config.learning_rate, steps)
+    if config.schedule in SCHEDULES:
+        rate = SCHEDULES[config.schedule](config.learning_rate, steps)
+    settings: dict[str, Any] = {"name": config.optimizer}
+    if config.weight_decay:
+        settings["weight_decay"] = config.weight_decay
+    if config.ema:
+        settings |= {"use_ema": True, "ema_momentum": config.ema}
     match config.optimizer:
         case "adam":
-            return Adam(rate, name="adam")
+            optimizer = Adam(rate, **settings)
         case "sgd":
-            return SGD(rate, momentum=0.9, name="sgd")
+            optimizer = SGD(rate, momentum=0.9, **settings)
         case "rmsprop":
-            return RMSprop(rate, name="rmsprop")
+            optimizer = RMSprop(rate, **settings)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
 def learning_rate(ours: keras.optimizers.Optimizer) -> float:

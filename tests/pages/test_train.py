@@ -146,8 +146,9 @@ def test_a_dataset_that_is_not_here_is_offered_for_download(app: AppTest) -> Non
 
 
 def test_every_setting_explains_itself(app: AppTest) -> None:
+    app.segmented_control(key="architecture").set_value("convolutional").run()
     checked(app.toggle(key="early_stopping").set_value(True).run())
-    settings = set(TrainingConfig.model_fields) - {"widths", "patience"}
+    settings = set(TrainingConfig.model_fields) - {"widths", "filters", "patience"}
     widgets = {
         widget.key: widget
         for kind in (app.slider, app.number_input, app.segmented_control, app.toggle)
@@ -155,12 +156,75 @@ def test_every_setting_explains_itself(app: AppTest) -> None:
     }
 
     assert settings <= set(widgets)
-    for key in (settings, {"layers", "early_stopping"}):
+    for key in (settings, {"layers", "blocks", "early_stopping"}):
         assert all(widgets[name].help for name in key)
 
 
 def test_the_summary_counts_the_weights(app: AppTest) -> None:
-    assert app.expander[3].label == "535,818 weights"
+    assert "535,818 weights" in labels(app)
+    assert "Convolutions" not in labels(app)
+
+    app.segmented_control(key="architecture").set_value("convolutional").run()
+    weights = 32 * 9 + 4 * 32 + 64 * 9 * 32 + 4 * 64 + (49 * 64 + 1) * 128 + 129 * 10
+    assert f"{weights:,} weights" in labels(app)
+    (diagram,) = app.get("html")
+    assert "<td>14 × 14 × 64</td>" in diagram.proto.body
+
+
+def labels(app: AppTest) -> set[str]:
+    return {expander.label for expander in app.expander}
+
+
+def test_a_convolutional_network_is_asked_for_by_its_blocks(app: AppTest) -> None:
+    app.segmented_control(key="architecture").set_value("convolutional").run()
+    app.number_input(key="blocks").set_value(3).run()
+    app.number_input(key="filters_1").set_value(8).run()
+    app.number_input(key="layers").set_value(0).run()
+    app.toggle(key="batch_normalization").set_value(False).run()
+
+    assert set_up(app) == TrainingConfig(
+        dataset="mnist-sample",
+        architecture="convolutional",
+        filters=(8, 64, 128),
+        widths=(),
+        batch_normalization=False,
+    )
+
+
+def test_what_only_blocks_have_does_not_follow_into_a_dense_network(app: AppTest) -> None:
+    app.segmented_control(key="architecture").set_value("convolutional").run()
+    app.number_input(key="kernel_size").set_value(5).run()
+    app.segmented_control(key="architecture").set_value("dense").run()
+
+    assert app.segmented_control(key="preset").value == "article"
+    assert set_up(app) == TrainingConfig(dataset="mnist-sample")
+
+
+def test_more_blocks_than_the_picture_can_be_halved_are_named(app: AppTest) -> None:
+    app.segmented_control(key="architecture").set_value("convolutional").run()
+    checked(app.number_input(key="blocks").set_value(5).run())
+
+    assert "block 5 can't halve 1 × 1" in app.error[0].value
+    assert "at most 4 blocks" in app.error[0].value
+    assert [button.label for button in app.button] == []
+
+
+def test_alterations_are_shown_as_they_are_chosen(app: AppTest) -> None:
+    assert not app.get("image")  # nor is anything read for it
+
+    app.session_state["augmentation"] = True
+    plain = sheet(checked(app.run()))
+    turned = sheet(checked(app.slider(key="rotation").set_value(30.0).run()))
+    again = sheet(checked(app.button(key="draw_again").click().run()))
+
+    assert len({plain, turned, again}) == 3
+    assert set_up(app).rotation == 30
+
+
+def sheet(app: AppTest) -> str:
+    """The address of the picture with the altered images, which follows from what is in it."""
+    (images,) = app.get("image")
+    return str(images.proto.imgs[0].url)
 
 
 def shown(store: RunStore, *events: Event, config: TrainingConfig | None = None) -> AppTest:

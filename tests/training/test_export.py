@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from mnist_core.datasets import Dataset
+from mnist_core.inference import Predictor
 from mnist_core.training import export
 from mnist_core.training.fit import probabilities
 
@@ -55,6 +57,79 @@ def test_keras_file_is_plain_and_whole(
     assert int(loaded.optimizer.iterations) == 2 * 45
     assert loaded.evaluate(images, blobs.y_test, verbose=0)[1] > 0.5
     loaded.fit(images, blobs.y_test, epochs=1, verbose=0)
+
+
+EVERYTHING: dict[str, Any] = {
+    "architecture": "convolutional",
+    "filters": (4, 5),
+    "convolutions": 2,
+    "block_dropout": 0.1,
+    "widths": (),
+    "schedule": "cosine",
+    "weight_decay": 0.1,
+    "label_smoothing": 0.1,
+    "ema": 0.95,
+    "rotation": 5,
+}
+PLAIN_BLOCKS: dict[str, Any] = {
+    "architecture": "convolutional",
+    "filters": (4,),
+    "kernel_size": 2,
+    "batch_normalization": False,
+}
+
+
+@pytest.mark.parametrize("settings", [EVERYTHING, PLAIN_BLOCKS])
+def test_keras_file_of_a_convolutional_network_is_plain_and_whole(
+    train: Train, blobs: Dataset, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    model: Any = train(**settings)[0].model
+    export.save_keras(model, tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        described = archive.read("config.json").decode()
+    assert "mnist_core" not in described
+    assert "Smoothed" not in described
+    loaded = load(tmp_path / "model.keras")
+    assert {type(layer).__module__.split(".")[0] for layer in loaded.layers} == {"keras"}
+    images = blobs.x_test.astype(np.float32) / 255
+    np.testing.assert_array_equal(
+        loaded.predict(images, verbose=0), model.predict(images, verbose=0)
+    )
+    for ours, theirs in zip(
+        export._state(model.optimizer), export._state(loaded.optimizer), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    loaded.fit(images, blobs.y_test, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize("settings", [EVERYTHING, PLAIN_BLOCKS])
+def test_tflite_of_a_convolutional_network_agrees(
+    train: Train, blobs: Dataset, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    model = train(**settings)[0].model
+    export.save_tflite(model, tmp_path / "model.tflite")
+    predictor = Predictor(tmp_path)
+    assert predictor.input_shape == (6, 6)
+    for count in (1, 7):
+        images = blobs.x_test[:count]
+        given = images.astype(np.float32) / np.float32(255)
+        difference = predictor.probabilities(given) - probabilities(model, images)
+        assert np.abs(difference).max() < 1e-5
+
+
+def test_tflite_takes_pictures_in_colour(train: Train, blobs: Dataset, tmp_path: Path) -> None:
+    colour = replace(
+        blobs,
+        x_train=np.repeat(blobs.x_train[..., None], 3, axis=3),
+        x_test=np.repeat(blobs.x_test[..., None], 3, axis=3),
+    )
+    model = train(dataset=colour, **EVERYTHING)[0].model
+    export.save_tflite(model, tmp_path / "model.tflite")
+    predictor = Predictor(tmp_path)
+    assert predictor.input_shape == (6, 6, 3)
+    given = colour.x_test[:5].astype(np.float32) / np.float32(255)
+    difference = predictor.probabilities(given) - probabilities(model, colour.x_test[:5])
+    assert np.abs(difference).max() < 1e-5
 
 
 def test_of_a_schedule_the_peak_remains(train: Train, tmp_path: Path) -> None:

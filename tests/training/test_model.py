@@ -1,13 +1,22 @@
 """The network is the one that was asked for, and the seed decides its chance."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_core.config import TrainingConfig, summarize
+from mnist_core.config import ConfigError, TrainingConfig, summarize
 from mnist_core.training import model as network
-from mnist_core.training.model import Dropout, steps_per_execution
+from mnist_core.training.model import (
+    BatchNormalization,
+    Conv2D,
+    Dropout,
+    SmoothedCrossentropy,
+    has_bfloat16,
+    steps_per_execution,
+)
 
 
 def build(**settings: object) -> keras.Model:
@@ -25,16 +34,40 @@ def weights(model: keras.Model) -> dict[str, np.ndarray]:
         {"dropout": 0.0},
         {"widths": (8,), "activation": "gelu"},
         {"widths": (9, 8, 7), "activation": "tanh", "dropout": 0.5},
+        {"architecture": "convolutional", "filters": (3, 5)},
+        {
+            "architecture": "convolutional",
+            "filters": (4,),
+            "kernel_size": 2,
+            "convolutions": 2,
+            "batch_normalization": False,
+            "block_dropout": 0.1,
+            "widths": (),
+            "activation": "gelu",
+        },
+        {"architecture": "convolutional", "convolutions": 2, "widths": (7, 5), "dropout": 0.0},
     ],
 )
-def test_layers_are_those_of_the_summary(settings: dict[str, object]) -> None:
+@pytest.mark.parametrize("shape", [(6, 6), (9, 5, 3)])
+def test_layers_are_those_of_the_summary(
+    settings: dict[str, object], shape: tuple[int, ...]
+) -> None:
     config = TrainingConfig.model_validate(settings)
-    model = build(**settings)
+    model = network.build(config, shape, 4, steps=100)
 
     def kind(layer: keras.Layer) -> str:
         match layer:
             case keras.layers.Dense():
                 return f"Dense, {layer.activation.__name__}"
+            case keras.layers.Conv2D():
+                assert layer.activation is keras.activations.linear
+                return f"Convolution {' × '.join(map(str, layer.kernel_size))}"
+            case keras.layers.BatchNormalization():
+                return "Batch normalization"
+            case keras.layers.Activation():
+                return f"Activation, {layer.activation.__name__}"
+            case keras.layers.MaxPooling2D():
+                return f"Max pooling {' × '.join(map(str, layer.pool_size))}"
             case keras.layers.Dropout():
                 return f"Dropout {layer.rate:g}"
         return type(layer).__name__
@@ -43,7 +76,7 @@ def test_layers_are_those_of_the_summary(settings: dict[str, object]) -> None:
         (layer.name, kind(layer), tuple(layer.output.shape[1:]), layer.count_params())
         for layer in model.layers
     ]
-    assert built == [tuple(line) for line in summarize(config, (6, 6), 4)]
+    assert built == [line[:4] for line in summarize(config, shape, 4)]
 
 
 def test_takes_images_and_gives_probabilities() -> None:
@@ -63,6 +96,82 @@ def test_same_seed_same_network_whatever_ran_before() -> None:
     for name, value in first.items():
         np.testing.assert_array_equal(value, again[name])
         assert not np.array_equal(value, other[name])
+
+
+def test_blocks_begin_by_the_seed_and_unlike_each_other() -> None:
+    settings = {"architecture": "convolutional", "filters": (4, 4), "convolutions": 2}
+    first, again, other = (weights(build(**settings, seed=seed)) for seed in (3, 3, 4))
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, again[name])
+        if name.startswith("conv"):
+            assert not np.array_equal(value, other[name])
+    alike = [first[f"conv_{place}"].tobytes() for place in ("1_2", "2_1", "2_2")]
+    assert len(set(alike)) == 3
+
+
+def test_more_blocks_than_halvings_are_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"block 3 can't halve 1 × 1.*6 × 6.*at most 2 blocks"):
+        build(architecture="convolutional", filters=(4, 4, 4))
+
+
+def test_pictures_in_colour_are_taken() -> None:
+    settings = {"architecture": "convolutional", "filters": (4,)}
+    model = network.build(TrainingConfig.model_validate(settings), (9, 5, 3), 4, steps=100)
+    assert model.input_shape == (None, 9, 5, 3)
+    assert model(np.zeros((2, 9, 5, 3), np.float32)).shape == (2, 4)
+
+
+def test_normalization_learns_as_the_stock_layer_does() -> None:
+    values = tf.random.stateless_normal((7, 6, 5, 3), seed=(1, 2)) * 3 + 1
+    results = []
+    for layer in (BatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)):
+        layer.build(values.shape)
+        layer.gamma.assign([1.5, 0.5, 2])
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            outputs = layer(values, training=True)
+            loss = tf.reduce_sum(tf.sin(outputs))
+        gradients = tape.gradient(loss, [values, *(v.value for v in layer.trainable_variables)])
+        results.append([outputs, *gradients, *layer.variables, layer(values)])
+    for ours, stock in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, stock, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("channels", [1, 16])
+def test_convolution_learns_almost_and_judges_exactly_as_the_stock_layer(
+    channels: int, bias: bool
+) -> None:
+    values = tf.random.stateless_normal((4, 7, 6, channels), seed=(1, 2))
+    ours = Conv2D(8, 3, padding="same", use_bias=bias)
+    stock = keras.layers.Conv2D(8, 3, padding="same", use_bias=bias)
+    for layer in (ours, stock):
+        layer.build(values.shape)
+    if bias:
+        ours.bias.assign(np.arange(8))
+    stock.set_weights(ours.get_weights())
+    np.testing.assert_array_equal(ours(values), stock(values))
+    results = []
+    for layer in (ours, stock):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            loss = tf.reduce_sum(layer(values, training=True) ** 2)
+        results.append(tape.gradient(loss, [values, layer.kernel.value]))
+    for actual, expected in zip(*results, strict=True):
+        assert actual.dtype == tf.float32
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(actual / scale, expected / scale, atol=0.02)
+    exact = np.array_equal(results[0][1], results[1][1])
+    assert exact == (channels == 1 or not has_bfloat16())
+
+
+def test_smoothed_labels_are_worth_their_share() -> None:
+    guesses = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]], np.float32)
+    labels = np.array([0, 1])
+    smoothed = np.full((2, 3), 0.1 / 3)
+    smoothed[[0, 1], labels] += 0.9
+    expected = -(smoothed * np.log(guesses)).sum(axis=1).mean()
+    assert float(SmoothedCrossentropy(0.1)(labels, guesses)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_dropout_does_not_change_how_the_weights_begin() -> None:
@@ -90,19 +199,23 @@ def test_loss_is_right_where_the_network_is_surely_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weights", "batch_size", "expected"),
+    ("settings", "expected"),
     [
-        (535_818, 64, 32),  # the article's: 32 steps take some 40 ms
-        (535_818, 1024, 7),
-        (535_818, 1, 32),
-        (120_000_000, 1, 2),  # the update alone takes a while
-        (120_000_000, 1024, 1),
+        ({"batch_size": 64}, 32),  # the article's: 32 steps take some 40 ms
+        ({"batch_size": 1024}, 4),
+        ({"batch_size": 1}, 32),
+        ({"widths": (4096,) * 8, "batch_size": 1}, 2),  # the update alone takes a while
+        ({"widths": (4096,) * 8, "batch_size": 1024}, 1),
+        ({"architecture": "convolutional", "batch_size": 128}, 4),  # few weights, much arithmetic
+        ({"architecture": "convolutional", "batch_size": 8}, 32),
     ],
 )
 def test_python_is_asked_more_often_where_steps_are_long(
-    weights: int, batch_size: int, expected: int
+    settings: dict[str, Any], expected: int
 ) -> None:
-    assert steps_per_execution(weights, batch_size) == expected
+    config = TrainingConfig(**settings)
+    layers = summarize(config, (28, 28), 10)
+    assert steps_per_execution(layers, config.batch_size) == expected
 
 
 @pytest.mark.parametrize("rate", [0.2, 0.5, 0.001])

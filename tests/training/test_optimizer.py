@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from mnist_core.config import TrainingConfig
 from mnist_core.training import optimizer
-from mnist_core.training.optimizer import OneCycle
+from mnist_core.training.optimizer import Cosine, OneCycle
 
 STEPS = 300
 START = np.linspace(-2, 2, 35).reshape(7, 5)
 STOCK = {
     "adam": keras.optimizers.Adam,
-    "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
+    "sgd": lambda rate, **settings: keras.optimizers.SGD(rate, momentum=0.9, **settings),
     "rmsprop": keras.optimizers.RMSprop,
 }
 
@@ -84,3 +84,47 @@ def test_constant_rate_can_be_changed_while_training() -> None:
 
 def test_sgd_has_momentum() -> None:
     assert optimizer.build(config(optimizer="sgd"), STEPS).momentum == 0.9
+
+
+def test_cosine_rises_for_a_twentieth_then_falls_gently_to_zero() -> None:
+    rates = np.array([float(Cosine(0.5, 1000)(step)) for step in range(1000)])
+    assert rates.argmax() == pytest.approx(49, abs=1)
+    assert rates.max() == pytest.approx(0.5, rel=0.01)
+    assert 0 < rates[0] < 0.015
+    assert rates[524] == pytest.approx(0.25, abs=0.002)  # halfway down
+    assert 0 < rates[-1] < 0.001
+    assert (np.diff(rates[50:]) < 0).all()
+    assert float(Cosine(0.5, 1)(0)) > 0.1
+
+
+@pytest.mark.parametrize("name", STOCK)
+def test_weight_decay_is_stock(name: str) -> None:
+    ours = optimizer.build(config(optimizer=name, weight_decay=0.5, schedule="cosine"), STEPS)
+    stock = STOCK[name](Cosine(0.01, STEPS), weight_decay=0.5)
+    for a, b in zip(descend(ours), descend(stock), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+def test_biases_and_normalizations_do_not_decay() -> None:
+    built = optimizer.build(config(weight_decay=0.5), STEPS)
+    names = ["kernel", "bias", "gamma", "beta"]
+    variables = [keras.Variable(1.0, name=name) for name in names]
+    built.build(variables)
+    built.apply([tf.constant(0.0)] * 4, variables)
+    assert [float(v) for v in variables] == pytest.approx([1 - 0.5 * 0.01, 1, 1, 1])
+
+
+def test_averages_are_of_the_newest_steps() -> None:
+    built = optimizer.build(config(ema=0.99), STEPS)
+    variable = keras.Variable(5.0, name="kernel")
+    built.build([variable])
+    values, average = [], 0.0
+    for step in range(400):
+        built.apply([tf.constant(np.sin(step / 7), tf.float32)], [variable])
+        values.append(float(variable))
+        share = 1 - min(0.99, step / (step + 9))  # in the first step, all of it
+        average += share * (values[-1] - average)
+        assert float(built._model_variables_moving_average[0]) == pytest.approx(average, abs=1e-4)
+    assert average != pytest.approx(values[-1], abs=1e-3)
+    built.finalize_variable_values([variable])
+    assert float(variable) == pytest.approx(average, abs=1e-4)

@@ -23,8 +23,12 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", "sigmoid"])
-def test_it_agrees(train: Train, blobs: Dataset, tmp_path: Path, activation: str) -> None:
-    model: Any = train(activation=activation, epochs=1)[0].model
+@pytest.mark.parametrize("architecture", ["dense", "convolutional"])
+def test_it_agrees(
+    train: Train, blobs: Dataset, tmp_path: Path, architecture: str, activation: str
+) -> None:
+    settings = {"activation": activation, "architecture": architecture, "epochs": 1}
+    model: Any = train(**settings)[0].model
     export.save_keras(model, tmp_path / "model.keras")
     convert(tmp_path / "model.keras", tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

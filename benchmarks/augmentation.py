@@ -1,0 +1,88 @@
+"""What altering the training images costs: images a second, and seconds an epoch of training.
+
+The pipeline alone, then dense and convolutional training with and without, in turn in one process;
+the best of the repeats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
+
+from mnist_core import datasets
+from mnist_core.config import TrainingConfig
+from mnist_core.datasets import Dataset
+from mnist_core.runs import Epoch, Event
+from mnist_core.training import fit
+from mnist_core.training.augment import Augmenter
+
+ALTERATIONS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "affine": {"shift": 2, "rotation": 15, "scale": 0.18, "shear": 0.25},
+    "affine and elastic": {"shift": 2, "rotation": 15, "scale": 0.18, "shear": 0.25, "elastic": 1},
+}
+NETWORKS: dict[str, dict[str, Any]] = {
+    "512-256": {"batch_size": 128},
+    "conv 32-64, 128": {"batch_size": 128, "architecture": "convolutional"},
+}
+
+
+def pipeline(dataset: Dataset, config: TrainingConfig) -> float:
+    """Seconds for the training images, altered, in batches, and nothing learned from them."""
+    images, labels = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
+    order = tf.Variable(np.arange(len(images), dtype=np.int32))
+    augmenter = None
+    began = time.perf_counter()
+    if config.augments:
+        augmenter = Augmenter(config, dataset.image_shape, len(images))
+    for _ in fit._batches(images, labels, order, config.batch_size, augmenter):
+        pass
+    return time.perf_counter() - began
+
+
+def training(dataset: Dataset, config: TrainingConfig) -> float:
+    """Seconds for the second of two epochs: the first one has to build the graph."""
+    events: list[Event] = []
+    fit.fit(config.model_copy(update={"epochs": 2}), dataset, events.append)
+    return [event.seconds for event in events if isinstance(event, Epoch)][-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="of each (default: 3)")
+    parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
+    arguments = parser.parse_args()
+    fit.warm_up(os.cpu_count() or 1)
+    dataset = datasets.load(arguments.dataset)
+    contenders = {
+        name: [(pipeline, NETWORKS["512-256"]), *((training, n) for n in NETWORKS.values())]
+        for name in ALTERATIONS
+    }
+    seconds: dict[tuple[str, int], float] = {}
+    for _ in range(arguments.repeats):
+        for name, columns in contenders.items():
+            for column, (measure, network) in enumerate(columns):
+                config = TrainingConfig(**network, **ALTERATIONS[name])
+                taken = measure(dataset, config)
+                seconds[name, column] = min(taken, seconds.get((name, column), taken))
+    heads = ["images/s", *(f"an epoch of {network}" for network in NETWORKS)]
+    print(f"{dataset.title}\n{'':20}" + "".join(f"{head:>28}" for head in heads))
+    for name in ALTERATIONS:
+        rate = len(dataset.x_train) / seconds[name, 0]
+        cells = [f"{rate:,.0f}", *(f"{seconds[name, i]:.2f} s" for i in (1, 2))]
+        print(f"{name:20}" + "".join(f"{cell:>28}" for cell in cells))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Sixteen training images as a configuration alters them: NumPy's doing, TensorFlow stays out."""
+
+import io
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from mnist_core import augmentation
+from mnist_core.config import TrainingConfig
+from mnist_core.datasets import DatasetError
+from pages import _shared
+
+IMAGES = 16
+COLUMNS = 8
+TILE = 56  # pixels
+GAP = 4
+
+
+def preview(config: TrainingConfig) -> None:
+    """The images as the network will see them; as they are, where nothing alters them."""
+    try:
+        images = _shared.dataset(config.dataset).x_train
+    except DatasetError:
+        st.caption("A preview is shown here once the dataset is on this machine.")
+        return
+    chosen = images[np.linspace(0, len(images) - 1, IMAGES).astype(int)]
+    epoch = st.session_state.setdefault("preview_epoch", 0)
+    drawn = augmentation.draw(config, chosen.shape[1:], IMAGES, epoch)
+    altered = augmentation.apply(config, chosen, drawn)
+    st.image(
+        _sheet(np.rint(altered * 255).astype(np.uint8)),
+        width="stretch",
+        output_format="PNG",
+        alt="Sixteen training images, altered" if config.augments else "Sixteen training images",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            "How the network may see sixteen of the training images, in one epoch of many. Test "
+            "and validation images stay as they are."
+            if config.augments
+            else "Nothing is altered: every epoch shows the network the same images."
+        )
+        st.button(
+            "Draw again",
+            key="draw_again",
+            icon=":material/casino:",
+            on_click=lambda: st.session_state.update(preview_epoch=epoch + 1),
+            disabled=not config.augments,
+        )
+
+
+def _sheet(images: np.ndarray) -> bytes:
+    """Images ``(16, height, width[, 3])`` in two rows, as PNG; between them nothing is drawn."""
+    rows = IMAGES // COLUMNS
+    sheet = Image.new("RGBA", (COLUMNS * (TILE + GAP) - GAP, rows * (TILE + GAP) - GAP))
+    for index, image in enumerate(images):
+        row, column = divmod(index, COLUMNS)
+        tile = Image.fromarray(image).convert("RGB").resize((TILE, TILE), Image.Resampling.NEAREST)
+        sheet.paste(tile, (column * (TILE + GAP), row * (TILE + GAP)))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
