@@ -66,7 +66,7 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=10, help="of each but stop (default: 10)")
     parser.add_argument("--preset", choices=PRESETS, default="article")
-    parser.add_argument("--dataset", choices=datasets.SPECS, default=datasets.default_name())
+    parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
     arguments = parser.parse_args()
 
     start = TrainingConfig(dataset=arguments.dataset)
