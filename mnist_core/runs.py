@@ -626,13 +626,18 @@ class RunStore:
                 f"allowed: at least 1 more, and {allowed('epochs')} in all"
             )
         config = parent.config.model_copy(update={"epochs": total})
-        before: list[Event] = [
-            event
-            for event in (*parent.before(), *parent.events())
-            if isinstance(event, Fitting | Continued)
-            or (isinstance(event, Epoch) and event.epoch < last.epoch)
-            or (isinstance(event, LearningRate) and event.epoch <= last.epoch)
-        ]
+        before: list[Event] = []
+        over = False
+        for event in (*parent.before(), *parent.events()):
+            match event:
+                case Epoch():
+                    over = over or event.epoch == last.epoch
+                    if event.epoch < last.epoch:
+                        before.append(event)
+                case LearningRate() if not over and event.epoch <= last.epoch:
+                    before.append(event)  # later ones are lost with their epoch
+                case Fitting() | Continued():
+                    before.append(event)
         # The last epoch as the checkpoint has it: death may have kept it from the events.
         before += [last, Continued(run=parent.id, epochs=last.epoch, asked=parent.config.epochs)]
 
