@@ -189,7 +189,9 @@ def config_of(options: argparse.Namespace) -> TrainingConfig:
     if given.get("patience") == "none":
         given["patience"] = None
     start = preset_settings(options.preset, given.get("architecture"))
-    return read_config({"dataset": datasets.default_name()} | start | given)
+    tuned_on = PRESETS[options.preset].dataset
+    dataset = datasets.default_name() if tuned_on == "mnist" else tuned_on
+    return read_config({"dataset": dataset} | start | given)
 
 
 def _follow(run: Run) -> History:

@@ -21,6 +21,8 @@ from mnist_core.config import (
     bounds,
     choices,
     list_bounds,
+    measured,
+    presets_for,
     read_config,
     summarize,
 )
@@ -230,7 +232,7 @@ def form() -> None:
     with notice_place:
         _link.notice(values)
     with preset_place:
-        preset_widget(config)
+        preset_widget(config, values["dataset"])
     if config:
         with train_place:
             train_button(config)
@@ -241,17 +243,26 @@ def form() -> None:
         _link.share(config, LABELS)
 
 
-def preset_widget(config: TrainingConfig | None) -> None:
-    matching = [name for name in PRESETS if config and apply_preset(name, config) == config]
+def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
+    """The presets for the dataset, and what the chosen one has been measured to reach."""
+    offered = presets_for(dataset)
+    matching = [name for name in offered if config and apply_preset(name, config) == config]
     st.session_state["preset"] = matching[0] if matching else None
-    st.segmented_control(
+    preset = st.segmented_control(
         "Preset",
-        options=list(PRESETS),
+        options=offered,
         format_func=lambda name: PRESETS[name].title,
         key="preset",
         on_change=take_preset,
-        help="  \n".join(f"**{p.title}**: {p.description}" for p in PRESETS.values()),
+        wrap=True,
+        help="  \n".join(f"**{PRESETS[n].title}**: {PRESETS[n].description}" for n in offered),
     )
+    figures = measured().get(preset) if preset else None
+    if figures and preset and dataset == PRESETS[preset].dataset:
+        st.caption(
+            f"Measured on two cores: {figures.accuracy:.2%} of the test images, "
+            f"{duration(figures.seconds)} in training."
+        )
 
 
 def train_button(config: TrainingConfig) -> None:

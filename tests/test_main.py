@@ -50,7 +50,7 @@ def test_train_ends_with_one_line_of_json(tmp_path: Path) -> None:
         ("train --dropout 2", "dropout is 2; allowed: a number from 0 to 0.9"),
         ("train --widths 512 x", "widths is x; allowed: 1 to 8 layers of 1 to 4,096 units each"),
         ("train --dataset cats", "dataset is cats; allowed: mnist, mnist-sample"),
-        ("train --preset best", "choose from article, fast, tiny"),
+        ("train --preset best", "choose from article, fast, dense-best, tiny, cnn"),
         ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
         ("fly", "choose from train, continue, evaluate, predict, download, import-data"),
         ("train --tensorboard loud", "tensorboard is loud; allowed: true or false"),

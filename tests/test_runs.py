@@ -19,6 +19,7 @@ from mnist_core.runs import (
     Ended,
     Epoch,
     Evaluated,
+    Event,
     Fitting,
     LearningRate,
     Owner,
@@ -253,7 +254,9 @@ def with_checkpoint(run: Run, last: Epoch) -> Run:
 def test_a_continuation_begins_with_what_happened_before(store: RunStore, run: Run) -> None:
     early = LearningRate(epoch=1, step=1, learning_rate=0.01)
     # Both of an epoch that was lost: the checkpoint is from before.
-    late = [LearningRate(epoch=e, step=s, learning_rate=0.02) for e, s in ((2, 2), (3, 1))]
+    late: list[Event] = [
+        LearningRate(epoch=e, step=s, learning_rate=0.02) for e, s in ((2, 2), (3, 1))
+    ]
     for event in (Started(), FITTING, BATCH, early, epoch(1), epoch(2), *late, OVER):
         append_event(run.folder, event)
     with_checkpoint(run, epoch(2))

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.config import PRESETS, TrainingConfig, apply_preset
+from mnist_core.config import TrainingConfig, apply_preset, presets_for
 from mnist_core.own_data import import_file
 from mnist_core.runs import (
     Batch,
@@ -73,7 +73,7 @@ def test_the_form_begins_with_the_articles_recipe_on_what_is_here(app: AppTest) 
     assert set_up(app) == TrainingConfig(dataset="mnist-sample")
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", presets_for("mnist-sample"))
 def test_a_preset_fills_the_form(app: AppTest, preset: str) -> None:
     app.number_input(key="epochs").set_value(50).run()
     app.segmented_control(key="preset").set_value(preset).run()
