@@ -158,9 +158,7 @@ def test_a_preset_keeps_dataset_and_seed_and_resets_the_rest(preset: str) -> Non
 
 
 def test_an_unknown_preset_is_refused_by_name() -> None:
-    with pytest.raises(
-        ConfigError, match="preset is 'best'; allowed: article, fast, dense-best"
-    ):
+    with pytest.raises(ConfigError, match="preset is 'best'; allowed: article, fast, dense-best"):
         apply_preset("best", TrainingConfig())
 
 

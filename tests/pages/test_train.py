@@ -125,7 +125,11 @@ def test_settings_that_do_not_go_together_are_named_and_cannot_be_trained(app: A
     ("key", "words"),
     [
         ("epochs", "epochs is 9999; allowed: a whole number from 1 to 200"),
-        ("width_2", "widths is 9999; allowed: 1 to 8 layers of 1 to 4,096 units each"),
+        (
+            "width_2",
+            "widths is 9999; allowed: 1 to 8 layers of 1 to 4,096 units each, or none after "
+            "convolutional blocks",
+        ),
     ],
 )
 def test_a_number_out_of_bounds_is_named_and_cannot_be_trained(
@@ -167,7 +171,7 @@ def test_the_summary_counts_the_weights(app: AppTest) -> None:
     app.segmented_control(key="architecture").set_value("convolutional").run()
     weights = 32 * 9 + 4 * 32 + 64 * 9 * 32 + 4 * 64 + (49 * 64 + 1) * 128 + 129 * 10
     assert f"{weights:,} weights" in labels(app)
-    (diagram,) = app.get("html")
+    (diagram,) = [html for html in app.get("html") if "<table" in html.proto.body]
     assert "<td>14 × 14 × 64</td>" in diagram.proto.body
 
 
