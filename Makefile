@@ -17,8 +17,9 @@ lint: .venv/dev  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/dev  ## print the benchmark tables: about ten minutes, on an idle machine
-	$(BIN)/python benchmarks/training.py
+bench: .venv/dev  ## print the benchmark tables, on an idle machine
+	$(BIN)/python benchmarks/presets.py
+	$(BIN)/python benchmarks/training.py --repeats 1
 	$(BIN)/python benchmarks/strokes.py --pictures
 	$(BIN)/python benchmarks/steering.py
 	$(BIN)/python benchmarks/dashboard.py --dataset mnist

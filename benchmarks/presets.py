@@ -94,6 +94,7 @@ def main() -> None:
             seconds=round(median(seconds), 1),
             of_plain=round(median(seconds) / plain.seconds, 3),
             weights=weights,
+            train_images=len(dataset.x_train),
             test_images=len(dataset.x_test),
             strokes=strokes,
         )
@@ -118,8 +119,8 @@ def write(figures: dict[str, Measured]) -> None:
 def table(figures: dict[str, Measured]) -> str:
     """The presets as a table in Markdown."""
     lines = [
-        "| dataset | preset | weights | of plain Keras | test accuracy | strangers' digits |",
-        "|---|---|---|---|---|---|",
+        "| dataset | images | preset | weights | of plain | test accuracy | strangers' digits |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, preset in PRESETS.items():
         if name in figures:
@@ -127,8 +128,8 @@ def table(figures: dict[str, Measured]) -> str:
             seeds = "one seed" if row.seeds == 1 else f"median of {row.seeds}"
             drawings = "" if row.strokes is None else f"{row.strokes:.1%}"
             lines.append(
-                f"| {datasets.title(preset.dataset)} | {preset.title} | {row.weights:,} "
-                f"| {row.of_plain:.2f} | {row.accuracy:.2%} ({seeds}) | {drawings} |"
+                f"| {datasets.title(preset.dataset)} | {row.train_images:,} | {preset.title} "
+                f"| {row.weights:,} | {row.of_plain:.2f} | {row.accuracy:.2%} ({seeds}) | {drawings} |"
             )
     return "\n".join(lines) + "\n"
 

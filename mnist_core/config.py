@@ -359,6 +359,8 @@ class Measured(BaseModel):
     of_plain: float
     """That, as a share of what the article's recipe takes as a plain Keras loop."""
     weights: int
+    train_images: int
+    """Those to validate with included; there may be more of them where the preset is used."""
     test_images: int
     strokes: float | None = None
     """Share of strangers' drawings that the first of the networks recognised; MNIST only."""

@@ -260,8 +260,8 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
     figures = measured().get(preset) if preset else None
     if figures and preset and dataset == PRESETS[preset].dataset:
         st.caption(
-            f"Measured on two cores: {figures.accuracy:.2%} of the test images, "
-            f"{duration(figures.seconds)} in training."
+            f"Measured with {figures.train_images:,} images on two cores: {figures.accuracy:.2%} "
+            f"of the test images recognised, after {duration(figures.seconds)} of training."
         )
 
 
