@@ -129,7 +129,8 @@ def table(figures: dict[str, Measured]) -> str:
             drawings = "" if row.strokes is None else f"{row.strokes:.1%}"
             lines.append(
                 f"| {datasets.title(preset.dataset)} | {row.train_images:,} | {preset.title} "
-                f"| {row.weights:,} | {row.of_plain:.2f} | {row.accuracy:.2%} ({seeds}) | {drawings} |"
+                f"| {row.weights:,} | {row.of_plain:.2f} "
+                f"| {row.accuracy:.2%} ({seeds}) | {drawings} |"
             )
     return "\n".join(lines) + "\n"
 

@@ -115,7 +115,7 @@ def train_plain_cnn(dataset: Dataset, seed: int) -> Result:
 def prediction_times(dataset: Dataset, repeats: int = 50) -> dict[str, float]:
     """Median seconds for one image, by a network of the article's layers."""
     result = fit.fit(TrainingConfig(dataset=dataset.name, epochs=1), dataset, lambda event: None)
-    image = dataset.x_test[:1] / np.float32(255)
+    image = np.divide(dataset.x_test[:1], 255, dtype=np.float32)
     with TemporaryDirectory() as folder:
         export.save_tflite(result.model, Path(folder, "model.tflite"))
         ways: dict[str, Callable[[], object]] = {
