@@ -32,14 +32,30 @@ IN_KERAS = {"mnist": "keras.datasets.mnist.load_data"}
 
 _REPEATED: dict[str, tuple[str, ...]] = {
     "dataset": (),
+    "architecture": ("dense", "convolutional"),
+    "filters": (),
+    "kernel_size": (),
+    "convolutions": (1, 2),
+    "batch_normalization": (),
+    "block_dropout": (),
     "widths": (),
     "dropout": (),
     "activation": ("relu", "gelu", "tanh", "sigmoid"),
     "optimizer": ("adam", "sgd", "rmsprop"),
     "learning_rate": (),
-    "schedule": ("constant", "one-cycle"),
+    "schedule": ("constant", "one-cycle", "cosine"),
+    "weight_decay": (),
+    "label_smoothing": (),
+    "ema": (),
     "batch_size": (),
     "epochs": (),
+    "shift": (),
+    "rotation": (),
+    "scale": (),
+    "shear": (),
+    "elastic": (),
+    "flip": (),
+    "erasing": (),
     "validation_share": (),
     "patience": (),
     "seed": (),
@@ -104,6 +120,7 @@ def write(run: Run, file_name: str = "train.py") -> str:
         file_name=file_name,
         data_name=data_name(run),
         versions=_versions(run),
+        threads=_threads(run) if config.architecture == "convolutional" else None,
         outcome=_outcome(state, history),
         course=course,
         steered=bool(course.rates or course.stops),
@@ -175,6 +192,12 @@ def _versions(run: Run) -> str:
     found = {name: str(run.environment().get(name, "")) for name in packages}
     # A run may come from elsewhere, and what is written here is run as Python.
     return ", ".join(f"{n} {v}" for n, v in found.items() if re.fullmatch(r"[\w.+]{1,30}", v))
+
+
+def _threads(run: Run) -> int | None:
+    """How many the run had to compute on, where that was kept and can be."""
+    found = run.environment().get("threads")
+    return found if type(found) is int and 1 <= found <= 1024 else None
 
 
 def _outcome(state: State, history: History) -> str:

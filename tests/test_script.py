@@ -1,8 +1,11 @@
 """The stand-alone script: it gives a run's history again, whatever happened in the run."""
 
 import csv
+import hashlib
 import io
+import math
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py  # type: ignore[import-untyped]
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mnist_core import script, takehome
+from mnist_core import augmentation, script, takehome
 from mnist_core.config import TrainingConfig
 from mnist_core.runs import (
     Batch,
@@ -87,8 +92,23 @@ def repeated(run: Run, folder: Path) -> list[tuple[float | None, ...]]:
     assert {path.name for path in place.iterdir()} == {
         *("train.py", "mnist-sample.npz", "history.csv", "model.keras")
     }
+    assert weights(place / "model.keras") == weights(run.folder / "model.keras")
     with (place / "history.csv").open() as file:
         return [figures(row.get) for row in csv.DictReader(file)]
+
+
+def weights(model: Path) -> list[str]:
+    """Hashes of all that the network has learned, sorted, for the names of its layers differ."""
+    found = []
+
+    def collect(name: str, item: Any) -> None:
+        if name.startswith("layers/") and getattr(item, "dtype", None) == "float32":
+            found.append(hashlib.sha256(item[()].tobytes()).hexdigest())
+
+    with zipfile.ZipFile(model) as archive, archive.open("model.weights.h5") as file:
+        h5py.File(io.BytesIO(file.read())).visititems(collect)
+    assert found
+    return sorted(found)
 
 
 def history_of(run: Run) -> list[tuple[float | None, ...]]:
@@ -119,8 +139,45 @@ def figures(get: Callable[[str], Any]) -> tuple[float | None, ...]:
         # An epoch has 57 steps, and what is wanted is looked at after 32 and after all of them.
         {"rate": 0.0002, "stop_at": 58, "epochs": 50},
         {"rate": 0.02, "optimizer": "sgd", "schedule": "one-cycle", "epochs": 3},
+        {
+            "architecture": "convolutional",
+            "filters": (6, 8),
+            "convolutions": 2,
+            "block_dropout": 0.1,
+            "dropout": 0.2,
+            "schedule": "cosine",
+            "learning_rate": 0.01,
+            "weight_decay": 0.1,
+            "label_smoothing": 0.1,
+            "ema": 0.9,
+            "patience": 1,
+            "shift": 2.0,
+            "rotation": 15.0,
+            "scale": 0.15,
+            "shear": 0.2,
+            "elastic": 1.0,
+            "flip": True,
+            "erasing": 0.3,
+            "rate": 0.005,
+        },
+        {
+            "architecture": "convolutional",
+            "filters": (5, 4),
+            "kernel_size": 5,
+            "batch_normalization": False,
+            "widths": (),
+            "dropout": 0.5,
+            "optimizer": "rmsprop",
+            "weight_decay": 0.1,
+            "rotation": 15.0,
+        },
+        {"optimizer": "sgd", "ema": 0.99, "validation_share": 0.0, "shear": 0.3, "elastic": 1.0},
+        {"erasing": 0.4, "label_smoothing": 0.2, "dropout": 0.0},
     ],
-    ids=["adam", "sgd", "rmsprop", "steered and stopped", "steered in one cycle"],
+    ids=[
+        *("adam", "sgd", "rmsprop", "steered and stopped", "steered in one cycle"),
+        *("convolutional", "convolutional and nothing else", "averaged", "erased"),
+    ],
 )
 def test_the_script_gives_the_same_history_to_the_digit(
     train: Train, tmp_path: Path, settings: dict[str, Any]
@@ -130,11 +187,15 @@ def test_the_script_gives_the_same_history_to_the_digit(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"schedule": "one-cycle"}, {"schedule": "cosine", "ema": 0.99, "flip": True}],
+    ids=["constant", "one-cycle", "averaged"],
+)
 def test_the_script_of_a_run_that_continues_others(
-    train: Train, tmp_path: Path, schedule: str
+    train: Train, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
-    first = train(schedule=schedule, epochs=9, stop_at=58, rate=0.002)
+    first = train(**settings, epochs=9, stop_at=58, rate=0.002)
     second = train(continues=(first, 1))
     third = train(continues=(second, 2))
 
@@ -174,20 +235,50 @@ def epoch(number: int, step: int | None = 57) -> Epoch:
     return Epoch(epoch=number, step=step, learning_rate=0.1, seconds=1, **figures)
 
 
+def share(most: float) -> st.SearchStrategy[float]:
+    return st.just(0.0) | st.floats(0, most)
+
+
+of_any_network = {
+    "dataset": st.sampled_from(["mnist", "mnist-sample", "cifar10"]),
+    "dropout": share(0.9),
+    "activation": st.sampled_from(["relu", "gelu", "tanh", "sigmoid"]),
+    "optimizer": st.sampled_from(["adam", "sgd", "rmsprop"]),
+    "schedule": st.sampled_from(["constant", "one-cycle", "cosine"]),
+    "learning_rate": st.floats(1e-5, 1),
+    "weight_decay": share(1),
+    "label_smoothing": share(0.5),
+    "ema": share(0.9999),
+    "shift": share(8),
+    "rotation": share(45),
+    "scale": share(0.5),
+    "shear": share(0.5),
+    "elastic": share(3),
+    "flip": st.booleans(),
+    "erasing": share(0.5),
+    "validation_share": st.floats(0.1, 0.5),
+    "patience": st.none() | st.integers(1, 50),
+    "seed": st.integers(0, 2**31 - 1),
+}
+
+
+def layers(fewest: int, most: int, units: int) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.lists(st.integers(1, units), min_size=fewest, max_size=most).map(tuple)
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    config=st.builds(
+    config=st.builds(TrainingConfig, widths=layers(1, 8, 4096), **of_any_network)
+    | st.builds(
         TrainingConfig,
-        dataset=st.sampled_from(["mnist", "mnist-sample"]),
-        widths=st.lists(st.integers(1, 4096), min_size=1, max_size=8).map(tuple),
-        dropout=st.just(0.0) | st.floats(0, 0.9),
-        activation=st.sampled_from(["relu", "gelu", "tanh", "sigmoid"]),
-        optimizer=st.sampled_from(["adam", "sgd", "rmsprop"]),
-        schedule=st.sampled_from(["constant", "one-cycle"]),
-        learning_rate=st.floats(1e-5, 1),
-        validation_share=st.floats(0.1, 0.5),
-        patience=st.none() | st.integers(1, 50),
-        seed=st.integers(0, 2**31 - 1),
+        architecture=st.just("convolutional"),
+        filters=layers(1, 6, 512),
+        kernel_size=st.integers(1, 7),
+        convolutions=st.integers(1, 2),
+        batch_normalization=st.booleans(),
+        block_dropout=share(0.9),
+        widths=layers(0, 8, 4096),
+        **of_any_network,
     ),
     steered=st.booleans(),
     stopped=st.booleans(),
@@ -206,6 +297,7 @@ def test_scripts_are_as_tidy_as_our_own_code(
     if continued:
         events.append(Continued(run="20260101-000000-abcd", epochs=1, asked=3))
     run = over(store, config, *events, state=State.STOPPED if stopped else State.FINISHED)
+    write_json(run.folder / "environment.json", {"threads": 2})
     text = script.write(run)
 
     compile(text, "train.py", "exec")
@@ -227,6 +319,64 @@ def test_a_script_says_nothing_of_what_the_run_does_not_use(store: RunStore) -> 
         assert word not in text
     assert "keras.datasets.mnist.load_data()" in text
     assert "mnist_core" not in text
+
+
+def test_a_script_says_nothing_of_alterations_that_the_run_does_not_make(store: RunStore) -> None:
+    text = script.write(over(store, SMALL.model_copy(update={"flip": True})))
+    for word in ("SHIFT", "ROTATION", "SCALE", "SHEAR", "ELASTIC", "splines", "ERASING", "boxes"):
+        assert word not in text
+    assert "mirror" in text
+
+
+ALTERATIONS = {
+    "shift": 2.0,
+    "rotation": 15.0,
+    "scale": 0.15,
+    "shear": 0.2,
+    "elastic": 1.0,
+    "flip": True,
+    "erasing": 0.3,
+}
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "left out"])
+def test_what_a_script_draws_does_not_depend_on_what_it_leaves_out(
+    store: RunStore, name: str, alone: bool
+) -> None:
+    used = {key: value for key, value in ALTERATIONS.items() if (key == name) == alone}
+    config = SMALL.model_copy(update={"seed": 5, **used})
+    text = script.write(over(store, config))
+    constants = re.findall(r"^[A-Z]+ = .*$", text, re.MULTILINE)
+    functions = text[text.index("# --- Altered copies") : text.index("class Augmenter")]
+    names: dict[str, Any] = {"np": np, "math": math}
+    exec("\n".join([*constants, functions]), names)
+
+    drawn = names["draw"](30, 32, 28, 3)
+    ours = augmentation.draw(config, (32, 28), 30, 3)
+    if used.keys() == {"erasing"}:
+        np.testing.assert_array_equal(drawn, ours.boxes)
+        return
+    coefficients, boxes = drawn if "erasing" in used else (drawn, None)
+    np.testing.assert_array_equal(coefficients, ours.coefficients)
+    np.testing.assert_array_equal(names["basis"](32, 28), augmentation.basis(config, (32, 28)))
+    if "erasing" in used:
+        np.testing.assert_array_equal(boxes, ours.boxes)
+
+
+@pytest.mark.parametrize(
+    ("threads", "said"),
+    [(3, True), ("3\nraise SystemExit", False), (True, False), (10**9, False), (None, False)],
+)
+def test_a_convolutional_script_computes_on_as_many_threads_as_the_run(
+    store: RunStore, threads: object, said: bool
+) -> None:
+    run = over(store, TrainingConfig(architecture="convolutional"))
+    write_json(run.folder / "environment.json", {"threads": threads})
+    text = script.write(run)
+    assert ("THREADS = 3  #" in text) == said
+    assert ("set_intra_op_parallelism_threads(THREADS)" in text) == said
+    assert ("and as many threads" in text) != said
 
 
 def test_where_a_run_was_stopped_is_told_by_runs_of_old_as_well(store: RunStore) -> None:
