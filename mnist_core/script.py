@@ -35,7 +35,7 @@ _REPEATED: dict[str, tuple[str, ...]] = {
     "architecture": ("dense", "convolutional"),
     "filters": (),
     "kernel_size": (),
-    "convolutions": (1, 2),
+    "convolutions": (),
     "batch_normalization": (),
     "block_dropout": (),
     "widths": (),

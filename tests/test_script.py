@@ -134,8 +134,18 @@ def figures(get: Callable[[str], Any]) -> tuple[float | None, ...]:
             "validation_share": 0.0,
             "batch_size": 100,
             "seed": 7,
+            "ema": 0.99,
+            "shear": 0.3,
+            "elastic": 1.0,
         },
-        {"optimizer": "rmsprop", "activation": "tanh", "dropout": 0.5, "validation_share": 0.3},
+        {
+            "optimizer": "rmsprop",
+            "activation": "tanh",
+            "dropout": 0.5,
+            "validation_share": 0.3,
+            "label_smoothing": 0.2,
+            "erasing": 0.4,
+        },
         # An epoch has 57 steps, and what is wanted is looked at after 32 and after all of them.
         {"rate": 0.0002, "stop_at": 58, "epochs": 50},
         {"rate": 0.02, "optimizer": "sgd", "schedule": "one-cycle", "epochs": 3},
@@ -171,12 +181,10 @@ def figures(get: Callable[[str], Any]) -> tuple[float | None, ...]:
             "weight_decay": 0.1,
             "rotation": 15.0,
         },
-        {"optimizer": "sgd", "ema": 0.99, "validation_share": 0.0, "shear": 0.3, "elastic": 1.0},
-        {"erasing": 0.4, "label_smoothing": 0.2, "dropout": 0.0},
     ],
     ids=[
         *("adam", "sgd", "rmsprop", "steered and stopped", "steered in one cycle"),
-        *("convolutional", "convolutional and nothing else", "averaged", "erased"),
+        *("convolutional", "convolutional and nothing else"),
     ],
 )
 def test_the_script_gives_the_same_history_to_the_digit(
@@ -266,7 +274,9 @@ def layers(fewest: int, most: int, units: int) -> st.SearchStrategy[tuple[int, .
     return st.lists(st.integers(1, units), min_size=fewest, max_size=most).map(tuple)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     config=st.builds(TrainingConfig, widths=layers(1, 8, 4096), **of_any_network)
     | st.builds(
