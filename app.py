@@ -1,10 +1,14 @@
 """Digit Lab's dashboard: page configuration and navigation, nothing else."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages import _compat, _shared
 
-st.set_page_config(page_title="Digit Lab", page_icon=":material/network_node:", layout="wide")
+# A file of ours: icons by name come from the network, which may not be there.
+icon = Path(__file__).parent / "docs" / "icon.png"
+st.set_page_config(page_title="Digit Lab", page_icon=icon, layout="wide")
 
 page = st.navigation(
     [

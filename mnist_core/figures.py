@@ -55,6 +55,7 @@ def training_curves(history: History, epochs: int) -> tuple[Figure, Figure]:
 
 
 def _curves(history: History, epochs: int, name: str, title: str, value: str) -> Figure:
+    rises = name == "accuracy"
     done = [epoch.epoch for epoch in history.epochs]
     trained = [getattr(epoch, name) for epoch in history.epochs]
     running_x: list[float] = []
@@ -108,45 +109,39 @@ def _curves(history: History, epochs: int, name: str, title: str, value: str) ->
             yaxis={"title": {"text": title}},
             hovermode="x unified",
             showlegend=True,
-            **_marks(history),
+            **(_marks(history, 0.02, "bottom") if rises else _marks(history, 0.98, "top")),
         ),
     }
 
 
-def _marks(history: History) -> dict[str, Any]:
-    """Upright lines where the learning rate was changed by hand, or another run was taken over."""
-    words = [(float(continued.epochs), "continued") for continued in history.continued]
-    if history.fitting:
-        steps = history.fitting.steps_per_epoch
-        for change in history.learning_rates:
-            place = change.epoch - 1 + change.step / steps
-            words.append((place, f"learning rate {change.learning_rate:g}"))
+def _marks(history: History, place: float, anchor: str) -> dict[str, Any]:
+    """Upright lines for what people did, with words at a height where the curves seldom are."""
     return {
         "shapes": [
             {
                 "type": "line",
-                "x0": x,
-                "x1": x,
+                "x0": mark.at,
+                "x1": mark.at,
                 "yref": "paper",
                 "y0": 0,
                 "y1": 1,
                 "line": {"color": NEUTRAL, "width": 1, "dash": "dash"},
             }
-            for x, _ in words
+            for mark in history.marks()
         ],
         "annotations": [
             {
-                "x": x,
+                "x": mark.at,
                 "yref": "paper",
-                "y": 0.5,
-                "yanchor": "middle",
+                "y": place,
+                "yanchor": anchor,
                 "xanchor": "right",
-                "text": text,
+                "text": mark.label,
                 "textangle": -90,
                 "showarrow": False,
                 "font": {"size": 11, "color": NEUTRAL},
             }
-            for x, text in words
+            for mark in history.marks()
         ],
     }
 

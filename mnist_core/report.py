@@ -17,7 +17,7 @@ from mnist_core import datasets
 from mnist_core.config import TrainingConfig, shown, summarize
 from mnist_core.datasets import SPECS, DatasetError
 from mnist_core.evaluation import Evaluation, evaluate, mistakes, row_shares
-from mnist_core.runs import History, Run, RunError
+from mnist_core.runs import History, Mark, Run, RunError
 
 if TYPE_CHECKING:
     import jinja2
@@ -40,13 +40,6 @@ class Line(NamedTuple):
 
     name: str
     points: list[tuple[float, float]]
-
-
-class Mark(NamedTuple):
-    """Something that happened while it trained: where on the axis, and what."""
-
-    at: float
-    what: str
 
 
 class Chart(NamedTuple):
@@ -96,7 +89,7 @@ def write(run: Run) -> bytes:
         made=f"{run.created.day} {run.created:%B %Y, %H:%M}",
         environment={name: _kept(value) for name, value in run.environment().items()},
         charts=_charts(history),
-        marks=_happened(history),
+        marks=[mark.words for mark in history.marks()],
         result=result,
         shares=row_shares(result.confusion) if result else None,
         wrong=len(mistakes(result)) if result else 0,
@@ -174,7 +167,7 @@ def _chart(history: History, name: str, title: str) -> Chart:
             for label, points in curves.items()
             if any(y is not None for _, y in points)
         ],
-        marks=[Mark(across(mark.at), mark.what) for mark in _happened(history)],
+        marks=[mark._replace(at=across(mark.at)) for mark in history.marks()],
     )
 
 
@@ -186,26 +179,6 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(number * step, 12) for number in range(first, max(last, first + 1) + 1)]
-
-
-def _happened(history: History) -> list[Mark]:
-    """What people did while it trained, and where it went on from another run."""
-    steps = history.fitting.steps_per_epoch if history.fitting else 1
-    return sorted(
-        [
-            *(
-                Mark(
-                    change.epoch - 1 + change.step / steps,
-                    f"learning rate set to {change.learning_rate:g} in epoch {change.epoch}",
-                )
-                for change in history.learning_rates
-            ),
-            *(
-                Mark(past.epochs, f"continued from run {past.run} after epoch {past.epochs}")
-                for past in history.continued
-            ),
-        ]
-    )
 
 
 # --- Images ---

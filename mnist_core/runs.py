@@ -39,7 +39,7 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -242,6 +242,16 @@ def _events(path: Path) -> Iterator[Event]:
         yield from parse_events(path.read_bytes().splitlines(), path)
 
 
+class Mark(NamedTuple):
+    """Something that people did to a run."""
+
+    at: float
+    """When, in epochs."""
+    label: str
+    """For a chart."""
+    words: str
+
+
 @dataclass
 class History:
     """A run's events, folded; call :meth:`update` to take in what has been appended since.
@@ -297,6 +307,29 @@ class History:
                 self.evaluated = event
             case Ended():
                 self.paused, self.ended = None, event
+
+    def marks(self) -> list[Mark]:
+        """What people did to it, in order: learning rates set by hand, runs that it took over."""
+        steps = self.fitting.steps_per_epoch if self.fitting else 1
+        # Of several rates that were set at one step, in a pause, only the last was trained with.
+        rates = {
+            (change.epoch, change.step): change.learning_rate for change in self.learning_rates
+        }
+        marks = [
+            Mark(
+                epoch - 1 + step / steps,
+                f"learning rate {rate:g}",
+                f"learning rate set to {rate:g} in epoch {epoch}",
+            )
+            for (epoch, step), rate in rates.items()
+        ]
+        marks += [
+            Mark(
+                past.epochs, "continued", f"continued from run {past.run} after epoch {past.epochs}"
+            )
+            for past in self.continued
+        ]
+        return sorted(marks)
 
     def _read_on(self) -> Iterator[Event]:
         try:

@@ -42,7 +42,7 @@ def preview(config: TrainingConfig) -> None:
             else "Nothing is altered: every epoch shows the network the same images."
         )
         st.button(
-            "Draw again",
+            "Show others",
             key="draw_again",
             icon=":material/casino:",
             on_click=lambda: st.session_state.update(preview_epoch=epoch + 1),

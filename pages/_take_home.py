@@ -75,7 +75,7 @@ def outcome() -> None:
     if refused:
         st.error(
             f"{refused}. Nothing was taken in.",
-            title="This is not a run that can be imported",
+            title="The run was not imported",
             icon=":material/block:",
         )
     imported = st.session_state.pop("imported", None)

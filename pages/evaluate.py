@@ -82,7 +82,11 @@ def headline(result: Evaluation, dataset: str) -> None:
         st.metric("Test loss", f"{result.loss:.4f}", border=True, height="stretch")
         if dataset == "mnist":
             st.metric(
-                "The article's accuracy", f"{ARTICLE_ACCURACY:.2%}", border=True, height="stretch"
+                "The article's accuracy",
+                f"{ARTICLE_ACCURACY:.2%}",
+                border=True,
+                height="stretch",
+                help=_shared.ABOUT_THE_ARTICLE,
             )
     st.markdown(
         f"The network was tested once, on {len(result.labels):,} images that it had never seen. "
@@ -320,9 +324,18 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
                 else:
                     st.markdown("Not written down.")
         if history.evaluated:
-            st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s.")
+            before = ", that of the runs that it continues included" if history.continued else ""
+            st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s{before}.")
+        done = [mark.words for mark in history.marks()]
+        if run.state(history) == State.STOPPED:
+            done.append(f"stopped in epoch {len(history.epochs)}")
         st.markdown("**Train the same again, on the command line**")
         st.code(command(config), language="bash", wrap_lines=True)
+        if done:
+            st.markdown(
+                f"That repeats the settings, but not what was done by hand: {'; '.join(done)}. "
+                "The Python script under *Take it home* repeats that, too."
+            )
 
 
 def layers_table(run: Run, config: TrainingConfig) -> None:
@@ -353,8 +366,9 @@ TAKEAWAYS = """
   to build.
 - **Flattening** forgets which pixels are neighbours. For small, centred, grey pictures, dense
   layers do well all the same; convolutions keep the picture's structure and get past 99 %.
-- **What next?** Convolutional layers with max pooling; harder pictures, such as clothes
-  (Fashion-MNIST) or photographs (CIFAR-10); training on turned, shifted and stretched copies.
+- **What next?** On the page Train: convolutional layers, training on turned, shifted and
+  stretched copies (Augmentation), and harder pictures, such as clothes (Fashion-MNIST),
+  photographs (CIFAR-10) or your own.
 """
 
 

@@ -142,7 +142,7 @@ def network_widgets() -> dict[str, Any]:
 
 
 def block_widgets() -> dict[str, Any]:
-    with st.expander("Convolutions", icon=":material/grid_view:"):
+    with st.expander("Convolutions", icon=":material/grid_view:", key="convolutions_part"):
         with st.grid(2, min_column_width=200):
             values = {
                 "kernel_size": field_widget("kernel_size", st.number_input),
@@ -188,7 +188,9 @@ def form() -> None:
     train_place = st.container()
     if values["architecture"] == "convolutional":
         values |= block_widgets()
-    with st.expander("Activation, optimizer and learning rate", icon=":material/tune:"):
+    with st.expander(
+        "Activation, optimizer and learning rate", icon=":material/tune:", key="optimizer_part"
+    ):
         values["activation"] = field_widget("activation", st.segmented_control, required=True)
         values["optimizer"] = field_widget("optimizer", st.segmented_control, required=True)
         values["learning_rate"] = field_widget(
@@ -203,7 +205,11 @@ def form() -> None:
         values["ema"] = field_widget("ema", st.number_input, step=0.01, format="%.4f")
     alterations, preview_place = augmentation_widgets()
     values |= alterations
-    with st.expander("Validation, early stopping, seed and files", icon=":material/science:"):
+    with st.expander(
+        "Validation, early stopping, seed and files",
+        icon=":material/science:",
+        key="validation_part",
+    ):
         values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
         early_stopping = st.toggle(
             "Early stopping",
@@ -220,7 +226,7 @@ def form() -> None:
             )
         values["seed"] = field_widget("seed", st.number_input)
         values["tensorboard"] = field_widget("tensorboard", st.toggle)
-    with st.expander("What is fixed, and why", icon=":material/help:"):
+    with st.expander("What is fixed, and why", icon=":material/help:", key="fixed_part"):
         st.markdown(FIXED_PARTS)
     try:
         config = read_config(values)
@@ -490,13 +496,22 @@ def rate_slider(run: Run, history: History) -> None:
 
 def what_next(run: Run, history: History) -> None:
     """What can be done with it now."""
-    if history.evaluated:
-        with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if history.evaluated:
             for page, label, icon in (
                 ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
                 ("pages/draw.py", _shared.draw_label(run), ":material/draw:"),
             ):
                 st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
+        st.button(
+            "Use its settings",
+            key="use_settings",
+            icon=":material/content_copy:",
+            on_click=put_in_form,
+            args=(run.config,),
+            disabled=not datasets.available(run.config.dataset),
+            help="Puts this run's settings into the form.",
+        )
     last = run.checkpoint_epoch()
     most = bounds("epochs")[1] - last.epoch if last else 0
     if most > 0:
@@ -578,6 +593,8 @@ def progress(run: Run, history: History) -> tuple[float, str]:
         return share, f"Paused · {words}"
     latest: Sequence[Batch | Epoch] = history.batches or history.epochs
     left = latest[-1].elapsed * (1 - share) / share if latest else None
+    if history.epochs and history.epochs[-1].seconds:  # the first one builds the graph, too
+        left = history.epochs[-1].seconds * (1 - share) * epochs
     return share, words + (f" · {duration(left)} left" if left else "")
 
 
@@ -599,7 +616,10 @@ def figures_so_far(run: Run, history: History) -> None:
         }
     with st.grid(4, min_column_width=140, gap="small"):
         for label, value in shown.items():
-            st.metric(label, value, border=True)
+            st.metric(label, value, border=True, help=EXPLAINED.get(label))
+
+
+EXPLAINED = {"The article's accuracy": _shared.ABOUT_THE_ARTICLE}
 
 
 def images_per_second(history: History) -> str:

@@ -208,10 +208,11 @@ def test_zoom_is_kept_while_the_curves_grow(server: Server, page: Page) -> None:
 def test_settings_survive_a_reload(server: Server, page: Page) -> None:
     page.goto(server.url)
     page.get_by_text("Tiny", exact=True).click()
-    expect(page.get_by_role("spinbutton", name="Units in 2")).to_have_value("32")
+    expect(page.get_by_role("spinbutton", name="Filters in 3")).to_have_value("24")
     expect(page).to_have_url(re.compile("dropout=0"))
     page.reload()
 
-    expect(page.get_by_role("spinbutton", name="Units in 2")).to_have_value("32")
-    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("20")
+    expect(page.get_by_role("spinbutton", name="Filters in 3")).to_have_value("24")
+    expect(page.get_by_role("spinbutton", name="Hidden layers")).to_have_value("0")
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("8")
     expect(page.get_by_role("radio", name="Tiny")).to_be_checked()
