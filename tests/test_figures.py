@@ -43,7 +43,8 @@ def history(epochs: int, batches: int = 0) -> History:
 def steered() -> History:
     past = history(epochs=3)
     past.continued.append(Continued(run="20261124-120000-abcd", epochs=2, asked=2))
-    past.learning_rates.append(LearningRate(epoch=3, step=1, learning_rate=0.0005))
+    for rate in (0.002, 0.0005):  # the first only on the way to the second, in a pause
+        past.learning_rates.append(LearningRate(epoch=3, step=1, learning_rate=rate))
     return past
 
 

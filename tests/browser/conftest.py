@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from tests.conftest import wait_until
 
@@ -147,5 +147,13 @@ def _tab(browser: Browser, **options: Any) -> Iterator[Page]:
         page = context.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
+
+        def stays_here(request: Request) -> None:
+            if not request.url.startswith(
+                ("http://localhost:", "ws://localhost:", "blob:", "data:")
+            ):
+                errors.append(f"asked for {request.url}, but there may be no network")
+
+        page.on("request", stays_here)
         yield page
         assert not errors, errors

@@ -13,6 +13,7 @@ from mnist_core.runs import (
     Epoch,
     Evaluated,
     Fitting,
+    LearningRate,
     Run,
     RunStore,
     Started,
@@ -439,6 +440,13 @@ def test_a_run_that_never_began_on_a_dataset_that_is_gone_is_shown(store: RunSto
 
     assert "shirts was not found" in app.error[0].value
     assert "Not known without the dataset." in words(app)
+
+
+def test_what_was_done_by_hand_stands_beside_the_command(store: RunStore) -> None:
+    run = trained(store, "20260101-120000-aaaa")
+    append_event(run.folder, LearningRate(epoch=1, step=32, learning_rate=0.002))
+
+    assert "learning rate set to 0.002 in epoch 1" in words(page())
 
 
 def test_the_command_that_trains_the_same_again_is_shown(store: RunStore) -> None:

@@ -366,7 +366,16 @@ def test_a_run_that_is_over_can_be_trained_on(app: AppTest, pool: WorkerPool) ->
 
 def test_a_run_without_a_checkpoint_can_not_be_trained_on(store: RunStore) -> None:
     app = shown(store, Started(), FITTING, BATCH, Ended(state=State.FAILED, message="killed"))
-    assert [button.label for button in app.button] == ["Train"]
+    assert "Train more" not in [button.label for button in app.button]
+
+
+def test_a_runs_settings_can_be_put_into_the_form(store: RunStore) -> None:
+    config = apply_preset("tiny", TrainingConfig(dataset="mnist-sample", seed=7))
+    app = shown(store, Started(), Ended(state=State.FAILED, message="killed"), config=config)
+    checked(app.button(key="use_settings").click().run())
+
+    assert app.segmented_control(key="preset").value == "tiny"
+    assert app.number_input(key="seed").value == 7
 
 
 def test_a_damaged_checkpoint_is_named(store: RunStore) -> None:
