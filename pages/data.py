@@ -283,7 +283,7 @@ def about(dataset: Dataset) -> None:
         whole = tuple(spec.arrays[key].shape[0] for key in ("x_train", "x_test"))
         if (train, test) != whole:
             st.markdown(f"That is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
-    if dataset.name == "mnist":
+    if datasets.is_digits(dataset.name) and datasets.available("mnist"):
         st.markdown("The whole of MNIST is on this machine, and every page can use it.")
     st.caption(f"Source: {_shared.plain(dataset.source)}")
     if not spec:

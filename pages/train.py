@@ -29,7 +29,7 @@ from mnist_core.config import (
 from mnist_core.datasets import DatasetError, Outline
 from mnist_core.estimate import Work
 from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
-from mnist_core.sharing import LISTS, form_values
+from mnist_core.sharing import LISTS, form_values, link_parameters
 from pages import _augmentation, _link, _network, _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -58,7 +58,11 @@ RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] 
 
 def put_in_form(config: TrainingConfig) -> None:
     """Set every widget to ``config``'s values."""
+    texts = link_parameters(config, LABELS)
     for key, value in form_values(config).items():
+        if key not in st.session_state:
+            # Streamlit puts a widget's value into the address when it changes, not when it comes.
+            st.query_params[key] = texts[key]
         st.session_state[key] = value
 
 
