@@ -246,8 +246,7 @@ def _figure(loss: float | None) -> str:
 
 def _evaluate(options: argparse.Namespace) -> int:
     run = find_run(options.run_id)
-    class_names = run.dataset().class_names
-    result = evaluation.evaluate(*run.test_results(), class_names, run.report())
+    result = evaluation.judge(run)
     low, high = result.interval
     if options.json:
         report = result.report.astype(object).where(result.report.notna(), None)

@@ -12,7 +12,7 @@ from typing import Any
 from mnist_core import bundle, comparison, takehome, trash
 from mnist_core.catalog import Damaged, Summary, summarize
 from mnist_core.config import TrainingConfig
-from mnist_core.evaluation import Evaluation, evaluate
+from mnist_core.evaluation import Evaluation, judge
 from mnist_core.runs import Run, RunError, RunStore, write_whole
 from mnist_core.settings import Settings
 
@@ -80,7 +80,7 @@ def _compare(options: argparse.Namespace) -> int:
     summaries = [_summary(run) for run in runs]
     differences = comparison.differing([summary.config for summary in summaries])
     tested = [summary for summary in summaries if summary.evaluated and summary.run.has_model]
-    judged = {summary.run.id: _judge(summary) for summary in tested}
+    judged = {summary.run.id: judge(summary.run) for summary in tested}
     pairs = [_Pair(one, other, judged) for one, other in itertools.combinations(judged, 2)]
     if options.json:
         line = {
@@ -166,11 +166,6 @@ def _summary(run: Run) -> Summary:
     if isinstance(found, Damaged):
         raise RunError(found.reason)
     return found
-
-
-def _judge(summary: Summary) -> Evaluation:
-    class_names = summary.run.dataset().class_names
-    return evaluate(*summary.run.test_results(), class_names, summary.run.report())
 
 
 class _Pair:

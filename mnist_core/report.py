@@ -16,8 +16,8 @@ from PIL import Image
 from mnist_core import datasets
 from mnist_core.config import TrainingConfig, shown, summarize
 from mnist_core.datasets import SPECS, DatasetError
-from mnist_core.evaluation import Evaluation, evaluate, mistakes, row_shares
-from mnist_core.runs import History, Mark, Run, RunError
+from mnist_core.evaluation import Evaluation, judge, mistakes, row_shares
+from mnist_core.runs import History, Mark, Run
 
 if TYPE_CHECKING:
     import jinja2
@@ -70,7 +70,7 @@ def write(run: Run) -> bytes:
     """
     config, history, labels = run.config, run.history(), run.labels()
     dataset = run.dataset()
-    result = _result(run, dataset.class_names) if run.has_model else None
+    result = judge(run) if run.has_model else None
     pictures = _pictures(result, config.dataset) if result else None
     page = _template().render(
         run=run,
@@ -111,15 +111,6 @@ def _template() -> jinja2.Template:
         autoescape=True,  # names and notes are whatever somebody typed
     )
     return environment.get_template("report.html.jinja")
-
-
-def _result(run: Run, class_names: tuple[str, ...]) -> Evaluation:
-    try:
-        return evaluate(*run.test_results(), class_names, run.report())
-    except RunError:
-        raise
-    except ValueError as error:
-        raise RunError(f"{run.folder / 'test.npz'} is damaged: {error}") from error
 
 
 def _kept(value: object) -> str:

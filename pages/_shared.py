@@ -22,7 +22,7 @@ from mnist_core import bundle, datasets, trash
 from mnist_core.catalog import Catalog, Damaged, Entry, Summary
 from mnist_core.datasets import Dataset, DatasetError
 from mnist_core.estimate import Pace, Work
-from mnist_core.evaluation import Evaluation, evaluate
+from mnist_core.evaluation import Evaluation, judge
 from mnist_core.runs import History, Run, RunError, RunStore
 from mnist_core.settings import Settings
 from mnist_core.workers import WorkerPool
@@ -119,14 +119,7 @@ def evaluation(run: Run) -> Evaluation:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
-    run = Run(folder)
-    class_names = run.dataset().class_names
-    probabilities, labels = run.test_results()
-    report = run.report()
-    try:
-        return evaluate(probabilities, labels, class_names, report)
-    except ValueError as error:
-        raise RunError(f"{folder / 'test.npz'} is damaged: {error}") from error
+    return judge(Run(folder))
 
 
 def catalog() -> Catalog:
