@@ -170,14 +170,28 @@ def _version(path: Path) -> tuple[int, int] | None:
 
 
 def choose_run(run_id: str) -> None:
-    """Make it the run that every page shows."""
+    """In a callback: make it the run that every page shows."""
+    # The page's own run may come with the URL from before the choice: where a fragment runs by
+    # itself at that moment, Streamlit calls back in the fragment's run.
+    st.session_state["run_chosen_now"] = run_id
+    _keep_run(run_id)
+
+
+def _keep_run(run_id: str) -> None:
     st.session_state["run"] = run_id
     st.query_params["run"] = run_id
 
 
 def chosen_run() -> Run | None:
-    """The run named by ``?run=``, else the one chosen last, else the newest; None without any."""
-    wanted = st.query_params.get("run") or st.session_state.get("run")
+    """The run just chosen, else that of ``?run=``, else the last one chosen, else the newest.
+
+    None where there is no run.
+    """
+    wanted = (
+        st.session_state.pop("run_chosen_now", None)
+        or st.query_params.get("run")
+        or st.session_state.get("run")
+    )
     try:
         run = store().get(wanted) if wanted else None
     except RunError:
@@ -188,7 +202,7 @@ def chosen_run() -> Run | None:
         run = None
     run = run or next(iter(store().list(1)), None)
     if run:
-        choose_run(run.id)
+        _keep_run(run.id)
     return run
 
 

@@ -24,6 +24,12 @@ def count(number: int) -> str:
 
 
 def choose(ids: Sequence[str]) -> None:
+    """In a callback; the page may run with an older URL next, see :func:`_shared.choose_run`."""
+    st.session_state["runs_chosen_now"] = True
+    keep(ids)
+
+
+def keep(ids: Sequence[str]) -> None:
     st.session_state["chosen_runs"] = list(ids)
     if 0 < len(ids) <= _comparison.MOST:
         st.query_params["compare"] = ",".join(ids)
@@ -32,9 +38,10 @@ def choose(ids: Sequence[str]) -> None:
 
 
 def chosen(entries: list[Entry]) -> list[Entry]:
-    """Those that the URL names, else those chosen last."""
+    """Those just chosen, else those that the URL names, else those chosen last."""
     asked = st.query_params.get("compare")
-    ids = asked.split(",") if asked else st.session_state.get("chosen_runs", [])
+    just_chosen = st.session_state.pop("runs_chosen_now", False)
+    ids = st.session_state.get("chosen_runs", []) if just_chosen or not asked else asked.split(",")
     known = {entry.run.id: entry for entry in entries}
     unknown = [run_id for run_id in ids if run_id not in known]
     if unknown:
@@ -44,7 +51,7 @@ def chosen(entries: list[Entry]) -> list[Entry]:
             icon=":material/search_off:",
         )
     found = [known[run_id] for run_id in dict.fromkeys(ids) if run_id in known]
-    choose([entry.run.id for entry in found])
+    keep([entry.run.id for entry in found])
     return found
 
 

@@ -173,6 +173,33 @@ def test_the_chosen_run_stays_when_pages_change(store: RunStore) -> None:
     assert app.query_params["run"] == "20260101-120000-aaaa"
 
 
+def test_a_choice_outlasts_an_older_address_once(store: RunStore) -> None:
+    """A fragment's run that takes the choice is followed by a page's run with the address before.
+
+    The second time, an older address is where the reader went back to.
+    """
+
+    def script() -> None:
+        import streamlit as st
+
+        from pages import _shared
+
+        if st.session_state.pop("fragment_only", False):
+            _shared.choose_run("20260101-120001-bbbb")
+        else:
+            st.write(_shared.chosen_run().id)  # type: ignore[union-attr]
+
+    asked(store, "20260101-120000-aaaa")
+    asked(store, "20260101-120001-bbbb")
+    app = AppTest.from_function(script)
+    app.session_state["fragment_only"] = True
+    app.run()
+    for shown in ("20260101-120001-bbbb", "20260101-120000-aaaa"):
+        app.query_params["run"] = "20260101-120000-aaaa"
+        app.run()
+        assert app.markdown[0].value == shown
+
+
 @pytest.mark.parametrize("unknown", ["20250101-120000-ffff", "../../etc", "%00"])
 def test_an_unknown_run_is_named_and_the_newest_shown(store: RunStore, unknown: str) -> None:
     trained(store, "20260101-120000-aaaa")
