@@ -1,5 +1,7 @@
 """What a trained network gets right and wrong on images that it has never seen."""
 
+import zlib
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -220,11 +222,13 @@ def confusion(images: NDArray[np.uint8] | None, result: Evaluation) -> None:
             required=True,
             label_visibility="collapsed",
         )
+        # A click on the matrix of a run that knows other classes is none on this one.
+        key = f"confusion_{zlib.crc32(repr(names).encode())}"
         st.plotly_chart(
             figures.confusion_matrix(result.confusion, names, shares=numbers != "Images"),
-            key="confusion",
+            key=key,
             config=figures.STATIC,
-            on_select=lambda: take_cell(names),
+            on_select=lambda: take_cell(key, names),
             selection_mode="points",
             alt="How many images of each class were taken for each class",
         )
@@ -254,9 +258,9 @@ def confusion(images: NDArray[np.uint8] | None, result: Evaluation) -> None:
                 )
 
 
-def take_cell(names: tuple[str, ...]) -> None:
+def take_cell(matrix_key: str, names: tuple[str, ...]) -> None:
     """Put the clicked cell into the menus."""
-    points = st.session_state["confusion"].selection.points
+    points = st.session_state[matrix_key].selection.points
     if points:
         row, column = divmod(points[0]["point_index"], len(names))
         st.session_state["true_class"] = names[row]

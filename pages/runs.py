@@ -1,5 +1,6 @@
 """Every run: find it, name it, compare it, delete it, and see which are the best."""
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -151,12 +152,15 @@ def table(entries: list[Entry], picked: list[Entry]) -> None:
     """The runs, to be chosen by their rows."""
     ids = [entry.run.id for entry in entries]
     rows = sorted(ids.index(entry.run.id) for entry in picked if entry.run.id in ids)
-    if st.session_state.get("runs_table", {}).get("selection", {}).get("rows", []) != rows:
-        st.session_state["runs_table"] = {"selection": {"rows": rows}}
+    # A table of its own for each list of runs: a click that the browser sent while it still showed
+    # another list names rows of that one.
+    key = f"runs_table_{zlib.crc32(' '.join(ids).encode())}"
+    if st.session_state.get(key, {}).get("selection", {}).get("rows", []) != rows:
+        st.session_state[key] = {"selection": {"rows": rows}}
     st.dataframe(
         _run_table.data(entries),
-        key="runs_table",
-        on_select=lambda: take_rows(ids),
+        key=key,
+        on_select=lambda: take_rows(key, ids),
         selection_mode="multi-row",
         column_config=_run_table.COLUMNS,
         hide_index=True,
@@ -166,9 +170,9 @@ def table(entries: list[Entry], picked: list[Entry]) -> None:
     )
 
 
-def take_rows(ids: list[str]) -> None:
+def take_rows(table_key: str, ids: list[str]) -> None:
     """The reader has chosen among the runs shown; what is chosen of the others stays so."""
-    rows = st.session_state["runs_table"].selection.rows
+    rows = st.session_state[table_key].selection.rows
     others = [run_id for run_id in st.session_state["chosen_runs"] if run_id not in ids]
     choose([*others, *(ids[row] for row in rows)])
 
