@@ -3,6 +3,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
 BIN = .venv/bin
+RESULTS = benchmarks/results
 
 .PHONY: app test lint bench tensorboard clean
 
@@ -17,13 +18,16 @@ lint: .venv/dev  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/dev  ## print the benchmark tables, on an idle machine
-	$(BIN)/python benchmarks/presets.py
-	$(BIN)/python benchmarks/training.py --repeats 1
-	$(BIN)/python benchmarks/strokes.py --pictures
-	$(BIN)/python benchmarks/steering.py
-	$(BIN)/python benchmarks/dashboard.py --dataset mnist
-	$(BIN)/python benchmarks/runs.py
+bench: .venv/dev  ## measure everything, on an idle machine, and put it into the README's tables
+	mkdir -p $(RESULTS)
+	$(BIN)/python benchmarks/presets.py --json $(RESULTS)/presets.json
+	$(BIN)/python benchmarks/training.py --repeats 1 --epochs 3 --json $(RESULTS)/training.json
+	$(BIN)/python benchmarks/step.py --json $(RESULTS)/step.json
+	$(BIN)/python benchmarks/augmentation.py --repeats 1 --json $(RESULTS)/augmentation.json
+	$(BIN)/python benchmarks/dashboard.py --dataset mnist --json $(RESULTS)/dashboard.json
+	$(BIN)/python benchmarks/steering.py --json $(RESULTS)/steering.json
+	$(BIN)/python benchmarks/runs.py --json $(RESULTS)/runs.json
+	$(BIN)/python benchmarks/readme.py
 
 tensorboard: .venv/extras  ## show the runs that wrote files for TensorBoard
 	$(BIN)/python -m tensorboard.main --logdir "$$($(BIN)/python -m mnist_core runs --folder)"

@@ -1,5 +1,7 @@
 """What altering the training images costs: images a second, and seconds an epoch of training.
 
+    python benchmarks/augmentation.py [--repeats 3] [--dataset mnist] [--json FILE]
+
 The pipeline alone, then dense and convolutional training with and without, in turn in one process;
 the best of the repeats.
 """
@@ -7,6 +9,7 @@ the best of the repeats.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -62,6 +65,7 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=3, help="of each (default: 3)")
     parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args()
     fit.warm_up(os.cpu_count() or 1)
     dataset = datasets.load(arguments.dataset)
@@ -76,12 +80,18 @@ def main() -> None:
                 config = TrainingConfig(**network, **ALTERATIONS[name])
                 taken = measure(dataset, config)
                 seconds[name, column] = min(taken, seconds.get((name, column), taken))
+    figures = {
+        name: {"images_per_second": len(dataset.x_train) / seconds[name, 0]}
+        | {network: seconds[name, column] for column, network in enumerate(NETWORKS, start=1)}
+        for name in ALTERATIONS
+    }
     heads = ["images/s", *(f"an epoch of {network}" for network in NETWORKS)]
     print(f"{dataset.title}\n{'':20}" + "".join(f"{head:>28}" for head in heads))
-    for name in ALTERATIONS:
-        rate = len(dataset.x_train) / seconds[name, 0]
-        cells = [f"{rate:,.0f}", *(f"{seconds[name, i]:.2f} s" for i in (1, 2))]
+    for name, (rate, *epochs) in ((name, row.values()) for name, row in figures.items()):
+        cells = [f"{rate:,.0f}", *(f"{epoch:.2f} s" for epoch in epochs)]
         print(f"{name:20}" + "".join(f"{cell:>28}" for cell in cells))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """What every preset reaches, and in which time, beside the article's recipe as a plain Keras loop.
 
-    python benchmarks/presets.py [--seeds 3] [--presets fast cnn ...] [--write]
+    python benchmarks/presets.py [--seeds 3] [--presets fast cnn ...] [--json FILE]
 
-Each preset is trained on the dataset that it was tuned on, with seeds 1 and up; those that take
-more than five times as long as the plain loop with seed 1 alone, unless --all-seeds is given. The
-networks for MNIST are then shown the drawings of strangers (see strokes.py). --write keeps the
-figures where the dashboard reads them, and in the README's table.
+Each preset is trained on the dataset that it was tuned on, with seeds 1 and up, after the plain
+loop, in the same process. The networks for MNIST are then shown the drawings of strangers, those of
+seed 1 also as pictures (see strokes.py). readme.py puts the figures where they are read.
 """
 
 from __future__ import annotations
@@ -14,26 +13,25 @@ import argparse
 import json
 import os
 import sys
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from benchmarks.strokes import read
+from benchmarks.strokes import STROKES, images_by_way, read
 from benchmarks.training import train_plain
-from mnist_core import datasets, drawing
-from mnist_core.config import PRESETS, Measured, TrainingConfig, apply_preset, measured
-from mnist_core.datasets import Dataset
+from mnist_core import datasets
+from mnist_core.config import PRESETS, Measured, TrainingConfig, apply_preset
+from mnist_core.datasets import Dataset, DatasetError
+from mnist_core.inference import Predictor
 from mnist_core.settings import Settings
-from mnist_core.training import fit
-
-PROJECT = Path(__file__).parents[1]
-SLOW = 5
-BEGIN, END = "<!-- presets: make bench -->\n", "<!-- end -->\n"
+from mnist_core.training import export, fit
 
 
 def main() -> None:
@@ -41,98 +39,62 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
-    parser.add_argument("--all-seeds", action="store_true", help="for the slow presets, too")
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PRESETS))
-    parser.add_argument("--write", action="store_true", help="for dashboard and README")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
 
+    names = {"mnist", *(PRESETS[preset].dataset for preset in options.presets)}
+    try:
+        known = {name: datasets.load(name) for name in names}
+    except DatasetError as error:
+        sys.exit(str(error))
     fit.warm_up(os.cpu_count() or 1)
-    drawings = _drawings()
-    plain = train_plain(datasets.load("mnist"), epochs=10, seed=1)
+    drawings, digits = _drawings()
+    plain = train_plain(known["mnist"], epochs=10, seed=1)
     print(f"plain Keras loop: {plain.seconds:.1f} s, {plain.accuracy:.2%}\n")
     print(
         f"{'preset':14}{'seed':>5}{'weights':>9}{'seconds':>9}{'of plain':>9}{'test':>8}"
-        f"{'drawings':>10}"
+        + "".join(f"{way:>22}" for way in drawings)
     )
     found: dict[str, Measured] = {}
-    trainings = []
     for preset in options.presets:
-        dataset = datasets.load(PRESETS[preset].dataset)
+        dataset = known[PRESETS[preset].dataset]
         seconds: list[float] = []
         accuracies: list[float] = []
-        strokes: float | None = None
+        drawn: list[dict[str, float]] = []
         for seed in range(1, options.seeds + 1):
-            if seed > 1 and seconds[0] > SLOW * plain.seconds and not options.all_seeds:
-                break
             config = apply_preset(preset, TrainingConfig(dataset=dataset.name, seed=seed))
             result = fit.fit(config, dataset, lambda event: None)
-            accuracy = _accuracy(result.model, dataset)
-            drawn = _share_of_drawings(result.model, drawings) if dataset.name == "mnist" else None
-            strokes = drawn if seed == 1 else strokes
             seconds.append(result.train_seconds)
-            accuracies.append(accuracy)
-            weights = result.model.count_params()
+            accuracies.append(_accuracy(result.model, dataset))
+            if dataset.name == "mnist":
+                ways = drawings if seed == 1 else {STROKES: drawings[STROKES]} if drawings else {}
+                drawn.append(_recognised(result.model, ways, digits))
             print(
-                f"{preset:14}{seed:5}{weights:9,}{seconds[-1]:9.1f}"
-                f"{seconds[-1] / plain.seconds:9.2f}{accuracy:8.2%}"
-                + (f"{drawn:10.2%}" if drawn is not None else ""),
+                f"{preset:14}{seed:5}{result.model.count_params():9,}{seconds[-1]:9.1f}"
+                f"{seconds[-1] / plain.seconds:9.2f}{accuracies[-1]:8.2%}"
+                + "".join(f"{share:22.2%}" for share in (drawn[-1].values() if drawn else ())),
                 flush=True,
             )
-            trainings.append(
-                {
-                    "preset": preset,
-                    "seed": seed,
-                    "seconds": seconds[-1],
-                    "accuracy": accuracy,
-                    "drawings": drawn,
-                }
-            )
+        strokes = [shares[STROKES] for shares in drawn if shares]
+        pictures = [share for way, share in (drawn or [{}])[0].items() if way != STROKES]
         found[preset] = Measured(
             accuracy=round(median(accuracies), 6),
             seeds=len(accuracies),
             seconds=round(median(seconds), 1),
             of_plain=round(median(seconds) / plain.seconds, 3),
-            weights=weights,
+            weights=result.model.count_params(),
             train_images=len(dataset.x_train),
             test_images=len(dataset.x_test),
-            strokes=strokes,
+            strokes=round(median(strokes), 6) if strokes else None,
+            pictures=round(min(pictures), 6) if pictures else None,
         )
     if options.json:
-        everything = {"plain": plain._asdict(), "trainings": trainings, "time": time.time()}
-        options.json.write_text(json.dumps(everything, indent=2) + "\n")
-    if options.write:
-        write(measured() | found)
-
-
-def write(figures: dict[str, Measured]) -> None:
-    """Put the figures where the dashboard reads them, and into the README."""
-    values = {name: figures[name].model_dump() for name in PRESETS if name in figures}
-    file = PROJECT / "mnist_core" / "measured.json"
-    file.write_text(json.dumps(values, indent=2) + "\n")
-    readme = PROJECT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    readme.write_text(before + BEGIN + table(figures) + END + after)
-
-
-def table(figures: dict[str, Measured]) -> str:
-    """The presets as a table in Markdown."""
-    lines = [
-        "| dataset | images | preset | weights | of plain | test accuracy | strangers' digits |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, preset in PRESETS.items():
-        if name in figures:
-            row = figures[name]
-            seeds = "one seed" if row.seeds == 1 else f"median of {row.seeds}"
-            drawings = "" if row.strokes is None else f"{row.strokes:.1%}"
-            lines.append(
-                f"| {datasets.title(preset.dataset)} | {row.train_images:,} | {preset.title} "
-                f"| {row.weights:,} | {row.of_plain:.2f} "
-                f"| {row.accuracy:.2%} ({seeds}) | {drawings} |"
-            )
-    return "\n".join(lines) + "\n"
+        figures = {
+            "plain": plain._asdict(),
+            "presets": {preset: figures.model_dump() for preset, figures in found.items()},
+        }
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def _accuracy(model: keras.Model, dataset: Dataset) -> float:
@@ -140,24 +102,27 @@ def _accuracy(model: keras.Model, dataset: Dataset) -> float:
     return float(np.mean(guesses == dataset.y_test))
 
 
-def _drawings() -> tuple[np.ndarray, np.ndarray] | None:
-    """Strangers' digits as the network gets them, ``(n, 28, 28)`` uint8, and their labels."""
+def _drawings() -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64]]:
+    """Strangers' digits as a network gets them, by the way they are handed over; and the digits."""
     path = Settings.from_environment().data / "pen_strokes.jsonl.gz"
     if not path.is_file():
         print(f"{path} does not exist: without drawings")
-        return None
-    drawn = read(path)
-    images = np.stack([drawing.image_from_strokes(one.strokes) for one in drawn])
-    return (255 * images).round().astype(np.uint8), np.array([one.label for one in drawn])
+        return {}, np.array([], np.int64)
+    drawings = read(path)
+    return dict(images_by_way(drawings, pictures=True)), np.array([one.label for one in drawings])
 
 
-def _share_of_drawings(
-    model: keras.Model, drawings: tuple[np.ndarray, np.ndarray] | None
-) -> float | None:
-    if drawings is None:
-        return None
-    images, labels = drawings
-    return float(np.mean(fit.probabilities(model, images).argmax(axis=1) == labels))
+def _recognised(
+    model: keras.Model, drawings: Mapping[str, NDArray[np.float32]], digits: NDArray[np.int64]
+) -> dict[str, float]:
+    """The share of the digits that the exported network recognises."""
+    with TemporaryDirectory() as folder:
+        export.save_tflite(model, Path(folder, "model.tflite"))
+        predictor = Predictor(folder)
+        return {
+            way: float(np.mean(predictor.probabilities(images).argmax(axis=1) == digits))
+            for way, images in drawings.items()
+        }
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ from benchmarks.dashboard import PROJECT, seconds, server, tab
 from mnist_core.catalog import Catalog
 from mnist_core.runs import Labels, RunStore
 
-REPEATS = 5
-IDLE_SECONDS = 15
+REPEATS = 3
+IDLE_SECONDS = 10
 PAGES = ("train", "evaluate", "draw", "runs")
 
 
@@ -61,7 +61,8 @@ def main() -> None:
             name: {"one": few._asdict(), "many": lot._asdict()}
             for name, (few, lot) in pages.items()
         }
-        options.json.write_text(json.dumps({"pages": figures, "listings": listings}))
+        everything = {"runs": options.runs, "pages": figures, "listings": listings}
+        options.json.write_text(json.dumps(everything, indent=2) + "\n")
 
 
 def train(runs: Path) -> Path:
@@ -120,11 +121,15 @@ def compare(
         for runs, address, figures in found:
             figures.opening.append(open_page(page, address, name))
             figures.change.append(see_change(page, runs, name))
-    both = []
-    for (_, (process, address)), (_, _, figures) in zip((one, many), found, strict=True):
-        open_page(page, address, name)
-        both.append(figures._replace(idle=idle(page, process.pid)))
-    return both[0], both[1]
+    with page.context.new_page() as other:
+        tabs = (page, other)
+        for tab_of_one, (_, address, _) in zip(tabs, found, strict=True):
+            open_page(tab_of_one, address, name)
+        shares = idle(page, [process.pid for _, (process, _) in (one, many)])
+    few, lot = (
+        figures._replace(idle=share) for (_, _, figures), share in zip(found, shares, strict=True)
+    )
+    return few, lot
 
 
 def open_page(page: Page, address: str, name: str) -> float:
@@ -144,7 +149,7 @@ def open_page(page: Page, address: str, name: str) -> float:
 def see_change(page: Page, runs: Path, name: str) -> float:
     """Seconds until the page shows what has changed on the disk, as by another server."""
     newest = RunStore(runs).list(1)[0]
-    page.wait_for_timeout(2000)  # a page that has just been opened still loads its charts
+    page.wait_for_timeout(1000)  # a page that has just been opened still loads its charts
     if name == "runs":
         began = time.perf_counter()
         queued = RunStore(runs).create(newest.config)
@@ -165,14 +170,17 @@ def menu(page: Page, words: str) -> Locator:
     return page.locator(f"input[value^='{words}']")
 
 
-def idle(page: Page, pid: int) -> float:
-    """The server's share of a core while the page lies open."""
-    process = psutil.Process(pid)
+def idle(page: Page, servers: list[int]) -> list[float]:
+    """Each server's share of a core while a page of it lies open."""
+    processes = [psutil.Process(pid) for pid in servers]
     page.wait_for_timeout(3000)
-    before, began = process.cpu_times(), time.perf_counter()
+    before, began = [process.cpu_times() for process in processes], time.perf_counter()
     page.wait_for_timeout(IDLE_SECONDS * 1000)
-    after = process.cpu_times()
-    return (after.user + after.system - before.user - before.system) / seconds(began)
+    after, passed = [process.cpu_times() for process in processes], seconds(began)
+    return [
+        (now.user + now.system - then.user - then.system) / passed
+        for then, now in zip(before, after, strict=True)
+    ]
 
 
 def show(

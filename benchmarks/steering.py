@@ -1,9 +1,10 @@
 """How soon a live run does what is wanted: seconds from the wish to the worker's answer.
 
-python benchmarks/steering.py [--repeats 10] [--preset article] [--dataset mnist]
+python benchmarks/steering.py [--repeats 10] [--preset article] [--dataset mnist] [--json FILE]
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=10, help="of each but stop (default: 10)")
     parser.add_argument("--preset", choices=PRESETS, default="article")
     parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args()
 
     start = TrainingConfig(dataset=arguments.dataset)
@@ -78,6 +80,8 @@ def main() -> None:
     print(f"{'wish':15}{'median s':>10}{'most s':>10}")
     for name, seconds in times.items():
         print(f"{name:15}{median(seconds):10.3f}{max(seconds):10.3f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(times, indent=2) + "\n")
 
 
 if __name__ == "__main__":

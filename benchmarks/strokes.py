@@ -2,7 +2,7 @@
 
     python benchmarks/strokes.py [RUN_FOLDER...] [--pictures] [--json FILE]
 
-Without a run, the presets "article" and "fast" are trained first, with seed 1.
+Without a run, the presets "dense-best" and "cnn" are trained first, with seed 1.
 
 The digits are those in ``pen_strokes.jsonl.gz`` of the data folder (DIGIT_LAB_DATA): UCI's
 Pen-Based Recognition of Handwritten Digits, 7,494 digits by 30 writers, for measuring and never for
@@ -19,7 +19,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,12 @@ from mnist_core.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
 SIDE = 280  # of a drawn picture, in pixels
+STROKES = "strokes"
+PAPERS = (  # grey values of paper and ink, and how much the paper's changes from end to end
+    ("white on black", 0, 255, 0),
+    ("black on white", 255, 0, 0),
+    ("grey paper, gradient", 170, 60, 60),
+)
 
 
 class Drawing(NamedTuple):
@@ -56,7 +62,7 @@ def main() -> None:
         sys.exit(f"{path} does not exist: DIGIT_LAB_DATA names the folder that holds it")
     drawings = read(path)
     with tempfile.TemporaryDirectory() as folder:
-        runs = options.runs or [train(preset, folder) for preset in ("article", "fast")]
+        runs = options.runs or [train(preset, folder) for preset in ("dense-best", "cnn")]
         figures = measure(drawings, runs, options.pictures)
     if options.json:
         options.json.write_text(json.dumps(figures))
@@ -80,20 +86,9 @@ def measure(
     drawings: list[Drawing], runs: list[Path], pictures: bool
 ) -> dict[str, dict[str, float]]:
     """Print and return the share recognised, by run and by the way the digit was handed over."""
-    ways: dict[str, Callable[[Drawing, np.random.Generator], NDArray[np.float32]]] = {
-        "strokes": lambda drawn, _: drawing.image_from_strokes(drawn.strokes)
-    }
-    if pictures:
-        ways |= {
-            "white on black": lambda drawn, chance: from_picture(drawn, chance, 0, 255),
-            "black on white": lambda drawn, chance: from_picture(drawn, chance, 255, 0),
-            "grey paper, gradient": lambda drawn, chance: from_picture(drawn, chance, 170, 60, 60),
-        }
     labels = np.array([drawn.label for drawn in drawings])
     figures: dict[str, dict[str, float]] = {run.name: {} for run in runs}
-    for way, image in ways.items():
-        chance = np.random.default_rng(1)
-        images = np.stack([image(drawn, chance) for drawn in drawings])
+    for way, images in images_by_way(drawings, pictures):
         for run in runs:
             right = Predictor(run).probabilities(images).argmax(axis=1) == labels
             low, high = wilson_interval(int(right.sum()), len(right))
@@ -104,6 +99,19 @@ def measure(
             )
             figures[run.name][way] = float(right.mean())
     return figures
+
+
+def images_by_way(
+    drawings: list[Drawing], pictures: bool
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """What a network gets, ``(n, 28, 28)``, by the way in which the digits are handed over."""
+    yield STROKES, np.stack([drawing.image_from_strokes(drawn.strokes) for drawn in drawings])
+    for way, paper, ink, gradient in PAPERS if pictures else ():
+        chance = np.random.default_rng(1)
+        yield (
+            way,
+            np.stack([from_picture(drawn, chance, paper, ink, gradient) for drawn in drawings]),
+        )
 
 
 def read(path: Path) -> list[Drawing]:

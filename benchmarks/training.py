@@ -183,6 +183,7 @@ def main() -> None:
     about: dict[str, Any] = {
         "dataset": arguments.dataset,
         "epochs": arguments.epochs,
+        "cnn_epochs": CNN.epochs,
         "repeats": arguments.repeats,
         "threads": threads,
         "tensorflow": version("tensorflow"),
