@@ -3,8 +3,9 @@
     python benchmarks/presets.py [--seeds 3] [--presets fast cnn ...] [--json FILE]
 
 Each preset is trained on the dataset that it was tuned on, with seeds 1 and up, after the plain
-loop, in the same process. The networks for MNIST are then shown the drawings of strangers, those of
-seed 1 also as pictures (see strokes.py). readme.py puts the figures where they are read.
+loop, in the same process. The networks for MNIST are then shown the drawings of strangers, that of
+seed 1 every third of them as pictures, too (see strokes.py). readme.py puts the figures where they
+are read.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from benchmarks.strokes import STROKES, images_by_way, read
+from benchmarks.strokes import STROKES, as_pictures, as_strokes, read
 from benchmarks.training import train_plain
 from mnist_core import datasets
 from mnist_core.config import PRESETS, Measured, TrainingConfig, apply_preset
@@ -49,7 +51,7 @@ def main() -> None:
     except DatasetError as error:
         sys.exit(str(error))
     fit.warm_up(os.cpu_count() or 1)
-    drawings, digits = _drawings()
+    drawings = _drawings()
     plain = train_plain(known["mnist"], epochs=10, seed=1)
     print(f"plain Keras loop: {plain.seconds:.1f} s, {plain.accuracy:.2%}\n")
     print(
@@ -68,8 +70,8 @@ def main() -> None:
             seconds.append(result.train_seconds)
             accuracies.append(_accuracy(result.model, dataset))
             if dataset.name == "mnist":
-                ways = drawings if seed == 1 else {STROKES: drawings[STROKES]} if drawings else {}
-                drawn.append(_recognised(result.model, ways, digits))
+                ways = {w: d for w, d in drawings.items() if seed == 1 or w == STROKES}
+                drawn.append(_recognised(result.model, ways))
             print(
                 f"{preset:14}{seed:5}{result.model.count_params():9,}{seconds[-1]:9.1f}"
                 f"{seconds[-1] / plain.seconds:9.2f}{accuracies[-1]:8.2%}"
@@ -102,26 +104,37 @@ def _accuracy(model: keras.Model, dataset: Dataset) -> float:
     return float(np.mean(guesses == dataset.y_test))
 
 
-def _drawings() -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64]]:
-    """Strangers' digits as a network gets them, by the way they are handed over; and the digits."""
+class Shown(NamedTuple):
+    """Drawings as a network gets them, ``(n, 28, 28)`` float32, and their digits."""
+
+    images: NDArray[np.float32]
+    digits: NDArray[np.int64]
+
+
+def _drawings() -> dict[str, Shown]:
+    """Strangers' drawings, by the way in which they are handed over."""
     path = Settings.from_environment().data / "pen_strokes.jsonl.gz"
     if not path.is_file():
         print(f"{path} does not exist: without drawings")
-        return {}, np.array([], np.int64)
+        return {}
     drawings = read(path)
-    return dict(images_by_way(drawings, pictures=True)), np.array([one.label for one in drawings])
+    digits = np.array([drawing.label for drawing in drawings])
+    shown = {STROKES: Shown(as_strokes(drawings), digits)}
+    for way, images in as_pictures(drawings[::3]):
+        shown[way] = Shown(images, digits[::3])
+    return shown
 
 
-def _recognised(
-    model: keras.Model, drawings: Mapping[str, NDArray[np.float32]], digits: NDArray[np.int64]
-) -> dict[str, float]:
+def _recognised(model: keras.Model, drawings: Mapping[str, Shown]) -> dict[str, float]:
     """The share of the digits that the exported network recognises."""
     with TemporaryDirectory() as folder:
         export.save_tflite(model, Path(folder, "model.tflite"))
         predictor = Predictor(folder)
         return {
-            way: float(np.mean(predictor.probabilities(images).argmax(axis=1) == digits))
-            for way, images in drawings.items()
+            way: float(
+                np.mean(predictor.probabilities(shown.images).argmax(axis=1) == shown.digits)
+            )
+            for way, shown in drawings.items()
         }
 
 

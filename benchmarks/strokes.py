@@ -88,7 +88,8 @@ def measure(
     """Print and return the share recognised, by run and by the way the digit was handed over."""
     labels = np.array([drawn.label for drawn in drawings])
     figures: dict[str, dict[str, float]] = {run.name: {} for run in runs}
-    for way, images in images_by_way(drawings, pictures):
+    ways = [(STROKES, as_strokes(drawings)), *(as_pictures(drawings) if pictures else ())]
+    for way, images in ways:
         for run in runs:
             right = Predictor(run).probabilities(images).argmax(axis=1) == labels
             low, high = wilson_interval(int(right.sum()), len(right))
@@ -101,12 +102,14 @@ def measure(
     return figures
 
 
-def images_by_way(
-    drawings: list[Drawing], pictures: bool
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """What a network gets, ``(n, 28, 28)``, by the way in which the digits are handed over."""
-    yield STROKES, np.stack([drawing.image_from_strokes(drawn.strokes) for drawn in drawings])
-    for way, paper, ink, gradient in PAPERS if pictures else ():
+def as_strokes(drawings: list[Drawing]) -> NDArray[np.float32]:
+    """What a network gets of digits drawn on the canvas, ``(n, 28, 28)``."""
+    return np.stack([drawing.image_from_strokes(drawn.strokes) for drawn in drawings])
+
+
+def as_pictures(drawings: list[Drawing]) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The kinds of paper, and what a network gets of the digits drawn on it, ``(n, 28, 28)``."""
+    for way, paper, ink, gradient in PAPERS:
         chance = np.random.default_rng(1)
         yield (
             way,
