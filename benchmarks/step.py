@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["article", "cnn-best"])
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["article", "cnn"])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--train", choices=PRESETS, help=argparse.SUPPRESS)  # in the own process
     options = parser.parse_args()
