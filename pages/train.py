@@ -651,23 +651,23 @@ def look_after(run: Run) -> None:
 
 # --- The page ---
 
-_shared.title("Train")
-_link.check(LABELS)
-st.caption("Choose a network, press Train, and watch it learn to tell pictures apart.")
 left, right = st.columns([2, 3], gap="large")
 with left:
+    _shared.title("Train")
+    _link.check(LABELS)
+    st.caption("Choose a network, press Train, and watch it learn to tell pictures apart.")
     form()
 with right:
     if problem := st.session_state.pop("problem", None):
         st.error(problem, icon=":material/error:")
     run = _shared.chosen_run()
     if run:
-        load_plotly()
         try:
             watch(run)
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")
         look_after(run)
+        load_plotly()  # at the end: whatever is above the heading moves it down
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
         _shared.rerun_on_change(lambda: _shared.catalog().list(1), [])
