@@ -49,6 +49,7 @@ LABELS = {
     "convolutional": "Convolutional",
 } | {name: spec.title for name, spec in datasets.SPECS.items()}
 REFRESH_SECONDS = 0.4
+RUN_ANCHOR = "run"
 STEP = 32  # batches; the longest that a worker trains without a look at what is wanted
 RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] + [1.0]
 
@@ -175,8 +176,12 @@ def augmentation_widgets() -> tuple[dict[str, Any], DeltaGenerator | None]:
     return values, place if expander.open else None
 
 
-def form() -> None:
-    """All settings, and the button that trains with them; the reason where they don't fit."""
+def form() -> DeltaGenerator:
+    """All settings, and the button that trains with them; the reason where they don't fit.
+
+    Returns:
+        The place below the button.
+    """
     notice_place, preset_place = st.container(), st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
@@ -189,7 +194,7 @@ def form() -> None:
         values["epochs"] = field_widget("epochs", st.number_input)
     with right:
         values["dropout"] = field_widget("dropout", st.slider, step=0.05)
-    train_place = st.container()
+    train_place, below_place = st.container(), st.container()
     if values["architecture"] == "convolutional":
         values |= block_widgets()
     with st.expander(
@@ -251,6 +256,7 @@ def form() -> None:
                 _augmentation.preview(config)
         summary(config, outline, layers)
         _link.share(config, LABELS)
+    return below_place
 
 
 def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
@@ -364,8 +370,12 @@ def submit(run: Run) -> None:
     _shared.choose_run(run.id)
 
 
-def watch(run: Run) -> None:
-    """The chosen run, redrawn in place while it is live."""
+def watch(run: Run, below_form: DeltaGenerator) -> bool:
+    """The chosen run, redrawn in place while it is live; returns whether it is.
+
+    Args:
+        below_form: gets a line on the run, for it lies out of sight on a narrow screen.
+    """
     history = run.history()
     live = run.state(history).live
     epochs = run.config.epochs
@@ -375,7 +385,10 @@ def watch(run: Run) -> None:
         state = run.state(history)
         if live and not state.live:
             st.rerun()  # the timer ends with the run
-        st.subheader(_shared.run_label(run))
+        label = _shared.run_label(run)
+        with below_form:
+            pointer(stage(run, history)[1] if state.live else label)
+        st.subheader(label, anchor=RUN_ANCHOR)
         if history.continued:
             parent(history.continued[-1].run)
         status(run, history, state)
@@ -396,6 +409,12 @@ def watch(run: Run) -> None:
         st.fragment(part, run_every=REFRESH_SECONDS)()
     else:
         part()
+    return live
+
+
+def pointer(words: str) -> None:
+    """Where the chosen run stands, with a link that scrolls to it."""
+    st.caption(f":material/show_chart: {_shared.plain(words)} · [See it](#{RUN_ANCHOR})")
 
 
 def parent(run_id: str) -> None:
@@ -543,12 +562,8 @@ def status(run: Run, history: History, state: State) -> None:
     """One line on where the run stands."""
     reason = history.ended.message if history.ended else ""
     match state:
-        case State.QUEUED:
-            st.progress(0.0, text=waiting_for(run))
-        case State.RUNNING if history.fitting is None:
-            st.progress(0.0, text="Loading the images and building the network")
-        case State.RUNNING | State.PAUSED:
-            st.progress(*progress(run, history))
+        case State.QUEUED | State.RUNNING | State.PAUSED:
+            st.progress(*stage(run, history))
         case State.FINISHED:
             st.success(reason or "Trained to the end.", icon=":material/check:")
         case State.STOPPED:
@@ -582,9 +597,12 @@ def waiting_for(run: Run) -> str:
     return "Waiting for the run before this one to end"
 
 
-def progress(run: Run, history: History) -> tuple[float, str]:
-    """How much of the training is done, in [0, 1], and the same in words."""
-    assert history.fitting
+def stage(run: Run, history: History) -> tuple[float, str]:
+    """Of a live run: how much of the training is done, in [0, 1], and the same in words."""
+    if not history.started:
+        return 0.0, waiting_for(run)
+    if not history.fitting:
+        return 0.0, "Loading the images and building the network"
     epochs, steps = run.config.epochs, history.fitting.steps_per_epoch
     done = len(history.epochs) * steps + (history.batches[-1].step if history.batches else 0)
     share = min(1.0, done / (epochs * steps))
@@ -655,15 +673,15 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     _shared.title("Train")
     _link.check(LABELS)
-    st.caption("Choose a network, press Train, and watch it learn to tell pictures apart.")
-    form()
+    introduction = st.container()
+    below_form = form()
 with right:
     if problem := st.session_state.pop("problem", None):
         st.error(problem, icon=":material/error:")
-    run = _shared.chosen_run()
+    run, live = _shared.chosen_run(), False
     if run:
         try:
-            watch(run)
+            live = watch(run, below_form)
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")
         look_after(run)
@@ -671,5 +689,12 @@ with right:
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
         _shared.rerun_on_change(lambda: _shared.catalog().list(1), [])
+
+with introduction:
+    st.caption(
+        f"A network is in training: [watch it](#{RUN_ANCHOR})."
+        if live
+        else "Choose a network, press Train, and watch it learn to tell pictures apart."
+    )
 
 _shared.pool()  # has a worker load TensorFlow while the reader chooses

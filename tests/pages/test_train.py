@@ -259,6 +259,20 @@ def test_a_running_run_shows_how_far_it_is(store: RunStore) -> None:
     assert app.button(key="stop").label == "Stop"
 
 
+def test_the_form_says_how_the_run_stands_which_a_phone_shows_far_below(store: RunStore) -> None:
+    live = captions(shown(store, Started(), FITTING, BATCH))
+    over = captions(shown(store, Started(), Ended(state=State.FAILED, message="killed")))
+
+    assert "Epoch 1 of 10, step 32 of 57 · 10 s left · [See it](#run)" in live
+    assert "A network is in training: [watch it](#run)." in live
+    assert "failed · [See it](#run)" in over
+    assert "Choose a network, press Train" in over
+
+
+def captions(app: AppTest) -> str:
+    return "\n".join(caption.value for caption in app.caption)
+
+
 def test_between_epochs_the_last_one_is_shown(store: RunStore) -> None:
     app = shown(store, Started(), FITTING, BATCH, EPOCH)
 
