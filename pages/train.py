@@ -326,7 +326,9 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]
     )
     seconds = estimate.epoch_seconds(work, _shared.paces())
     pace = f", about {duration(seconds)} an epoch" if seconds else ""
-    with st.expander(f"{weights:,} weights{pace}", icon=":material/table_rows:"):
+    with st.expander(
+        f"{weights:,} weights{pace}", icon=":material/table_rows:", key="summary_part"
+    ):
         _network.diagram(layers, outline.image_shape)
         st.caption(
             f"{outline.title}: {work.images:,} images to train on, {held_back:,} held back for "

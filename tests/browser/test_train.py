@@ -48,3 +48,17 @@ def test_on_a_phone_a_run_out_of_sight_is_announced_and_reached(
     phone.get_by_role("button", name="Stop", exact=True).click()
     expect(phone.get_by_role("link", name="watch it")).to_have_count(0)
     expect(phone.get_by_text(re.compile("% · See it"))).to_have_count(1)
+
+
+def test_what_is_open_stays_open_while_the_network_changes(server: Server, page: Page) -> None:
+    page.goto(server.url)
+    parts = page.get_by_test_id("stExpander").locator("details")
+    expect(parts).to_have_count(6)
+    for part in reversed(parts.all()):
+        part.locator("summary").click()
+        expect(part).to_have_attribute("open", "")
+
+    for choice, weights in (("Convolutional", "421,930"), ("Tiny", "7,042"), ("Fast", "535,818")):
+        page.get_by_text(choice, exact=True).click()
+        expect(page.get_by_text(f"{weights} weights")).to_be_visible()
+        expect(page.locator("details[open]")).to_have_count(6)
