@@ -368,11 +368,14 @@ class Measured(BaseModel):
     """The same of seed 1 with the drawings as pictures: the least of three kinds of paper."""
 
 
-def read_config(values: Mapping[str, Any], of_a_run: bool = False) -> TrainingConfig:
+def read_config(
+    values: Mapping[str, Any], of_a_run: bool = False, by_title: bool = False
+) -> TrainingConfig:
     """Check ``values`` (field name to value, as in the stored JSON) and return them as a config.
 
     Args:
         of_a_run: it was asked for before, so its dataset need not be on this machine any more.
+        by_title: an error calls a field as the form does, e.g. "Batch size".
 
     Raises:
         ConfigError: an unknown field, or a value out of bounds: all of them, a line each.
@@ -383,16 +386,19 @@ def read_config(values: Mapping[str, Any], of_a_run: bool = False) -> TrainingCo
     except ValidationError as error:
         # A default that follows from other fields is not made where one of those is wrong.
         faults = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
-        raise ConfigError("\n".join(_explain(dict(fault)) for fault in faults)) from None
+        raise ConfigError("\n".join(_explain(dict(fault), by_title) for fault in faults)) from None
 
 
-def _explain(error: dict[str, Any]) -> str:
+def _explain(error: dict[str, Any], by_title: bool) -> str:
     location = error["loc"]
     if not location:
         return str(error.get("ctx", {}).get("error", error["msg"]))
     name = str(location[0])
     if error["type"] == "extra_forbidden":
         return f"{name} is not a setting; allowed: {', '.join(TrainingConfig.model_fields)}"
+    if by_title:
+        title = TrainingConfig.model_fields[name].title
+        return f"{title}: {error['input']!r} is refused; allowed: {allowed(name)}"
     return f"{name} is {error['input']!r}; allowed: {allowed(name)}"
 
 

@@ -95,30 +95,33 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
 
 
 def list_widgets(
-    name: str, default: tuple[int, ...], count_label: str, item_label: str
-) -> tuple[int, ...]:
-    """The widgets of a field of several values: how many, and each of them."""
+    name: str, default: tuple[int, ...], count_label: str, item_label: str, fewest: int = 1
+) -> tuple[int, ...] | int:
+    """The widgets of a field of several values: how many, and each of them.
+
+    Returns:
+        The values; their number where it is out of bounds, which no configuration accepts.
+    """
     count_key, item_key = LISTS[name]
-    (fewest, most), _ = list_bounds(name)
+    (_, most), _ = list_bounds(name)
     with st.grid(4, min_column_width=100, gap="small"):
         count = st.number_input(
             count_label,
             value=len(default),
-            min_value=fewest,
-            max_value=most,
             key=count_key,
             help=FIELDS[name].description,
             bind="query-params",
         )
-        return tuple(
+        items = tuple(
             st.number_input(
                 f"{item_label} {number}",
                 value=default[number - 1] if number <= len(default) else 128,
                 key=f"{item_key}_{number}",
                 bind="query-params",
             )
-            for number in range(1, count + 1)
+            for number in range(1, min(count, most) + 1)
         )
+    return items if fewest <= count <= most else count
 
 
 def take_architecture() -> None:
@@ -137,12 +140,15 @@ def network_widgets() -> dict[str, Any]:
             "architecture", st.segmented_control, required=True, on_change=take_architecture
         )
     }
-    if values["architecture"] == "convolutional":
+    blocks = values["architecture"] == "convolutional"
+    if blocks:
         values["filters"] = list_widgets(
             "filters", FIELDS["filters"].default, "Blocks", "Filters in"
         )
     widths = DEFAULT_WIDTHS[values["architecture"]]
-    values["widths"] = list_widgets("widths", widths, "Hidden layers", "Units in")
+    values["widths"] = list_widgets(
+        "widths", widths, "Hidden layers", "Units in", fewest=0 if blocks else 1
+    )
     return values
 
 
@@ -238,12 +244,12 @@ def form() -> DeltaGenerator:
     with st.expander("What is fixed, and why", icon=":material/help:", key="fixed_part"):
         st.markdown(FIXED_PARTS)
     try:
-        config = read_config(values)
+        config = read_config(values, by_title=True)
         outline = datasets.outline(config.dataset)
         layers = summarize(config, outline.image_shape, outline.classes)
     except (ConfigError, DatasetError) as error:
         config = None
-        train_place.error(str(error), icon=":material/error:")
+        train_place.error(str(error).replace("\n", "\n\n"), icon=":material/error:")
     with notice_place:
         _link.notice(values)
     with preset_place:
@@ -542,9 +548,7 @@ def what_next(run: Run, history: History) -> None:
     if most > 0:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.number_input(
-                "More epochs",
-                min_value=1,
-                max_value=int(most),
+                "More epochs",  # without bounds, as in the form
                 value=min(5, int(most)),
                 key="more_epochs",
                 width=140,

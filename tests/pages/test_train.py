@@ -121,15 +121,18 @@ def test_settings_that_do_not_go_together_are_named_and_cannot_be_trained(app: A
     assert [button.label for button in app.button] == []
 
 
+HIDDEN_LAYERS = (
+    "Hidden layers: 9999 is refused; allowed: 1 to 8 layers of 1 to 4,096 units each, or none "
+    "after convolutional blocks"
+)
+
+
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("epochs", "epochs is 9999; allowed: a whole number from 1 to 200"),
-        (
-            "width_2",
-            "widths is 9999; allowed: 1 to 8 layers of 1 to 4,096 units each, or none after "
-            "convolutional blocks",
-        ),
+        ("epochs", "Epochs: 9999 is refused; allowed: a whole number from 1 to 200"),
+        ("width_2", HIDDEN_LAYERS),
+        ("layers", HIDDEN_LAYERS),
     ],
 )
 def test_a_number_out_of_bounds_is_named_and_cannot_be_trained(
@@ -138,6 +141,14 @@ def test_a_number_out_of_bounds_is_named_and_cannot_be_trained(
     checked(app.number_input(key=key).set_value(9999).run())
 
     assert app.error[0].value == words
+    assert [button.label for button in app.button] == []
+
+
+@pytest.mark.parametrize("count", [-1, 0])
+def test_a_dense_network_without_hidden_layers_is_refused(app: AppTest, count: int) -> None:
+    checked(app.number_input(key="layers").set_value(count).run())
+
+    assert app.error[0].value.startswith(f"Hidden layers: {count} is refused; allowed: 1 to 8")
     assert [button.label for button in app.button] == []
 
 
@@ -376,6 +387,18 @@ def test_a_run_that_is_over_can_be_trained_on(app: AppTest, pool: WorkerPool) ->
     assert [epoch.epoch for epoch in after.epochs] == [1, 2, 3]
     checked(app.run())
     assert app.page_link[0].value.startswith("Continues ")
+
+
+def test_more_epochs_than_a_run_can_have_are_refused(store: RunStore, pool: WorkerPool) -> None:
+    parent = store.create(SMALL)
+    pool.submit(parent)
+    wait_for_end(parent)
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+    app.number_input(key="more_epochs").set_value(9999).run()
+    checked(app.button(key="train_more").click().run())
+
+    assert app.error[0].value.startswith("9,999 more epochs after 2 make 10,001; allowed: ")
+    assert store.list() == [parent]
 
 
 def test_a_run_without_a_checkpoint_can_not_be_trained_on(store: RunStore) -> None:
