@@ -266,7 +266,7 @@ def form() -> DeltaGenerator:
 
 
 def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
-    """The presets for the dataset, and what the chosen one has been measured to reach."""
+    """The presets for the dataset, and what the chosen one is and has been measured to reach."""
     offered = presets_for(dataset)
     matching = [name for name in offered if config and apply_preset(name, config) == config]
     st.session_state["preset"] = matching[0] if matching else None
@@ -279,12 +279,16 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
         wrap=True,
         help="  \n".join(f"**{PRESETS[n].title}**: {PRESETS[n].description}" for n in offered),
     )
-    figures = measured().get(preset) if preset else None
-    if figures and preset and dataset == PRESETS[preset].dataset:
-        st.caption(
-            f"Measured with {figures.train_images:,} images on two cores: {figures.accuracy:.2%} "
-            f"of the test images recognised, after {duration(figures.seconds)} of training."
+    if not preset:
+        return
+    words = PRESETS[preset].description
+    figures = measured().get(preset)
+    if figures and dataset == PRESETS[preset].dataset:
+        words += (
+            f" Measured: {figures.accuracy:.2%} of the test images right, after "
+            f"{duration(figures.seconds)} on two cores with {figures.train_images:,} images."
         )
+    st.caption(words)
 
 
 def train_button(config: TrainingConfig) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.config import TrainingConfig, apply_preset, presets_for
+from mnist_core.config import PRESETS, TrainingConfig, apply_preset, measured, presets_for
 from mnist_core.own_data import import_file
 from mnist_core.runs import (
     Batch,
@@ -87,6 +87,18 @@ def test_the_preset_shown_is_the_one_that_the_form_holds(app: AppTest) -> None:
     checked(app.slider(key="dropout").set_value(0.5).run())
 
     assert app.segmented_control(key="preset").value is None
+
+
+def test_the_chosen_preset_is_described_with_what_was_measured_on_the_dataset(app: AppTest) -> None:
+    description = PRESETS["tiny"].description
+    assert description not in captions(app)
+
+    checked(app.segmented_control(key="preset").set_value("tiny").run())
+    assert description in [caption.value for caption in app.caption]
+
+    checked(app.segmented_control(key="dataset").set_value("mnist").run())
+    accuracy = measured()["tiny"].accuracy
+    assert f"{description} Measured: {accuracy:.2%} of the test images right" in captions(app)
 
 
 def test_every_move_of_a_slider_counts(app: AppTest) -> None:
