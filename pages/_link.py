@@ -38,7 +38,7 @@ def notice(values: dict[str, Any]) -> None:
         return
     st.warning(
         "\n".join(f"- {_plain(problem)}" for problem in problems),
-        title="A part of this link can't be used; the defaults stand in its place",
+        title="Part of this link can't be used; the defaults are used instead",
         icon=":material/link_off:",
     )
     st.button("Dismiss", icon=":material/close:", on_click=dismiss)

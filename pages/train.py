@@ -303,21 +303,22 @@ def train_button(config: TrainingConfig) -> None:
         )
     else:
         st.info(
-            f"{datasets.title(config.dataset)} is not on this machine yet; the sample is.",
+            f"{datasets.title(config.dataset)} is not on this machine yet; the MNIST sample is.",
             icon=":material/cloud_download:",
         )
         st.page_link("pages/data.py", label="Download it", icon=":material/download:")
 
 
 FIXED_PARTS = """
-- **Flatten** turns a picture, MNIST's of 28 × 28, into a row of numbers, 784 of them: a dense layer
+- **Flatten** turns a picture into a row of numbers, 784 for MNIST's 28 × 28 pixels: a dense layer
   has no notion of neighbouring pixels.
-- **A convolutional block** looks beyond the picture's edge at zeros, so that each convolution keeps
-  its size; then it keeps the largest of every 2 × 2 values, normalizes, and activates. In this
-  order, the last two have a quarter of the work.
-- **Softmax** turns the sums of the last layer, one a class, into probabilities that add up to one.
+- **A convolutional block** pads the picture with zeros, so that each convolution keeps its size.
+  Then it keeps the largest of every 2 × 2 values, normalizes, and applies the activation. In this
+  order, the last two steps have only a quarter of the values to work on.
+- **Softmax** turns the sums of the last layer, one for each class, into probabilities that add up
+  to one.
 - **Sparse categorical cross-entropy** is the loss: minus the logarithm of the probability given to
-  the right class. "Sparse" means that labels stay plain numbers, with no one-hot table.
+  the right class. "Sparse" means that labels stay plain numbers instead of a one-hot table.
 """
 
 
@@ -335,21 +336,21 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]
         augmented=config.augments,
     )
     seconds = estimate.epoch_seconds(work, _shared.paces())
-    pace = f", about {duration(seconds)} an epoch" if seconds else ""
+    pace = f", about {duration(seconds)} per epoch" if seconds else ""
     with st.expander(
         f"{weights:,} weights{pace}", icon=":material/table_rows:", key="summary_part"
     ):
         _network.diagram(layers, outline.image_shape)
         st.caption(
             f"{outline.title}: {work.images:,} images to train on, {held_back:,} held back for "
-            f"validation, {outline.test_images:,} for the test; {outline.classes} classes."
+            f"validation, {outline.test_images:,} for testing; {outline.classes} classes."
         )
         st.caption(
-            f"{work.multiply_adds:,} multiplications for an image. "
+            f"{work.multiply_adds:,} multiplications per image. "
             + (
-                "The time is judged by the newest runs on this machine."
+                "The time is estimated from the latest runs on this machine."
                 if seconds
-                else "How long an epoch takes here is not known before the first run."
+                else "How long an epoch takes here is unknown until the first run."
             )
         )
 
@@ -434,7 +435,7 @@ def parent(run_id: str) -> None:
     try:
         label = _shared.run_label(_shared.store().get(run_id))
     except RunError:
-        st.caption(f"Continues the run {run_id}, which is not here any more.")
+        st.caption(f"Continues run {run_id}, which is no longer here.")
     else:
         st.page_link(
             "pages/train.py",
@@ -469,7 +470,7 @@ def steering(run: Run, history: History, state: State) -> None:
                 on_click=run.want,
                 kwargs={"pause_at": 0},
                 disabled=state == State.QUEUED or control.pause_at == 0,
-                help="Training waits, and keeps its worker, until you continue or stop it.",
+                help="Training keeps its worker and waits until you continue or stop it.",
             )
         pauses = next_pauses(history)
         for key, label, icon in (
@@ -483,7 +484,9 @@ def steering(run: Run, history: History, state: State) -> None:
                 on_click=run.want,
                 kwargs={"pause_at": pauses.get(key)},
                 disabled=key not in pauses,
-                help=f"Trains for {label}, then waits again." if paused else "Pause it first.",
+                help=f"Trains for {label}, then waits again."
+                if paused
+                else "Pause training first.",
             )
         st.button(
             "Stopping" if control.stop else "Stop",
@@ -492,7 +495,7 @@ def steering(run: Run, history: History, state: State) -> None:
             on_click=run.want,
             kwargs={"stop": True},
             disabled=control.stop,
-            help="Ends after the current steps; what was learned is kept and evaluated.",
+            help="Ends training after the current steps; what was learned is kept and evaluated.",
         )
     rate_slider(run, history)
 
@@ -521,8 +524,8 @@ def rate_slider(run: Run, history: History) -> None:
         format_func=lambda value: f"{value:g}",
         key=key,
         on_change=lambda: run.want(learning_rate=st.session_state[key]),
-        help="Change it while the network learns: it holds from the next steps on, is marked in "
-        "the curves, and is kept with the run.",
+        help="Change it while the network learns: it takes effect after the current steps, and is "
+        "marked in the curves and recorded with the run.",
     )
 
 
@@ -545,7 +548,7 @@ def what_next(run: Run, history: History) -> None:
             on_click=put_in_form,
             args=(run.config,),
             disabled=not datasets.available(run.config.dataset),
-            help="Puts this run's settings into the form.",
+            help="Copies this run's settings into the form.",
         )
     last = run.checkpoint_epoch()
     most = bounds("epochs")[1] - last.epoch if last else 0
@@ -556,8 +559,8 @@ def what_next(run: Run, history: History) -> None:
                 value=min(5, int(most)),
                 key="more_epochs",
                 width=140,
-                help="A new run takes over the network and its optimizer as they were after the "
-                "last epoch, and goes on as if so many epochs more had been asked for at once.",
+                help="Starts a new run with the network and the optimizer as the last epoch left "
+                "them, as if this one had been given that many more epochs from the start.",
             )
             st.button(
                 "Train more",
@@ -582,9 +585,9 @@ def status(run: Run, history: History, state: State) -> None:
             st.error(reason, title="The run failed", icon=":material/error:")
         case State.INTERRUPTED:
             st.warning(
-                "The server that trained it ended first. "
+                "The server that was training it ended first. "
                 + (
-                    "Train more goes on from its last whole epoch."
+                    "Train more continues from its last complete epoch."
                     if run.checkpoint.exists()
                     else "Press Train to start again."
                 ),
@@ -598,13 +601,15 @@ def waiting_for(run: Run) -> str:
     if place is None:
         return "Waiting for its turn"
     if place > 0:
-        return f"Waiting: {place} {'run' if place == 1 else 'runs'} before this one"
+        return f"Waiting: {place} {'run is' if place == 1 else 'runs are'} ahead of this one"
     if _shared.pool().starting:
-        return "Loading TensorFlow, about ten seconds; the next runs start at once"
+        return "Loading TensorFlow, which takes about ten seconds; later runs start at once"
     for other in _shared.pool().running:
         if other.state(_shared.history(other)) == State.PAUSED:
-            return "Waiting for a paused run to go on or be stopped: " + _shared.run_label(other)
-    return "Waiting for the run before this one to end"
+            return "Waiting for a paused run to be continued or stopped: " + _shared.run_label(
+                other
+            )
+    return "Waiting for the run ahead of this one to end"
 
 
 def stage(run: Run, history: History) -> tuple[float, str]:

@@ -288,7 +288,7 @@ def test_the_form_says_how_the_run_stands_which_a_phone_shows_far_below(store: R
 
     assert "Epoch 1 of 10, step 32 of 57 · 10 s left · [See it](#run)" in live
     assert "A network is in training: [watch it](#run)." in live
-    assert "failed · [See it](#run)" in over
+    assert "failed · MNIST sample · 512-256 · [See it](#run)" in over
     assert "Choose a network, press Train" in over
 
 
@@ -378,7 +378,7 @@ def test_who_waits_for_a_paused_run_is_told(app: AppTest, pool: WorkerPool) -> N
     checked(app.run())
     first.want(stop=True)
 
-    assert "Waiting for a paused run to go on or be stopped" in app.progress[0].text
+    assert "Waiting for a paused run to be continued or stopped" in app.progress[0].text
     wait_for_end(waiting)
 
 
@@ -442,7 +442,7 @@ def test_a_damaged_checkpoint_is_named(store: RunStore) -> None:
         (Ended(state=State.FINISHED), "success", "Trained to the end."),
         (Ended(state=State.STOPPED), "info", "Stopped. What was learned is kept."),
         (Ended(state=State.FAILED, message="killed (SIGKILL)"), "error", "killed (SIGKILL)"),
-        (Ended(state=State.INTERRUPTED), "warning", "The server that trained it ended first."),
+        (Ended(state=State.INTERRUPTED), "warning", "The server that was training it ended first."),
     ],
 )
 def test_an_ended_run_says_how(store: RunStore, ended: Ended, kind: str, words: str) -> None:
@@ -508,8 +508,8 @@ def test_ones_own_data_is_offered_and_described_by_its_file(store: RunStore) -> 
 
     assert "525,570 weights" in " ".join(e.label for e in app.expander)
     assert any(
-        caption.value == "pets: 36 images to train on, 4 held back for validation, 10 for the "
-        "test; 2 classes."
+        caption.value == "pets: 36 images to train on, 4 held back for validation, 10 for "
+        "testing; 2 classes."
         for caption in app.caption
     )
     assert set_up(app).dataset == "pets"
