@@ -55,21 +55,21 @@ class TrainingConfig(BaseModel):
         "mnist",
         title="Dataset",
         description="The images to learn from. The sample is 5,000 of MNIST's 70,000 digits: quick "
-        "to try, but expect about 94% where the whole set gives 98%. The page Data has "
-        "them all, and takes images of your own.",
+        "to try, but expect about 94% where the whole set gives 98%. The page Data "
+        "downloads all of them, and takes images of your own.",
     )
     architecture: Architecture = Field(
         "dense",
         title="Architecture",
         description="Dense, as in the article: every unit sees the whole picture. Convolutional: "
-        "small filters slide over it, so that a stroke is found wherever it lies; fewer mistakes, "
-        "but several times the arithmetic.",
+        "small filters slide over it, so that a stroke is found wherever it lies. It makes fewer "
+        "mistakes, but takes several times the arithmetic.",
     )
     filters: Annotated[tuple[Filters, ...], MinLen(1), MaxLen(6)] = Field(
         (32, 64),
         title="Filters",
         description="Filters in each convolutional block, first to last. A block ends by keeping "
-        "the largest of every 2 × 2 values, which halves the picture: that is why the next one can "
+        "the largest of every 2 × 2 values, which halves the picture, so that the next one can "
         "afford more filters. A picture of 28 × 28 can be halved four times.",
     )
     kernel_size: int = Field(
@@ -84,15 +84,15 @@ class TrainingConfig(BaseModel):
         1,
         ge=1,
         le=2,
-        title="Convolutions a block",
+        title="Convolutions per block",
         description="How many convolutions follow each other before the picture is halved. Two "
-        "see more of it and tell finer shapes apart, and take more than twice as long.",
+        "see more of it and tell finer shapes apart, but take more than twice as long.",
     )
     batch_normalization: bool = Field(
         True,
         title="Batch normalization",
         description="Brings each filter's outputs to mean 0 and variance 1 over the batch, before "
-        "the activation. Deep stacks then learn faster and bear a higher learning rate.",
+        "the activation. Deep stacks then learn faster and tolerate a higher learning rate.",
     )
     block_dropout: float = Field(
         0.0,
@@ -100,16 +100,16 @@ class TrainingConfig(BaseModel):
         le=0.9,
         title="Dropout in blocks",
         description="The share of values that is switched off at random after each convolutional "
-        "block. Less than after dense layers, 0.1 or 0.2, is enough: filters share their weights "
+        "block. 0.1 or 0.2 is enough, less than after dense layers: filters share their weights "
         "across the picture.",
     )
     widths: Annotated[tuple[Units, ...], MinLen(0), MaxLen(8)] = Field(
         default_factory=lambda read: DEFAULT_WIDTHS[read["architecture"]],
         title="Hidden layers",
         description="Units in each dense hidden layer, first to last. Wider layers can tell more "
-        "shapes apart but take longer and overfit sooner; the article narrows from 512 to 256, so "
-        "that features are condensed on their way to ten classes. After convolutional blocks one "
-        "layer is plenty, and none will do.",
+        "shapes apart but take longer and overfit sooner. The article narrows from 512 to 256, to "
+        "condense the features on their way to ten classes. After convolutional blocks one layer "
+        "is plenty, and none works too.",
     )
     dropout: float = Field(
         0.2,
@@ -118,21 +118,21 @@ class TrainingConfig(BaseModel):
         title="Dropout",
         description="The share of a layer's outputs that is switched off at random in every "
         "training step, so that no unit can rely on another: after each hidden dense layer, or "
-        "after the blocks where there is none. The article takes 0.2: at 0 training accuracy runs "
-        "ahead of validation accuracy, above 0.5 both learn slowly.",
+        "after the blocks where there is none. The article uses 0.2. At 0, training accuracy runs "
+        "ahead of validation accuracy; above 0.5, the network learns slowly.",
     )
     activation: Activation = Field(
         "relu",
         title="Activation",
-        description="What a unit does with its weighted sum. The article takes ReLU: it costs next "
-        "to nothing and its gradient does not vanish for positive sums. Sigmoid, the old choice, "
+        description="What a unit does with its weighted sum. The article uses ReLU: it costs next "
+        "to nothing, and its gradient does not vanish for positive sums. Sigmoid, the old choice, "
         "learns visibly slower in deep stacks.",
     )
     optimizer: OptimizerName = Field(
         "adam",
         title="Optimizer",
-        description="How gradients become steps. The article takes Adam, which keeps a step size "
-        "for each weight and works untuned. SGD (momentum 0.9) wants a larger learning rate, about "
+        description="How gradients become steps. The article uses Adam, which keeps a step size "
+        "for each weight and works untuned. SGD (momentum 0.9) needs a larger learning rate, about "
         "0.05; RMSprop behaves much like Adam.",
     )
     learning_rate: float = Field(
@@ -140,8 +140,8 @@ class TrainingConfig(BaseModel):
         ge=1e-5,
         le=1.0,
         title="Learning rate",
-        description="The size of a step; the peak, where the schedule varies it. Adam's usual "
-        "0.001 is the article's. Ten times more makes the loss jump or diverge, ten times less "
+        description="The size of a step, or its peak where the schedule varies it. The article "
+        "uses Adam's usual 0.001. Ten times more makes the loss jump or diverge; ten times less "
         "needs many more epochs.",
     )
     schedule: Schedule = Field(
@@ -158,8 +158,7 @@ class TrainingConfig(BaseModel):
         le=1.0,
         title="Weight decay",
         description="Every step shrinks all weights, but no biases, by the learning rate times "
-        "this, as AdamW does, so that none grows without need. 0.01 is mild; 0 is off, as in the "
-        "article.",
+        "this, as AdamW does, to keep them small. 0.01 is mild; 0 is off, as in the article.",
     )
     label_smoothing: float = Field(
         0.0,
@@ -167,32 +166,33 @@ class TrainingConfig(BaseModel):
         le=0.5,
         title="Label smoothing",
         description="The share of a label's certainty that is spread over all classes, so that the "
-        "network need not be surer than the labels deserve. 0.1 is common. The losses shown while "
-        "it trains include it, and never reach zero; the test loss does not.",
+        "network does not become overconfident. 0.1 is common. The losses shown during training "
+        "include it, and so never reach zero; the test loss does not include it.",
     )
     ema: float = Field(
         0.0,
         ge=0,
         le=0.9999,
-        title="Averaging of weights",
-        description="The network that is judged and kept has not the newest weights but their "
-        "average: this much of the average stays in every step, and the rest comes from the newest "
-        "(an exponential moving average). 0.99 averages about a hundred steps. 0 is off.",
+        title="Weight averaging",
+        description="The network that is evaluated and kept has a running average of the weights "
+        "instead of the newest ones: every step keeps this much of the average and takes the rest "
+        "from the newest weights (an exponential moving average). 0.99 averages about a hundred "
+        "steps; 0 is off.",
     )
     batch_size: int = Field(
         64,
         ge=1,
         le=1024,
         title="Batch size",
-        description="Images for each step. Small batches make noisy but many steps; large ones "
-        "make an epoch faster but want a higher learning rate. The article takes 64.",
+        description="Images per step. Small batches make many but noisy steps; large ones make an "
+        "epoch faster but need a higher learning rate. The article uses 64.",
     )
     epochs: int = Field(
         10,
         ge=1,
         le=200,
         title="Epochs",
-        description="Passes over the training images. The article takes ten; from then on, "
+        description="Passes over the training images. The article uses ten; after that, "
         "validation accuracy hardly moves while training accuracy still climbs.",
     )
     shift: float = Field(
@@ -215,7 +215,7 @@ class TrainingConfig(BaseModel):
         le=0.5,
         title="Scale",
         description="Training images are enlarged or shrunk by up to this share of their size, and "
-        "by half of it made wider or higher.",
+        "stretched in width or height by up to half of it.",
     )
     shear: float = Field(
         0.0,
@@ -253,7 +253,7 @@ class TrainingConfig(BaseModel):
         le=0.5,
         title="Validation share",
         description="The share of the training images held back to judge every epoch. The article "
-        "takes a tenth. The test images are never used for this: they are seen once, at the end. "
+        "uses a tenth. The test images are never used for this: they are seen once, at the end. "
         "0 trains on everything and shows no validation curve.",
     )
     patience: int | None = Field(
@@ -262,21 +262,21 @@ class TrainingConfig(BaseModel):
         le=50,
         title="Early stopping",
         description="Stop when the validation loss has not improved for this many epochs, and keep "
-        "the weights of the best one. Off in the article.",
+        "the weights of the best epoch. Off in the article.",
     )
     seed: int = Field(
         1,
         ge=0,
         le=2**31 - 1,
         title="Seed",
-        description="Where chance starts: first weights, shuffling, dropout. The same settings and "
-        "the same seed on the same machine give the same history, to the last digit.",
+        description="Where chance starts: initial weights, shuffling, dropout. The same settings "
+        "and seed on the same machine give the same history, to the last digit.",
     )
     tensorboard: bool = Field(
         False,
-        title="Files for TensorBoard",
-        description="The run also writes its curves as event files, in the folder tensorboard/ of "
-        "its own folder: `make tensorboard` shows those of all runs. Training does not change.",
+        title="TensorBoard files",
+        description="The run also writes its curves as event files, into tensorboard/ in its own "
+        "folder: `make tensorboard` shows those of all runs. Training does not change.",
     )
 
     def model_post_init(self, _context: object) -> None:
@@ -368,11 +368,14 @@ class Measured(BaseModel):
     """The same of seed 1, every third drawing as a picture: the least of three kinds of paper."""
 
 
-def read_config(values: Mapping[str, Any], of_a_run: bool = False) -> TrainingConfig:
+def read_config(
+    values: Mapping[str, Any], of_a_run: bool = False, by_title: bool = False
+) -> TrainingConfig:
     """Check ``values`` (field name to value, as in the stored JSON) and return them as a config.
 
     Args:
         of_a_run: it was asked for before, so its dataset need not be on this machine any more.
+        by_title: an error calls a field as the form does, e.g. "Batch size".
 
     Raises:
         ConfigError: an unknown field, or a value out of bounds: all of them, a line each.
@@ -383,16 +386,19 @@ def read_config(values: Mapping[str, Any], of_a_run: bool = False) -> TrainingCo
     except ValidationError as error:
         # A default that follows from other fields is not made where one of those is wrong.
         faults = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
-        raise ConfigError("\n".join(_explain(dict(fault)) for fault in faults)) from None
+        raise ConfigError("\n".join(_explain(dict(fault), by_title) for fault in faults)) from None
 
 
-def _explain(error: dict[str, Any]) -> str:
+def _explain(error: dict[str, Any], by_title: bool) -> str:
     location = error["loc"]
     if not location:
         return str(error.get("ctx", {}).get("error", error["msg"]))
     name = str(location[0])
     if error["type"] == "extra_forbidden":
         return f"{name} is not a setting; allowed: {', '.join(TrainingConfig.model_fields)}"
+    if by_title:
+        title = TrainingConfig.model_fields[name].title
+        return f"{title}: {error['input']!r} is refused; allowed: {allowed(name)}"
     return f"{name} is {error['input']!r}; allowed: {allowed(name)}"
 
 

@@ -36,10 +36,10 @@ def preview(config: TrainingConfig) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            "How the network may see sixteen of the training images, in one epoch of many. Test "
-            "and validation images stay as they are."
+            "Sixteen of the training images as the network may see them in one epoch. Test and "
+            "validation images stay as they are."
             if config.augments
-            else "Nothing is altered: every epoch shows the network the same images."
+            else "Nothing is altered: the network sees the same images in every epoch."
         )
         st.button(
             "Show others",

@@ -38,7 +38,7 @@ def notice(values: dict[str, Any]) -> None:
         return
     st.warning(
         "\n".join(f"- {_plain(problem)}" for problem in problems),
-        title="A part of this link can't be used; the defaults stand in its place",
+        title="Part of this link can't be used; the defaults are used instead",
         icon=":material/link_off:",
     )
     st.button("Dismiss", icon=":material/close:", on_click=dismiss)
@@ -56,7 +56,7 @@ def dismiss() -> None:
 
 def share(config: TrainingConfig, labels: Mapping[str, str]) -> None:
     """The settings as a command and as a link, each with a button that copies it."""
-    with st.expander("Share: command and link", icon=":material/share:"):
+    with st.expander("Share: command and link", icon=":material/share:", key="share_part"):
         st.caption("Starts the same training on the command line:")
         st.code(command(config), language="bash", wrap_lines=True)
         st.caption("Opens this page with all of these settings:")

@@ -240,17 +240,17 @@ def picker_entries(run: Run) -> list[Entry]:
 
 
 def run_label(run: Run) -> str:
-    """For headings, e.g. ``"22 Nov 14:02 · MNIST · 512-256 · 98.1%"``."""
+    """For headings, e.g. ``"22 Nov 14:02 · 98.1% · MNIST · 512-256"``."""
     return label(catalog().entry(run))
 
 
 def label(entry: Entry) -> str:
-    """For menus; see :func:`run_label`."""
+    """For menus; see :func:`run_label`. What tells runs apart comes first: a phone cuts the end."""
     if isinstance(entry, Damaged):
         return f"{run_name(entry)} · damaged"
     config = entry.config
     outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
-    return f"{run_name(entry)} · {datasets.title(config.dataset)} · {config.network} · {outcome}"
+    return f"{run_name(entry)} · {outcome} · {datasets.title(config.dataset)} · {config.network}"
 
 
 def run_name(entry: Entry) -> str:

@@ -49,6 +49,7 @@ LABELS = {
     "convolutional": "Convolutional",
 } | {name: spec.title for name, spec in datasets.SPECS.items()}
 REFRESH_SECONDS = 0.4
+RUN_ANCHOR = "run"
 STEP = 32  # batches; the longest that a worker trains without a look at what is wanted
 RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] + [1.0]
 
@@ -94,30 +95,33 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
 
 
 def list_widgets(
-    name: str, default: tuple[int, ...], count_label: str, item_label: str
-) -> tuple[int, ...]:
-    """The widgets of a field of several values: how many, and each of them."""
+    name: str, default: tuple[int, ...], count_label: str, item_label: str, fewest: int = 1
+) -> tuple[int, ...] | int:
+    """The widgets of a field of several values: how many, and each of them.
+
+    Returns:
+        The values; their number where it is out of bounds, which no configuration accepts.
+    """
     count_key, item_key = LISTS[name]
-    (fewest, most), _ = list_bounds(name)
+    (_, most), _ = list_bounds(name)
     with st.grid(4, min_column_width=100, gap="small"):
         count = st.number_input(
             count_label,
             value=len(default),
-            min_value=fewest,
-            max_value=most,
             key=count_key,
             help=FIELDS[name].description,
             bind="query-params",
         )
-        return tuple(
+        items = tuple(
             st.number_input(
                 f"{item_label} {number}",
                 value=default[number - 1] if number <= len(default) else 128,
                 key=f"{item_key}_{number}",
                 bind="query-params",
             )
-            for number in range(1, count + 1)
+            for number in range(1, min(count, most) + 1)
         )
+    return items if fewest <= count <= most else count
 
 
 def take_architecture() -> None:
@@ -136,12 +140,15 @@ def network_widgets() -> dict[str, Any]:
             "architecture", st.segmented_control, required=True, on_change=take_architecture
         )
     }
-    if values["architecture"] == "convolutional":
+    blocks = values["architecture"] == "convolutional"
+    if blocks:
         values["filters"] = list_widgets(
             "filters", FIELDS["filters"].default, "Blocks", "Filters in"
         )
     widths = DEFAULT_WIDTHS[values["architecture"]]
-    values["widths"] = list_widgets("widths", widths, "Hidden layers", "Units in")
+    values["widths"] = list_widgets(
+        "widths", widths, "Hidden layers", "Units in", fewest=0 if blocks else 1
+    )
     return values
 
 
@@ -175,8 +182,12 @@ def augmentation_widgets() -> tuple[dict[str, Any], DeltaGenerator | None]:
     return values, place if expander.open else None
 
 
-def form() -> None:
-    """All settings, and the button that trains with them; the reason where they don't fit."""
+def form() -> DeltaGenerator:
+    """All settings, and the button that trains with them; the reason where they don't fit.
+
+    Returns:
+        The place below the button.
+    """
     notice_place, preset_place = st.container(), st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
@@ -189,7 +200,7 @@ def form() -> None:
         values["epochs"] = field_widget("epochs", st.number_input)
     with right:
         values["dropout"] = field_widget("dropout", st.slider, step=0.05)
-    train_place = st.container()
+    train_place, below_place = st.container(), st.container()
     if values["architecture"] == "convolutional":
         values |= block_widgets()
     with st.expander(
@@ -233,12 +244,12 @@ def form() -> None:
     with st.expander("What is fixed, and why", icon=":material/help:", key="fixed_part"):
         st.markdown(FIXED_PARTS)
     try:
-        config = read_config(values)
+        config = read_config(values, by_title=True)
         outline = datasets.outline(config.dataset)
         layers = summarize(config, outline.image_shape, outline.classes)
     except (ConfigError, DatasetError) as error:
         config = None
-        train_place.error(str(error), icon=":material/error:")
+        train_place.error(str(error).replace("\n", "\n\n"), icon=":material/error:")
     with notice_place:
         _link.notice(values)
     with preset_place:
@@ -251,10 +262,11 @@ def form() -> None:
                 _augmentation.preview(config)
         summary(config, outline, layers)
         _link.share(config, LABELS)
+    return below_place
 
 
 def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
-    """The presets for the dataset, and what the chosen one has been measured to reach."""
+    """The presets for the dataset, and what the chosen one is and has been measured to reach."""
     offered = presets_for(dataset)
     matching = [name for name in offered if config and apply_preset(name, config) == config]
     st.session_state["preset"] = matching[0] if matching else None
@@ -267,12 +279,16 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
         wrap=True,
         help="  \n".join(f"**{PRESETS[n].title}**: {PRESETS[n].description}" for n in offered),
     )
-    figures = measured().get(preset) if preset else None
-    if figures and preset and dataset == PRESETS[preset].dataset:
-        st.caption(
-            f"Measured with {figures.train_images:,} images on two cores: {figures.accuracy:.2%} "
-            f"of the test images recognised, after {duration(figures.seconds)} of training."
+    if not preset:
+        return
+    words = PRESETS[preset].description
+    figures = measured().get(preset)
+    if figures and dataset == PRESETS[preset].dataset:
+        words += (
+            f" Measured: {figures.accuracy:.2%} of the test images right, after "
+            f"{duration(figures.seconds)} on two cores with {figures.train_images:,} images."
         )
+    st.caption(words)
 
 
 def train_button(config: TrainingConfig) -> None:
@@ -287,21 +303,22 @@ def train_button(config: TrainingConfig) -> None:
         )
     else:
         st.info(
-            f"{datasets.title(config.dataset)} is not on this machine yet; the sample is.",
+            f"{datasets.title(config.dataset)} is not on this machine yet; the MNIST sample is.",
             icon=":material/cloud_download:",
         )
         st.page_link("pages/data.py", label="Download it", icon=":material/download:")
 
 
 FIXED_PARTS = """
-- **Flatten** turns a picture, MNIST's of 28 × 28, into a row of numbers, 784 of them: a dense layer
+- **Flatten** turns a picture into a row of numbers, 784 for MNIST's 28 × 28 pixels: a dense layer
   has no notion of neighbouring pixels.
-- **A convolutional block** looks beyond the picture's edge at zeros, so that each convolution keeps
-  its size; then it keeps the largest of every 2 × 2 values, normalizes, and activates. In this
-  order, the last two have a quarter of the work.
-- **Softmax** turns the sums of the last layer, one a class, into probabilities that add up to one.
+- **A convolutional block** pads the picture with zeros, so that each convolution keeps its size.
+  Then it keeps the largest of every 2 × 2 values, normalizes, and applies the activation. In this
+  order, the last two steps have only a quarter of the values to work on.
+- **Softmax** turns the sums of the last layer, one for each class, into probabilities that add up
+  to one.
 - **Sparse categorical cross-entropy** is the loss: minus the logarithm of the probability given to
-  the right class. "Sparse" means that labels stay plain numbers, with no one-hot table.
+  the right class. "Sparse" means that labels stay plain numbers instead of a one-hot table.
 """
 
 
@@ -319,19 +336,21 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]
         augmented=config.augments,
     )
     seconds = estimate.epoch_seconds(work, _shared.paces())
-    pace = f", about {duration(seconds)} an epoch" if seconds else ""
-    with st.expander(f"{weights:,} weights{pace}", icon=":material/table_rows:"):
+    pace = f", about {duration(seconds)} per epoch" if seconds else ""
+    with st.expander(
+        f"{weights:,} weights{pace}", icon=":material/table_rows:", key="summary_part"
+    ):
         _network.diagram(layers, outline.image_shape)
         st.caption(
             f"{outline.title}: {work.images:,} images to train on, {held_back:,} held back for "
-            f"validation, {outline.test_images:,} for the test; {outline.classes} classes."
+            f"validation, {outline.test_images:,} for testing; {outline.classes} classes."
         )
         st.caption(
-            f"{work.multiply_adds:,} multiplications for an image. "
+            f"{work.multiply_adds:,} multiplications per image. "
             + (
-                "The time is judged by the newest runs on this machine."
+                "The time is estimated from the latest runs on this machine."
                 if seconds
-                else "How long an epoch takes here is not known before the first run."
+                else "How long an epoch takes here is unknown until the first run."
             )
         )
 
@@ -364,8 +383,12 @@ def submit(run: Run) -> None:
     _shared.choose_run(run.id)
 
 
-def watch(run: Run) -> None:
-    """The chosen run, redrawn in place while it is live."""
+def watch(run: Run, below_form: DeltaGenerator) -> bool:
+    """The chosen run, redrawn in place while it is live; returns whether it is.
+
+    Args:
+        below_form: gets a line on the run, for it lies out of sight on a narrow screen.
+    """
     history = run.history()
     live = run.state(history).live
     epochs = run.config.epochs
@@ -375,7 +398,10 @@ def watch(run: Run) -> None:
         state = run.state(history)
         if live and not state.live:
             st.rerun()  # the timer ends with the run
-        st.subheader(_shared.run_label(run))
+        label = _shared.run_label(run)
+        with below_form:
+            pointer(stage(run, history)[1] if state.live else label)
+        st.subheader(label, anchor=RUN_ANCHOR)
         if history.continued:
             parent(history.continued[-1].run)
         status(run, history, state)
@@ -396,6 +422,12 @@ def watch(run: Run) -> None:
         st.fragment(part, run_every=REFRESH_SECONDS)()
     else:
         part()
+    return live
+
+
+def pointer(words: str) -> None:
+    """Where the chosen run stands, with a link that scrolls to it."""
+    st.caption(f":material/show_chart: {_shared.plain(words)} · [See it](#{RUN_ANCHOR})")
 
 
 def parent(run_id: str) -> None:
@@ -403,7 +435,7 @@ def parent(run_id: str) -> None:
     try:
         label = _shared.run_label(_shared.store().get(run_id))
     except RunError:
-        st.caption(f"Continues the run {run_id}, which is not here any more.")
+        st.caption(f"Continues run {run_id}, which is no longer here.")
     else:
         st.page_link(
             "pages/train.py",
@@ -438,7 +470,7 @@ def steering(run: Run, history: History, state: State) -> None:
                 on_click=run.want,
                 kwargs={"pause_at": 0},
                 disabled=state == State.QUEUED or control.pause_at == 0,
-                help="Training waits, and keeps its worker, until you continue or stop it.",
+                help="Training keeps its worker and waits until you continue or stop it.",
             )
         pauses = next_pauses(history)
         for key, label, icon in (
@@ -452,7 +484,9 @@ def steering(run: Run, history: History, state: State) -> None:
                 on_click=run.want,
                 kwargs={"pause_at": pauses.get(key)},
                 disabled=key not in pauses,
-                help=f"Trains for {label}, then waits again." if paused else "Pause it first.",
+                help=f"Trains for {label}, then waits again."
+                if paused
+                else "Pause training first.",
             )
         st.button(
             "Stopping" if control.stop else "Stop",
@@ -461,7 +495,7 @@ def steering(run: Run, history: History, state: State) -> None:
             on_click=run.want,
             kwargs={"stop": True},
             disabled=control.stop,
-            help="Ends after the current steps; what was learned is kept and evaluated.",
+            help="Ends training after the current steps; what was learned is kept and evaluated.",
         )
     rate_slider(run, history)
 
@@ -490,8 +524,8 @@ def rate_slider(run: Run, history: History) -> None:
         format_func=lambda value: f"{value:g}",
         key=key,
         on_change=lambda: run.want(learning_rate=st.session_state[key]),
-        help="Change it while the network learns: it holds from the next steps on, is marked in "
-        "the curves, and is kept with the run.",
+        help="Change it while the network learns: it takes effect after the current steps, and is "
+        "marked in the curves and recorded with the run.",
     )
 
 
@@ -514,21 +548,19 @@ def what_next(run: Run, history: History) -> None:
             on_click=put_in_form,
             args=(run.config,),
             disabled=not datasets.available(run.config.dataset),
-            help="Puts this run's settings into the form.",
+            help="Copies this run's settings into the form.",
         )
     last = run.checkpoint_epoch()
     most = bounds("epochs")[1] - last.epoch if last else 0
     if most > 0:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.number_input(
-                "More epochs",
-                min_value=1,
-                max_value=int(most),
+                "More epochs",  # without bounds, as in the form
                 value=min(5, int(most)),
                 key="more_epochs",
                 width=140,
-                help="A new run takes over the network and its optimizer as they were after the "
-                "last epoch, and goes on as if so many epochs more had been asked for at once.",
+                help="Starts a new run with the network and the optimizer as the last epoch left "
+                "them, as if this one had been given that many more epochs from the start.",
             )
             st.button(
                 "Train more",
@@ -543,12 +575,8 @@ def status(run: Run, history: History, state: State) -> None:
     """One line on where the run stands."""
     reason = history.ended.message if history.ended else ""
     match state:
-        case State.QUEUED:
-            st.progress(0.0, text=waiting_for(run))
-        case State.RUNNING if history.fitting is None:
-            st.progress(0.0, text="Loading the images and building the network")
-        case State.RUNNING | State.PAUSED:
-            st.progress(*progress(run, history))
+        case State.QUEUED | State.RUNNING | State.PAUSED:
+            st.progress(*stage(run, history))
         case State.FINISHED:
             st.success(reason or "Trained to the end.", icon=":material/check:")
         case State.STOPPED:
@@ -557,9 +585,9 @@ def status(run: Run, history: History, state: State) -> None:
             st.error(reason, title="The run failed", icon=":material/error:")
         case State.INTERRUPTED:
             st.warning(
-                "The server that trained it ended first. "
+                "The server that was training it ended first. "
                 + (
-                    "Train more goes on from its last whole epoch."
+                    "Train more continues from its last complete epoch."
                     if run.checkpoint.exists()
                     else "Press Train to start again."
                 ),
@@ -573,18 +601,23 @@ def waiting_for(run: Run) -> str:
     if place is None:
         return "Waiting for its turn"
     if place > 0:
-        return f"Waiting: {place} {'run' if place == 1 else 'runs'} before this one"
+        return f"Waiting: {place} {'run is' if place == 1 else 'runs are'} ahead of this one"
     if _shared.pool().starting:
-        return "Loading TensorFlow, about ten seconds; the next runs start at once"
+        return "Loading TensorFlow, which takes about ten seconds; later runs start at once"
     for other in _shared.pool().running:
         if other.state(_shared.history(other)) == State.PAUSED:
-            return "Waiting for a paused run to go on or be stopped: " + _shared.run_label(other)
-    return "Waiting for the run before this one to end"
+            return "Waiting for a paused run to be continued or stopped: " + _shared.run_label(
+                other
+            )
+    return "Waiting for the run ahead of this one to end"
 
 
-def progress(run: Run, history: History) -> tuple[float, str]:
-    """How much of the training is done, in [0, 1], and the same in words."""
-    assert history.fitting
+def stage(run: Run, history: History) -> tuple[float, str]:
+    """Of a live run: how much of the training is done, in [0, 1], and the same in words."""
+    if not history.started:
+        return 0.0, waiting_for(run)
+    if not history.fitting:
+        return 0.0, "Loading the images and building the network"
     epochs, steps = run.config.epochs, history.fitting.steps_per_epoch
     done = len(history.epochs) * steps + (history.batches[-1].step if history.batches else 0)
     share = min(1.0, done / (epochs * steps))
@@ -651,25 +684,32 @@ def look_after(run: Run) -> None:
 
 # --- The page ---
 
-_shared.title("Train")
-_link.check(LABELS)
-st.caption("Choose a network, press Train, and watch it learn to tell pictures apart.")
 left, right = st.columns([2, 3], gap="large")
 with left:
-    form()
+    _shared.title("Train")
+    _link.check(LABELS)
+    introduction = st.container()
+    below_form = form()
 with right:
     if problem := st.session_state.pop("problem", None):
         st.error(problem, icon=":material/error:")
-    run = _shared.chosen_run()
+    run, live = _shared.chosen_run(), False
     if run:
-        load_plotly()
         try:
-            watch(run)
+            live = watch(run, below_form)
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")
         look_after(run)
+        load_plotly()  # at the end: whatever is above the heading moves it down
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
         _shared.rerun_on_change(lambda: _shared.catalog().list(1), [])
+
+with introduction:
+    st.caption(
+        f"A network is in training: [watch it](#{RUN_ANCHOR})."
+        if live
+        else "Choose a network, press Train, and watch it learn to tell pictures apart."
+    )
 
 _shared.pool()  # has a worker load TensorFlow while the reader chooses

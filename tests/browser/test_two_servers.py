@@ -29,7 +29,9 @@ def test_each_shows_what_happens_on_the_other(
 
     here.goto(f"{server.url}/?{ENDLESS}")
     press(here, "Train")
-    expect(there.get_by_text(re.compile("^Epoch 1 of 200|Loading"))).to_be_visible()
+    expect(
+        there.get_by_test_id("stProgress").get_by_text(re.compile("^Epoch 1 of 200|Loading"))
+    ).to_be_visible()
     wait_until(lambda: states(server) == [State.RUNNING])
     watching = there.url
     there.goto(f"{other_server.url}/evaluate")
@@ -56,7 +58,11 @@ def test_a_queued_run_stays_its_owners(server: Server, other_server: Server, pag
     press(here, "Train")
     wait_until(lambda: states(server) == [State.RUNNING])
     press(here, "Train")
-    expect(here.get_by_text("Waiting for the run before this one to end")).to_be_visible()
+    expect(
+        here.get_by_test_id("stProgress").get_by_text(
+            "Waiting for the run ahead of this one to end"
+        )
+    ).to_be_visible()
 
     # The other server has a free worker: it trains its own run to the end, and not this one.
     there.goto(f"{other_server.url}/?dataset=mnist-sample&epochs=1")
@@ -65,9 +71,11 @@ def test_a_queued_run_stays_its_owners(server: Server, other_server: Server, pag
     assert states(server) == [State.FINISHED, State.QUEUED, State.RUNNING]
     queued = RunStore(server.runs).list()[1]
     there.goto(f"{other_server.url}/?run={queued.id}")
-    expect(there.get_by_text("Waiting for its turn")).to_be_visible()
+    expect(there.get_by_test_id("stProgress").get_by_text("Waiting for its turn")).to_be_visible()
 
     RunStore(server.runs).list()[2].want(stop=True)
-    expect(there.get_by_text(re.compile("^Epoch 1 of 200"))).to_be_visible()
+    expect(
+        there.get_by_test_id("stProgress").get_by_text(re.compile("^Epoch 1 of 200"))
+    ).to_be_visible()
     press(there, "Stop")
     expect(there.get_by_text("Stopped. What was learned is kept.")).to_be_visible()

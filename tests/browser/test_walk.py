@@ -153,12 +153,12 @@ def test_a_run_is_paused_left_found_again_steered_and_continued(server: Server, 
     press_train(page)
     watch_until(page, epochs=1)
     page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_text("Paused · Epoch")).to_be_visible()
+    expect(page.get_by_test_id("stProgress").get_by_text("Paused · Epoch")).to_be_visible()
 
     page.get_by_test_id("stTopNav").get_by_role("link", name="Data").click()
     expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
     page.get_by_test_id("stTopNav").get_by_role("link", name="Train").click()
-    expect(page.get_by_text("Paused · Epoch")).to_be_visible()
+    expect(page.get_by_test_id("stProgress").get_by_text("Paused · Epoch")).to_be_visible()
     (run,) = RunStore(server.runs).list()
     seen = len(run.history().epochs)
 
@@ -168,7 +168,7 @@ def test_a_run_is_paused_left_found_again_steered_and_continued(server: Server, 
     wait_until(lambda: run.history().learning_rates)
     page.get_by_role("button", name="1 epoch").click()
     watch_until(page, epochs=seen + 1)
-    expect(page.get_by_text("Paused · Epoch")).to_be_visible()
+    expect(page.get_by_test_id("stProgress").get_by_text("Paused · Epoch")).to_be_visible()
     assert len(run.history().epochs) == seen + 1
     expect(page.get_by_text("learning rate 0.0007").first).to_be_visible()
 

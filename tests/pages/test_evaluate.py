@@ -243,7 +243,7 @@ def test_a_label_tells_time_images_widths_and_accuracy(store: RunStore) -> None:
     app.context = {"timezone": "Asia/Kolkata", "timezone_offset": -330}
     checked(app.switch_page("pages/evaluate.py").run())
 
-    assert app.selectbox(key="picked_run").options == ["1 Jan 17:30 · MNIST · 16-8 · 99.7%"]
+    assert app.selectbox(key="picked_run").options == ["1 Jan 17:30 · 99.7% · MNIST · 16-8"]
 
 
 # --- Images ---

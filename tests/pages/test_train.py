@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.config import TrainingConfig, apply_preset, presets_for
+from mnist_core.config import PRESETS, TrainingConfig, apply_preset, measured, presets_for
 from mnist_core.own_data import import_file
 from mnist_core.runs import (
     Batch,
@@ -89,6 +89,18 @@ def test_the_preset_shown_is_the_one_that_the_form_holds(app: AppTest) -> None:
     assert app.segmented_control(key="preset").value is None
 
 
+def test_the_chosen_preset_is_described_with_what_was_measured_on_the_dataset(app: AppTest) -> None:
+    description = PRESETS["tiny"].description
+    assert description not in captions(app)
+
+    checked(app.segmented_control(key="preset").set_value("tiny").run())
+    assert description in [caption.value for caption in app.caption]
+
+    checked(app.segmented_control(key="dataset").set_value("mnist").run())
+    accuracy = measured()["tiny"].accuracy
+    assert f"{description} Measured: {accuracy:.2%} of the test images right" in captions(app)
+
+
 def test_every_move_of_a_slider_counts(app: AppTest) -> None:
     for value in (0.4, 0.5, 0.6):
         app.slider(key="dropout").set_value(value).run()
@@ -121,15 +133,18 @@ def test_settings_that_do_not_go_together_are_named_and_cannot_be_trained(app: A
     assert [button.label for button in app.button] == []
 
 
+HIDDEN_LAYERS = (
+    "Hidden layers: 9999 is refused; allowed: 1 to 8 layers of 1 to 4,096 units each, or none "
+    "after convolutional blocks"
+)
+
+
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("epochs", "epochs is 9999; allowed: a whole number from 1 to 200"),
-        (
-            "width_2",
-            "widths is 9999; allowed: 1 to 8 layers of 1 to 4,096 units each, or none after "
-            "convolutional blocks",
-        ),
+        ("epochs", "Epochs: 9999 is refused; allowed: a whole number from 1 to 200"),
+        ("width_2", HIDDEN_LAYERS),
+        ("layers", HIDDEN_LAYERS),
     ],
 )
 def test_a_number_out_of_bounds_is_named_and_cannot_be_trained(
@@ -138,6 +153,14 @@ def test_a_number_out_of_bounds_is_named_and_cannot_be_trained(
     checked(app.number_input(key=key).set_value(9999).run())
 
     assert app.error[0].value == words
+    assert [button.label for button in app.button] == []
+
+
+@pytest.mark.parametrize("count", [-1, 0])
+def test_a_dense_network_without_hidden_layers_is_refused(app: AppTest, count: int) -> None:
+    checked(app.number_input(key="layers").set_value(count).run())
+
+    assert app.error[0].value.startswith(f"Hidden layers: {count} is refused; allowed: 1 to 8")
     assert [button.label for button in app.button] == []
 
 
@@ -259,6 +282,20 @@ def test_a_running_run_shows_how_far_it_is(store: RunStore) -> None:
     assert app.button(key="stop").label == "Stop"
 
 
+def test_the_form_says_how_the_run_stands_which_a_phone_shows_far_below(store: RunStore) -> None:
+    live = captions(shown(store, Started(), FITTING, BATCH))
+    over = captions(shown(store, Started(), Ended(state=State.FAILED, message="killed")))
+
+    assert "Epoch 1 of 10, step 32 of 57 · 10 s left · [See it](#run)" in live
+    assert "A network is in training: [watch it](#run)." in live
+    assert "failed · MNIST sample · 512-256 · [See it](#run)" in over
+    assert "Choose a network, press Train" in over
+
+
+def captions(app: AppTest) -> str:
+    return "\n".join(caption.value for caption in app.caption)
+
+
 def test_between_epochs_the_last_one_is_shown(store: RunStore) -> None:
     app = shown(store, Started(), FITTING, BATCH, EPOCH)
 
@@ -341,7 +378,7 @@ def test_who_waits_for_a_paused_run_is_told(app: AppTest, pool: WorkerPool) -> N
     checked(app.run())
     first.want(stop=True)
 
-    assert "Waiting for a paused run to go on or be stopped" in app.progress[0].text
+    assert "Waiting for a paused run to be continued or stopped" in app.progress[0].text
     wait_for_end(waiting)
 
 
@@ -362,6 +399,18 @@ def test_a_run_that_is_over_can_be_trained_on(app: AppTest, pool: WorkerPool) ->
     assert [epoch.epoch for epoch in after.epochs] == [1, 2, 3]
     checked(app.run())
     assert app.page_link[0].value.startswith("Continues ")
+
+
+def test_more_epochs_than_a_run_can_have_are_refused(store: RunStore, pool: WorkerPool) -> None:
+    parent = store.create(SMALL)
+    pool.submit(parent)
+    wait_for_end(parent)
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+    app.number_input(key="more_epochs").set_value(9999).run()
+    checked(app.button(key="train_more").click().run())
+
+    assert app.error[0].value.startswith("9,999 more epochs after 2 make 10,001; allowed: ")
+    assert store.list() == [parent]
 
 
 def test_a_run_without_a_checkpoint_can_not_be_trained_on(store: RunStore) -> None:
@@ -393,7 +442,7 @@ def test_a_damaged_checkpoint_is_named(store: RunStore) -> None:
         (Ended(state=State.FINISHED), "success", "Trained to the end."),
         (Ended(state=State.STOPPED), "info", "Stopped. What was learned is kept."),
         (Ended(state=State.FAILED, message="killed (SIGKILL)"), "error", "killed (SIGKILL)"),
-        (Ended(state=State.INTERRUPTED), "warning", "The server that trained it ended first."),
+        (Ended(state=State.INTERRUPTED), "warning", "The server that was training it ended first."),
     ],
 )
 def test_an_ended_run_says_how(store: RunStore, ended: Ended, kind: str, words: str) -> None:
@@ -459,8 +508,8 @@ def test_ones_own_data_is_offered_and_described_by_its_file(store: RunStore) -> 
 
     assert "525,570 weights" in " ".join(e.label for e in app.expander)
     assert any(
-        caption.value == "pets: 36 images to train on, 4 held back for validation, 10 for the "
-        "test; 2 classes."
+        caption.value == "pets: 36 images to train on, 4 held back for validation, 10 for "
+        "testing; 2 classes."
         for caption in app.caption
     )
     assert set_up(app).dataset == "pets"

@@ -1,0 +1,64 @@
+"""Where the form and the run lie on the page Train, on a wide screen and on a phone."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from mnist_core.runs import RunStore
+from tests.browser.conftest import Server
+from tests.browser.test_walk import ENDLESS, press_train
+from tests.conftest import SMALL
+
+
+def top(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box
+    return box["y"]
+
+
+def test_form_and_run_begin_at_the_same_height(server: Server, page: Page) -> None:
+    RunStore(server.runs).create(SMALL)
+    page.goto(server.url)
+    run = page.get_by_role("heading", name="MNIST sample")
+    run.wait_for()
+    page.get_by_role("button", name="Train", exact=True).wait_for()
+
+    assert abs(top(run) - top(page.get_by_role("heading", name="Train"))) < 20
+
+
+def test_on_a_phone_a_run_out_of_sight_is_announced_and_reached(
+    server: Server, phone: Page
+) -> None:
+    phone.goto(f"{server.url}/?{ENDLESS}")
+    press_train(phone)
+    heading = phone.get_by_role("heading", name=re.compile("running"))
+    expect(heading).not_to_be_in_viewport()
+    line = phone.get_by_text(re.compile(r"Epoch \d+ of 200.* · See it"))
+    expect(line).to_be_in_viewport()
+    expect(line).to_contain_text("Epoch 3")
+
+    line.get_by_role("link").click()
+    expect(heading).to_be_in_viewport()
+    expect(line).not_to_be_in_viewport()
+
+    phone.goto(server.url)  # comes anew
+    expect(heading).not_to_be_in_viewport()
+    phone.get_by_role("link", name="watch it").click()
+    expect(heading).to_be_in_viewport()
+    phone.get_by_role("button", name="Stop", exact=True).click()
+    expect(phone.get_by_role("link", name="watch it")).to_have_count(0)
+    expect(phone.get_by_text(re.compile(r"\d%.* · See it"))).to_have_count(1)
+
+
+def test_what_is_open_stays_open_while_the_network_changes(server: Server, page: Page) -> None:
+    page.goto(server.url)
+    parts = page.get_by_test_id("stExpander").locator("details")
+    expect(parts).to_have_count(6)
+    for part in reversed(parts.all()):
+        part.locator("summary").click()
+        expect(part).to_have_attribute("open", "")
+
+    for choice, weights in (("Convolutional", "421,930"), ("Tiny", "7,042"), ("Fast", "535,818")):
+        page.get_by_text(choice, exact=True).click()
+        expect(page.get_by_text(f"{weights} weights")).to_be_visible()
+        expect(page.locator("details[open]")).to_have_count(6)
