@@ -145,7 +145,7 @@ def test_a_run_without_a_network_leads_to_one_that_has_one(store: RunStore, run:
     app.button[0].click().run()
 
     assert app.query_params["run"] == run.id
-    assert app.info[0].value == INVITATION
+    assert app.markdown[0].value == INVITATION
 
 
 def test_a_damaged_network_is_named(run: Run) -> None:
@@ -161,7 +161,7 @@ def test_a_damaged_network_is_named(run: Run) -> None:
 def test_a_blank_canvas_gets_an_invitation_and_no_answer(run: Run) -> None:
     app = page()
 
-    assert app.info[0].value == INVITATION
+    assert app.markdown[0].value == INVITATION
     assert answer(app) is None
     with pytest.raises(KeyError):
         component(app, "probabilities")
@@ -238,9 +238,7 @@ def test_where_the_network_is_unsure_it_names_both_candidates(run: Run, unsure: 
     app = about_test_image(unsure)
 
     assert answer(app) == f"{first} or {second}?"
-    assert (
-        f"Unsure: {given[unsure, first]:.1%} for {first}, {given[unsure, second]:.1%} for {second}."
-    ) in words(app)
+    assert f"Unsure: {given[unsure, first]:.1%} and {given[unsure, second]:.1%}." in words(app)
 
 
 def test_a_number_that_this_dataset_does_not_have_becomes_its_last(run: Run) -> None:
@@ -372,7 +370,7 @@ def test_a_network_of_other_things_is_shown_pictures_but_no_drawings(pets_run: R
     app = page(ask_about="Drawing")  # as it was with the run before
 
     assert app.segmented_control(key="ask_about").options == ["Picture", "Test image"]
-    assert app.info[0].value == "It can tell apart: cats, dogs."
+    assert app.markdown[0].value == "It can tell apart: cats, dogs."
     assert app.file_uploader[0].label == "Picture"
 
 
@@ -410,7 +408,7 @@ def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
         update={"name": "mine", "class_names": names, "ground": ground}
     )
     (run.folder / "dataset.json").write_text(outline.model_dump_json())
-    assert page().info[0].value.startswith("Draw one of zero, 1, 2, 3")
+    assert page().markdown[0].value.startswith("Draw one of zero, 1, 2, 3")
     app = page(drawn=SEVEN)
 
     ink = drawing.image_from_strokes(drawing.strokes_from_canvas({"objects": SEVEN}))
