@@ -175,8 +175,9 @@ def bring() -> None:
             key="own_colours",
         )
         if st.form_submit_button("Import", icon=":material/upload:", disabled=job.running):
-            if file is None:
-                job.error = "Choose a file first."
+            faults = missing_from_form(name, file is not None)
+            if file is None or faults:
+                job.error = "\n".join(faults)
             else:
                 content, colour = io.BytesIO(file.getvalue()), colours == "In colour"
                 job.start(
@@ -197,6 +198,18 @@ def bring() -> None:
         )
 
 
+def missing_from_form(name: str, has_file: bool) -> list[str]:
+    """What has to be filled in before there is anything to check."""
+    faults = []
+    try:
+        datasets.own_place(name)
+    except ValueError as error:
+        faults.append(str(error))
+    if not has_file:
+        faults.append("no file is chosen; allowed: a zip or an npz file")
+    return faults
+
+
 FORMATS = f"""
 **Your own images**: a zip file of pictures, one folder a class, such as `cats/1.jpg` and
 `dogs/7.png`. A fifth of each class is put aside for the test, unless there are folders `train` and
@@ -211,8 +224,28 @@ def show_imported() -> None:
     job = the_import()
     if job.name and not job.running:
         if not job.error:
-            st.session_state["images"] = job.name
+            st.session_state["images"] = st.session_state["imported_data"] = job.name
         job.name = ""
+
+
+def what_next(dataset: Dataset) -> None:
+    """What was just imported, and what to do with it; until another dataset is looked at."""
+    if st.session_state.get("imported_data") != dataset.name:
+        st.session_state.pop("imported_data", None)
+        return
+    images = len(dataset.x_train) + len(dataset.x_test)
+    st.success(
+        f"{images:,} images in {dataset.classes} classes. See below whether they look as they "
+        "should, then train a network on them.",
+        title=f"{dataset.name} is imported",
+        icon=":material/check_circle:",
+    )
+    st.page_link(
+        "pages/train.py",
+        label=f"Train on {dataset.name}",
+        icon=":material/model_training:",
+        query_params={"dataset": dataset.name},
+    )
 
 
 # --- Removing one's own ---
@@ -444,6 +477,7 @@ name = st.segmented_control(
 assert name  # required
 if "not_removed" in st.session_state:
     st.error(st.session_state.pop("not_removed"), icon=":material/error:")
+next_place = st.container()
 if "mnist" not in on_disk:
     whole_set()
 try:
@@ -454,6 +488,8 @@ except DatasetError as error:
         removal(name)
     more(on_disk)
     st.stop()
+with next_place:
+    what_next(dataset)
 about(dataset)
 more(on_disk)
 samples(dataset)
