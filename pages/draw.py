@@ -1,6 +1,7 @@
 """Draw something, or bring a picture, and see what the network makes of it."""
 
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,21 @@ def take_any(last: int) -> None:
     st.session_state["test_image"] = random.randint(0, last)
 
 
+def take_linked() -> None:
+    """The test image that a link to this page asks about: once, for what comes next is another."""
+    number = st.query_params.pop("test_image", None)
+    if number is None:
+        return
+    if re.fullmatch(r"\d{1,9}", number, re.ASCII):
+        st.session_state["ask_about"] = "Test image"
+        st.session_state["test_image"] = int(number)
+    else:
+        st.warning(
+            f"The address asks about the test image `{number}`; allowed: a whole number from 0.",
+            icon=":material/search_off:",
+        )
+
+
 # --- The answer ---
 
 
@@ -286,5 +302,6 @@ except (ModelError, RunError) as error:
     st.error(str(error), title="This network can't be used", icon=":material/error:")
     other_run(run)
 else:
+    take_linked()
     ask(predictor, outline, run.config.dataset)
     load_plotly()

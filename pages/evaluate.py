@@ -11,6 +11,7 @@ from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, shown, summarize
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
 from mnist_core.sharing import command
+from mnist_core.takeaways import takeaways
 from pages import _shared, _take_home
 
 PREDICTIONS = 10
@@ -207,7 +208,7 @@ def shuffle() -> None:
 
 
 @st.fragment
-def confusion(images: NDArray[np.uint8] | None, result: Evaluation) -> None:
+def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) -> None:
     st.header("Confusion matrix and mistakes")
     names = result.class_names
     for menu in ("true_class", "predicted_class"):
@@ -249,13 +250,31 @@ def confusion(images: NDArray[np.uint8] | None, result: Evaluation) -> None:
             page = 1
             if pages > 1:
                 page = st.pagination(pages, key=f"page_of_{true}_{predicted}")
+            indices = indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE]
             with place:
-                show(
-                    indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE],
-                    images,
-                    result,
-                    columns=4,
-                )
+                show(indices, images, result, columns=4)
+        else:
+            indices = indices[:0]  # none is shown
+        if run.has_model:
+            links_to_draw(run, indices)
+
+
+def links_to_draw(run: Run, shown: NDArray[np.int64]) -> None:
+    """To where the network can be asked more, of the first image shown and of others."""
+    with st.container(horizontal=True):
+        if len(shown):
+            st.page_link(
+                "pages/draw.py",
+                label="What else it took the first one for",
+                icon=":material/bar_chart:",
+                query_params={"run": run.id, "test_image": str(shown[0])},
+            )
+        st.page_link(
+            "pages/draw.py",
+            label=_shared.draw_label(run),
+            icon=":material/draw:",
+            query_params={"run": run.id},
+        )
 
 
 def take_cell(matrix_key: str, names: tuple[str, ...]) -> None:
@@ -360,16 +379,26 @@ def layers_table(run: Run, config: TrainingConfig) -> None:
     st.markdown(f"{sum(layer.weights for layer in layers):,} weights in all.")
 
 
-TAKEAWAYS = """
+def take_away(result: Evaluation | None, history: History) -> None:
+    st.header("What to take away")
+    if result:
+        st.markdown(
+            "\n".join(f"- {_shared.plain(sentence)}" for sentence in takeaways(result, history))
+        )
+    with st.expander("What holds for such networks in general", icon=":material/school:"):
+        st.markdown(IN_GENERAL)
+
+
+IN_GENERAL = """
 - **ReLU** is cheap, and its gradient does not vanish, however many layers it passes.
 - **Dropout** keeps a network from relying on single units. For small data sets, it is often all
   the regularisation that is needed.
 - **Softmax** turns the sums of the last layer into probabilities. That they are high does not make
   them right: see the most confident mistakes above.
-- **Sparse categorical cross-entropy** takes labels as plain numbers, so there is no one-hot table
-  to build.
-- **Flattening** forgets which pixels are neighbours. For small, centred, grey pictures, dense
-  layers do well all the same; convolutions keep the picture's structure and get past 99 %.
+- **Sparse categorical cross-entropy** takes labels as plain numbers, so there is no need for a
+  one-hot table.
+- **Flattening** loses track of which pixels are neighbours. For small, centred, grey pictures,
+  dense layers do well all the same; convolutions keep the picture's structure and get past 99%.
 - **What next?** On the page Train: convolutional layers, training on turned, shifted and
   stretched copies (Augmentation), and harder pictures, such as clothes (Fashion-MNIST),
   photographs (CIFAR-10) or your own.
@@ -407,9 +436,8 @@ if result:
         headline(result, config.dataset)
     report(result)
     images = _shared.test_images(result, config.dataset)
-    confusion(images, result)
+    confusion(run, images, result)
     if images is not None:
         predictions(images, result)
 making(run, config, history)
-st.header("What to take away")
-st.markdown(TAKEAWAYS)
+take_away(result, history)

@@ -232,6 +232,30 @@ def test_a_test_image_is_judged_by_its_label(run: Run) -> None:
     assert f"Wrong]: it is labelled {labels[number]}." in words(app)
 
 
+def linked(number: str, run: Run) -> AppTest:
+    """The page, as a link to a test image opens it."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["run"], app.query_params["test_image"] = run.id, number
+    return checked(app.switch_page("pages/draw.py").run())
+
+
+def test_a_link_asks_about_its_test_image_until_another_is_chosen(run: Run) -> None:
+    app = linked("12", run)
+
+    assert app.number_input(key="test_image").value == 12
+    assert probabilities(app) == probabilities(about_test_image(12))
+    assert "test_image" not in app.query_params
+    checked(app.number_input(key="test_image").set_value(13).run())
+    assert checked(app.run()).number_input(key="test_image").value == 13
+
+
+def test_a_link_to_no_test_image_is_refused(run: Run) -> None:
+    app = linked("-1", run)
+
+    assert "the test image `-1`; allowed: a whole number from 0" in app.warning[0].value
+    assert app.markdown[0].value == INVITATION
+
+
 def test_where_the_network_is_unsure_it_names_both_candidates(run: Run, unsure: int) -> None:
     given, _ = run.test_results()
     second, first = given[unsure].argsort()[-2:]
