@@ -53,14 +53,14 @@ def _most_confused(result: Evaluation) -> list[str]:
         else f"No two classes were confused more often than {pair}"
     )
     return [
-        f"{claim}: {names[one]} was taken for {names[other]} {_times(wrong[one, other])}, and "
-        f"{names[other]} for {names[one]} {_times(wrong[other, one])}. That makes up "
+        f"{claim}: it took {_images(wrong[one, other])} of {names[one]} for {names[other]}, and "
+        f"{_images(wrong[other, one])} of {names[other]} for {names[one]}. That makes up "
         f"{most / wrong.sum():.0%} of its mistakes."
     ]
 
 
-def _times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(int(number), f"{number:,} times")
+def _images(number: int) -> str:
+    return {0: "no image", 1: "1 image"}.get(int(number), f"{number:,} images")
 
 
 def _overfitting(history: History) -> list[str]:

@@ -334,6 +334,7 @@ def outcome() -> None:
 
 def leaderboard(board: Leaderboard) -> None:
     st.subheader(title(board.dataset))
+    st.caption(f"{board.train_images:,} images to train on, {board.test_images:,} to test with.")
     lists: list[tuple[str, list[Summary], Any]] = [
         ("Best accuracy", board.most_accurate, accuracy),
     ]
@@ -391,6 +392,10 @@ if entries:
     boards = leaderboards(entries)
     if boards:
         st.header("Leaderboard")
-        st.caption("Times are those of the machine that each run was trained on.")
+        st.caption(
+            "Only runs on the same number of images are ranked together. Times are those of the "
+            "machine that each run was trained on; that of a continued run counts from its very "
+            "beginning."
+        )
     for board in boards:
         leaderboard(board)

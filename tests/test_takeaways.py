@@ -76,8 +76,8 @@ def test_mistakes_are_counted_both_ways() -> None:
     second = takeaways(judged([[5, 1, 0], [2, 5, 0], [2, 0, 5]]), NOTHING_LEARNED)[1]
 
     assert second == (
-        "It confused cat and dog most often: cat was taken for dog once, and dog for cat twice. "
-        "That makes up 60% of its mistakes."
+        "It confused cat and dog most often: it took 1 image of cat for dog, and 2 images of dog "
+        "for cat. That makes up 60% of its mistakes."
     )
 
 
@@ -85,7 +85,7 @@ def test_of_equally_confused_pairs_none_is_called_the_worst() -> None:
     second = takeaways(judged([[5, 3, 0], [0, 5, 3], [0, 0, 5]]), NOTHING_LEARNED)[1]
 
     assert second.startswith("No two classes were confused more often than cat and dog: ")
-    assert "cat was taken for dog 3 times, and dog for cat never." in second
+    assert "it took 3 images of cat for dog, and no image of dog for cat." in second
 
 
 def test_a_network_without_mistakes_has_no_weakness() -> None:

@@ -541,6 +541,18 @@ def test_the_best_are_on_the_leaderboard(store: RunStore) -> None:
     assert fastest.to_numpy().tolist() == [["Good · 16", "4.2 s"]]
 
 
+def test_a_run_on_other_images_is_on_another_board(store: RunStore) -> None:
+    labels = np.arange(500, dtype=np.uint8) % 10
+    trained(store, "Whole", wrong=range(9))
+    trained(store, "Part", labels=labels)
+    app = page()
+
+    assert [table.value.to_numpy()[0, 0] for table in app.table[::3]] == ["Whole · 16", "Part · 16"]
+    captions = [caption.value for caption in app.caption]
+    assert "4,000 images to train on, 1,000 to test with." in captions
+    assert "4,000 images to train on, 500 to test with." in captions
+
+
 def test_a_bar_that_nobody_has_reached_is_named(store: RunStore) -> None:
     trained(store, "Poor", wrong=range(90))
     app = page()
