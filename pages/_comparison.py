@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from mnist_core import figures
 from mnist_core.catalog import Summary
 from mnist_core.comparison import (
-    CHANCE,
     Comparison,
     NotComparable,
     compare,
@@ -150,19 +149,16 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
 def verdict(found: Comparison, one: str, other: str) -> None:
     """Whether the difference is more than chance, in words."""
     words = in_words(found, f"**{one}**", f"**{other}**")
-    st.markdown(words.facts)
     if words.better:
-        st.success(words.judgement, title="More than chance", icon=":material/check_circle:")
-    elif len(found.only_first) + len(found.only_second):
-        st.info(words.judgement, title="Perhaps chance", icon=":material/casino:")
+        title, kind, icon = "More than chance", st.success, ":material/check_circle:"
+    elif words.method:
+        title, kind, icon = "Perhaps chance", st.info, ":material/casino:"
     else:
-        st.info(words.judgement, icon=":material/balance:")
-        return
-    st.caption(
-        f"Less than {CHANCE:.0%} counts as rare here, so one comparison in twenty finds a "
-        "difference where there is none. The test is about these two networks: train the same "
-        "settings with another seed, and you get another network."
-    )
+        title, kind, icon = "No difference", st.info, ":material/balance:"
+    kind(f"{words.facts} {words.judgement}", title=title, icon=icon)
+    if words.method:
+        with st.expander("How this is judged", icon=":material/functions:"):
+            st.markdown(words.method)
 
 
 def matrices(
