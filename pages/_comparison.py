@@ -91,7 +91,7 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
     st.subheader("Settings that differ")
     differences = differing([summary.config for summary in picked])
     if not differences:
-        st.markdown("None: the runs were asked for the very same thing, seed included.")
+        st.markdown("None: all settings are the same, seed included.")
         return
     titles = {name: TrainingConfig.model_fields[name].title for name in differences}
     st.dataframe(
@@ -119,7 +119,7 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
         second = by_id[right.selectbox("Another run", others, format_func=names.__getitem__)]
     one, other = names[first.run.id], names[second.run.id]
     try:
-        with st.spinner("Judging the answers"):
+        with st.spinner("Checking the answers"):
             results = _shared.evaluation(first.run), _shared.evaluation(second.run)
     except RunError as error:
         st.info(str(error), title="There is nothing to compare", icon=":material/compare:")
@@ -180,14 +180,14 @@ def matrices(
                 )
         if same_images:
             with st.container():
-                st.markdown(f"**{other}** less **{one}**")
+                st.markdown(f"**{other}** minus **{one}**")
                 st.plotly_chart(
                     figures.confusion_difference(
                         results[0].confusion, results[1].confusion, results[0].class_names
                     ),
                     key="confusion_difference",
                     config=figures.STATIC,
-                    alt="The second confusion matrix less the first",
+                    alt="The second confusion matrix minus the first",
                 )
     st.caption(
         "A row for each true class, a column for each answer. In the difference, more on the "
@@ -207,7 +207,7 @@ def alone(
     if not len(indices):
         st.caption("No image.")
         return
-    st.caption(f"With the answers of {wrong}, the most confident first.")
+    st.caption(f"These are the answers of {wrong}, the most confident first.")
     place = st.container()
     pages = -(-len(indices) // IMAGES_ON_A_PAGE)
     page = st.pagination(pages, key=f"page_{right}_{wrong}") if pages > 1 else 1

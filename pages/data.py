@@ -235,8 +235,8 @@ def what_next(dataset: Dataset) -> None:
         return
     images = len(dataset.x_train) + len(dataset.x_test)
     st.success(
-        f"{images:,} images in {dataset.classes} classes. See below whether they look as they "
-        "should, then train a network on them.",
+        f"{images:,} images in {dataset.classes} classes. Check below that they look right, "
+        "then train a network on them.",
         title=f"{dataset.name} is imported",
         icon=":material/check_circle:",
     )
@@ -315,7 +315,7 @@ def about(dataset: Dataset) -> None:
     if spec and not spec.train_rows:
         whole = tuple(spec.arrays[key].shape[0] for key in ("x_train", "x_test"))
         if (train, test) != whole:
-            st.markdown(f"That is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
+            st.markdown(f"This is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
     if datasets.is_digits(dataset.name) and datasets.available("mnist"):
         st.markdown("The whole of MNIST is on this machine, and every page can use it.")
     st.caption(f"Source: {_shared.plain(dataset.source)}")
@@ -372,7 +372,7 @@ def balance(dataset: Dataset) -> None:
     else:
         always = f"always answering with the largest class would be right {largest:.0%} of the time"
         st.caption(
-            f"The classes are nearly even, so that accuracy is a fair measure: {always}."
+            f"The classes are nearly even, so accuracy is a fair measure: {always}."
             if counts.max() < UNEVEN * counts.min()
             else f"The classes are uneven, so compare accuracy with this: {always}. The recall of "
             "each class, on the page Evaluate, is the fairer measure."

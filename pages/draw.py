@@ -83,7 +83,7 @@ def canvas(outline: Outline) -> NDArray[np.float32] | None:
         with st.popover("Pen", icon=":material/line_weight:"):
             st.slider("Pen width", 6, 36, key="pen_width", persist_state="session")
             st.caption(
-                "For your eyes only: the network gets every stroke as wide as MNIST's pens are."
+                "Changes only what you see: the network gets strokes as wide as those in MNIST."
             )
     if not drawn:
         return None
@@ -125,7 +125,7 @@ def picture(outline: Outline) -> NDArray[np.float32] | None:
     )
     if outline.is_drawn and not image.any():
         what = "digit" if outline.is_digits else "drawing"
-        st.info(f"There is no {what} to be found in it.", icon=":material/search_off:")
+        st.info(f"No {what} was found in it.", icon=":material/search_off:")
         return None
     return image
 
@@ -147,7 +147,7 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         f"Number, 0 to {last:,}", 0, last, key="test_image", persist_state="session"
     )
     st.button(
-        "At random",
+        "Random image",
         key="at_random",
         icon=":material/casino:",
         on_click=take_any,
@@ -268,7 +268,7 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
         what = "a digit from 0 to 9" if outline.is_digits else f"one of {known(outline)}"
         said.markdown(f"Draw {what}. The network answers after every stroke.")
     elif source == "Picture":
-        said.markdown(f"It can tell apart: {known(outline)}.")
+        said.markdown(f"This network can tell apart: {known(outline)}.")
 
 
 def known(outline: Outline, most: int = 12) -> str:
@@ -282,7 +282,7 @@ def other_run(run: Run) -> None:
     """A way out where this run has no network."""
     able = next((r for r in _shared.store().list() if r.has_model and r != run), None)
     if able:
-        st.button("Take the newest network", on_click=_shared.choose_run, args=[able.id])
+        st.button("Use the newest network", on_click=_shared.choose_run, args=[able.id])
     else:
         st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
 

@@ -29,20 +29,20 @@ def standing(run: Run, state: State, history: History) -> None:
     match state:
         case State.QUEUED | State.RUNNING | State.PAUSED:
             st.info(
-                "The test comes when training is over.",
+                "It is tested when training is over.",
                 title="This network is still training",
                 icon=":material/model_training:",
             )
             st.page_link("pages/train.py", label="Watch it learn", icon=":material/show_chart:")
         case State.STOPPED:
             st.info(
-                reason or "What it had learned until then is judged here.",
+                reason or "What it had learned by then is tested here.",
                 title="Training was stopped by hand",
                 icon=":material/stop_circle:",
             )
         case State.FAILED:
             st.error(
-                f"{reason or 'No reason was written down.'}\n\nChoose another run above, or train "
+                f"{reason or 'No reason was recorded.'}\n\nChoose another run above, or train "
                 "a new network.",
                 title="This run failed",
                 icon=":material/error:",
@@ -50,8 +50,8 @@ def standing(run: Run, state: State, history: History) -> None:
             link_to_continue(run)
         case State.INTERRUPTED:
             st.warning(
-                "The program that trained it ended first. Choose another run above, or train a "
-                "new network.",
+                "The program that was training it ended first. Choose another run above, or train "
+                "a new network.",
                 title="This run was interrupted",
                 icon=":material/power_off:",
             )
@@ -102,7 +102,9 @@ def headline(result: Evaluation, dataset: str) -> None:
         elif high < ARTICLE_ACCURACY:
             comparison = "The article's figure lies above that: this network is worse."
         else:
-            comparison = "The article's figure lies there, too: the difference may be chance."
+            comparison = (
+                "The article's figure lies in that range, too: the difference may be chance."
+            )
         st.markdown(comparison)
 
 
@@ -124,7 +126,7 @@ def curves(history: History) -> None:
         alt="Loss by epoch, on training and validation images",
     )
     st.caption(
-        "Where training goes on getting better and validation does not, the network begins to "
+        "Where training goes on improving and validation does not, the network has begun to "
         "learn its images by heart: it overfits."
     )
 
@@ -132,7 +134,7 @@ def curves(history: History) -> None:
 def report(result: Evaluation) -> None:
     st.header("Classification report")
     explained = {
-        "precision": "Of the images taken for this class, the share that belongs to it.",
+        "precision": "Of the images taken for this class, the share that really belongs to it.",
         "recall": "Of the images that belong to this class, the share that was recognised.",
         "f1-score": "The harmonic mean of precision and recall: high only where both are high.",
     }
@@ -345,18 +347,18 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
                         alt="Versions and machine that the run was made with",
                     )
                 else:
-                    st.markdown("Not written down.")
+                    st.markdown("Not recorded.")
         if history.evaluated:
             before = ", that of the runs that it continues included" if history.continued else ""
             st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s{before}.")
         done = [mark.words for mark in history.marks()]
         if run.state(history) == State.STOPPED:
             done.append(f"stopped in epoch {len(history.epochs)}")
-        st.markdown("**Train the same again, on the command line**")
+        st.markdown("**Train it again from the command line**")
         st.code(command(config), language="bash", wrap_lines=True)
         if done:
             st.markdown(
-                f"That repeats the settings, but not what was done by hand: {'; '.join(done)}. "
+                f"This repeats the settings, but not what was done by hand: {'; '.join(done)}. "
                 "The Python script under *Take it home* repeats that, too."
             )
 
@@ -426,7 +428,7 @@ if history.epochs:
 result = None
 if not state.live:
     try:
-        with st.spinner("Judging the answers"):
+        with st.spinner("Checking the answers"):
             result = _shared.evaluation(run)
     except RunError as error:
         if state in (State.FINISHED, State.STOPPED):

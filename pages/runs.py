@@ -87,7 +87,7 @@ def training_now(entries: list[Entry]) -> None:
                     )
         queued = sum(summary.state == State.QUEUED for summary in live)
         if queued:
-            st.caption(f"{count(queued)} waiting for a turn.")
+            st.caption(f"{count(queued)} waiting their turn.")
 
     part()
 
@@ -388,7 +388,7 @@ if entries:
     if 2 <= len(readable) <= _comparison.MOST:
         _comparison.show(readable)
     elif len(readable) > _comparison.MOST:
-        st.info(f"A comparison takes at most {_comparison.MOST} runs.", icon=":material/compare:")
+        st.info(f"At most {_comparison.MOST} runs can be compared.", icon=":material/compare:")
     boards = leaderboards(entries)
     if boards:
         st.header("Leaderboard")

@@ -355,7 +355,7 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
 def test_where_there_is_no_digit_in_a_picture_it_says_so(run: Run) -> None:
     app = about_picture("snow.png", photo(np.zeros((28, 28), np.uint8)))
 
-    assert app.info[0].value == "There is no digit to be found in it."
+    assert app.info[0].value == "No digit was found in it."
     assert answer(app) is None
 
 
@@ -394,7 +394,7 @@ def test_a_network_of_other_things_is_shown_pictures_but_no_drawings(pets_run: R
     app = page(ask_about="Drawing")  # as it was with the run before
 
     assert app.segmented_control(key="ask_about").options == ["Picture", "Test image"]
-    assert app.markdown[0].value == "It can tell apart: cats, dogs."
+    assert app.markdown[0].value == "This network can tell apart: cats, dogs."
     assert app.file_uploader[0].label == "Picture"
 
 

@@ -311,7 +311,7 @@ def test_a_single_run_leads_to_the_pages_that_show_it(store: RunStore) -> None:
 def test_more_than_eight_runs_are_not_compared(store: RunStore) -> None:
     runs = [trained(store, f"Run {number}") for number in range(9)]
 
-    assert "at most 8 runs" in words(page(*runs))
+    assert "At most 8 runs can be compared" in words(page(*runs))
     assert "Comparison" in [header.value for header in page(*runs[:8]).header]
 
 
@@ -456,7 +456,7 @@ def test_runs_of_the_same_settings_are_told_apart(store: RunStore) -> None:
     one, other = trained(store, "Same"), trained(store, "Same")
     app = page(one, other)
 
-    assert "the very same thing" in words(app)
+    assert "all settings are the same" in words(app)
     names = list(app.dataframe[1].value.index)
     assert names == [f"Same · 16 · {run.id[-4:]}" for run in (one, other)]
 
