@@ -138,7 +138,7 @@ def _look_through(archive: zipfile.ZipFile) -> tuple[str, dict[str, zipfile.ZipI
         known = KEPT.keys() | LEFT_BEHIND | {""}
         if not slash or not is_run_id(run_id) or name not in known or name in files:
             raise ImportRefused(
-                f"{member.filename!r} does not belong into a run's archive; allowed: one folder "
+                f"{member.filename!r} does not belong in a run's archive; allowed: one folder "
                 f"named like a run, and in it, once each: {', '.join(KEPT)}"
             )
         run_ids.add(run_id)

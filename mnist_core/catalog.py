@@ -55,6 +55,8 @@ class Summary:
     """The id of the run that it continues."""
     weights: int | None
     """None until training begins."""
+    train_images: int | None
+    """How many the dataset has, those for validation included; None until training begins."""
     epochs: int
     """How many are over."""
     progress: float
@@ -107,6 +109,9 @@ def _read(run: Run) -> Summary:
         message=past.ended.message if past.ended else "",
         parent=run.parent,
         weights=past.fitting.weights if past.fitting else None,
+        train_images=(
+            past.fitting.train_images + past.fitting.validation_images if past.fitting else None
+        ),
         epochs=epochs,
         progress=min(1.0, (epochs + part) / run.config.epochs),
         train_seconds=past.evaluated.train_seconds if past.evaluated else seconds,
@@ -232,37 +237,56 @@ more than that recipe on the others. Nobody can say it of people's own data, whi
 
 
 class Leaderboard(NamedTuple):
-    """The best runs on a dataset, the very best first."""
+    """The best runs on the same images, the very best first."""
 
     dataset: str
+    train_images: int
+    """How many there were to learn from, those for validation included."""
+    test_images: int
     bar: float | None
     """The test accuracy that the last two lists ask for; None: they are empty."""
     most_accurate: list[Summary]
     smallest: list[Summary]
     """Fewest weights."""
     fastest: list[Summary]
-    """Least time in training."""
+    """Least time in training, with that of the runs that were continued."""
 
 
 def leaderboards(entries: Iterable[Entry], places: int = 5) -> list[Leaderboard]:
     """A board for each dataset that a network has been tested on: those of ``BARS``, then others.
 
+    Where there were different numbers of its images, such as the whole of CIFAR-10 and a part of
+    it, each has a board of its own, the largest first: an accuracy on other images is no better
+    and no worse.
+
     Args:
         places: how many runs a list has at most.
     """
-    boards = []
-    tested = [entry for entry in entries if isinstance(entry, Summary) and entry.evaluated]
-    own = sorted({summary.config.dataset for summary in tested} - set(BARS))
-    for dataset in (*BARS, *own):
-        bar = BARS.get(dataset)
-        runs = sorted((s for s in tested if s.config.dataset == dataset), key=_accuracy)[::-1]
-        good = [summary for summary in runs if bar is not None and _accuracy(summary) >= bar]
-        if runs:
-            smallest = sorted(good, key=lambda summary: summary.weights or 0)
-            fastest = sorted(good, key=lambda summary: summary.train_seconds or 0)
-            lists = (runs[:places], smallest[:places], fastest[:places])
-            boards.append(Leaderboard(dataset, bar, *lists))
-    return boards
+    boards: dict[tuple[str, int, int], list[Summary]] = {}
+    for entry in entries:
+        if isinstance(entry, Summary) and entry.evaluated:
+            images = (entry.train_images or 0, entry.evaluated.test_images)
+            boards.setdefault((entry.config.dataset, *images), []).append(entry)
+
+    def order(board: tuple[str, int, int]) -> tuple[bool, int, str, int, int]:
+        dataset, train_images, test_images = board
+        known = dataset in BARS
+        rank = list(BARS).index(dataset) if known else 0
+        return not known, rank, dataset, -test_images, -train_images
+
+    return [_board(*board, boards[board], places) for board in sorted(boards, key=order)]
+
+
+def _board(
+    dataset: str, train_images: int, test_images: int, tested: list[Summary], places: int
+) -> Leaderboard:
+    bar = BARS.get(dataset)
+    runs = sorted(tested, key=_accuracy)[::-1]
+    good = [summary for summary in runs if bar is not None and _accuracy(summary) >= bar]
+    smallest = sorted(good, key=lambda summary: summary.weights or 0)
+    fastest = sorted(good, key=lambda summary: summary.train_seconds or 0)
+    lists = (runs[:places], smallest[:places], fastest[:places])
+    return Leaderboard(dataset, train_images, test_images, bar, *lists)
 
 
 def _accuracy(summary: Summary) -> float:

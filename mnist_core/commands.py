@@ -183,7 +183,7 @@ class _Pair:
         if not self.found:
             return f"{self.one} and {self.other} can't be compared: {self.why_not}."
         words = comparison.in_words(self.found, self.one, self.other)
-        return f"{words.facts} {words.judgement}"
+        return " ".join(filter(None, (words.facts, words.judgement, words.method)))
 
     def as_json(self) -> dict[str, Any]:
         pair = {"runs": [self.one, self.other], "words": self.in_words()}

@@ -76,36 +76,63 @@ class Verdict(NamedTuple):
     """A comparison in words."""
 
     facts: str
+    """On how many images each network alone is right."""
     judgement: str
     """Whether the difference is more than chance."""
     better: str | None
     """The name of the better network, where one is."""
+    method: str
+    """How that was judged; empty where there is no difference."""
 
 
 def in_words(found: Comparison, one: str, other: str) -> Verdict:
     """Say what came of a comparison of the networks of these names."""
     alone, other_alone = len(found.only_first), len(found.only_second)
     total = alone + other_alone
-    facts = (
-        f"Of {found.images:,} test images, {one} alone is right on {alone:,}, and {other} alone on "
-        f"{other_alone:,}. On the others, both are right or both wrong."
-    )
     if not total:
-        return Verdict(facts, "The two networks agree on every image.", None)
-    rarely = found.p_value < 1e-4
-    how_often = "less than once in 10,000 times" if rarely else f"{found.p_value:.2%} of the time"
-    coin = (
-        f"Were both networks equally good, each of these {total:,} images would fall to either "
-        "like a tossed coin, and a split as uneven as this, or more, would come up "
-        f"{how_often} (McNemar's exact test: p {'< 0.0001' if rarely else f'= {found.p_value:.2g}'}"
-        ")."
+        facts = (
+            f"On each of the {found.images:,} test images, both networks are right or both wrong."
+        )
+        return Verdict(facts, "There is no difference to judge.", None, "")
+    facts = (
+        f"{one} gets {_images(alone)} right that {other} gets wrong, and {other} gets "
+        f"{_images(other_alone)} right that {one} gets wrong."
     )
+    better = None
     if found.p_value < CHANCE:
         better = one if alone > other_alone else other
-        return Verdict(
-            facts, f"{coin} That is rare: {better} is better, by more than chance.", better
-        )
-    return Verdict(facts, f"{coin} That is nothing unusual: the difference may be chance.", None)
+    chance = f"By chance alone, a difference this large would arise {_how_often(found.p_value)}"
+    judgement = (
+        f"{chance}: {better} is better." if better else f"{chance}: this one may well be chance."
+    )
+    p = "p < 0.0001" if found.p_value < LEAST_P else f"p = {found.p_value:.2g}"
+    method = (
+        f"On the other {found.images - total:,} of the {found.images:,} test images, both are "
+        f"right or both wrong, which says nothing about the difference. If the networks were "
+        f"equally good, each of these {_images(total)} would fall to one or the other as if a "
+        f"coin were tossed. How often coins fall at least this unevenly is McNemar's exact test: "
+        f"{p}. Less than {CHANCE} counts as more than chance, so one comparison in twenty finds "
+        "a difference where there is none. The test is about these two networks: the same "
+        "settings with another seed give another network."
+    )
+    return Verdict(facts, judgement, better, method)
+
+
+LEAST_P = 1e-4
+"""What is smaller is not told any more exactly."""
+
+
+def _images(number: int) -> str:
+    return "1 image" if number == 1 else f"{number:,} images"
+
+
+def _how_often(p_value: float) -> str:
+    """A probability, in words that stand after a verb."""
+    if p_value < LEAST_P:
+        return f"less than once in {1 / LEAST_P:,.0f} times"
+    if p_value < 0.1:
+        return f"about once in {float(f'{1 / p_value:.2g}'):,.0f} times"
+    return f"about {100 * p_value:.0f} times in 100"
 
 
 def differing(configs: Sequence[TrainingConfig]) -> dict[str, list[Any]]:

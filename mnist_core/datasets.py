@@ -639,10 +639,15 @@ def own_place(name: str, folder: Path | None = None) -> Path:
     Raises:
         ValueError: it can't be called that.
     """
-    if name in SPECS or not re.fullmatch(NAME, name):
+    if name in SPECS:
         raise ValueError(
-            f"the name is {name!r}; allowed: up to 40 of a to z, 0 to 9 and -, the first one no -, "
-            f"and none of {', '.join(SPECS)}"
+            f"the name is {name!r}; allowed: any but those of Digit Lab's own datasets, "
+            f"{', '.join(SPECS)}"
+        )
+    if not re.fullmatch(NAME, name):
+        raise ValueError(
+            f"the name is {repr(name) if name else 'empty'}; allowed: 1 to 40 small letters from a "
+            "to z, digits and hyphens, beginning with a letter or digit, such as my-pets-2"
         )
     return _data_folder(folder) / "own" / f"{name}.npz"
 

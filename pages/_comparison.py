@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from mnist_core import figures
 from mnist_core.catalog import Summary
 from mnist_core.comparison import (
-    CHANCE,
     Comparison,
     NotComparable,
     compare,
@@ -92,7 +91,7 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
     st.subheader("Settings that differ")
     differences = differing([summary.config for summary in picked])
     if not differences:
-        st.markdown("None: the runs were asked for the very same thing, seed included.")
+        st.markdown("None: all settings are the same, seed included.")
         return
     titles = {name: TrainingConfig.model_fields[name].title for name in differences}
     st.dataframe(
@@ -120,7 +119,7 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
         second = by_id[right.selectbox("Another run", others, format_func=names.__getitem__)]
     one, other = names[first.run.id], names[second.run.id]
     try:
-        with st.spinner("Judging the answers"):
+        with st.spinner("Checking the answers"):
             results = _shared.evaluation(first.run), _shared.evaluation(second.run)
     except RunError as error:
         st.info(str(error), title="There is nothing to compare", icon=":material/compare:")
@@ -150,19 +149,16 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
 def verdict(found: Comparison, one: str, other: str) -> None:
     """Whether the difference is more than chance, in words."""
     words = in_words(found, f"**{one}**", f"**{other}**")
-    st.markdown(words.facts)
     if words.better:
-        st.success(words.judgement, title="More than chance", icon=":material/check_circle:")
-    elif len(found.only_first) + len(found.only_second):
-        st.info(words.judgement, title="Perhaps chance", icon=":material/casino:")
+        title, kind, icon = "More than chance", st.success, ":material/check_circle:"
+    elif words.method:
+        title, kind, icon = "Perhaps chance", st.info, ":material/casino:"
     else:
-        st.info(words.judgement, icon=":material/balance:")
-        return
-    st.caption(
-        f"Less than {CHANCE:.0%} counts as rare here, so one comparison in twenty finds a "
-        "difference where there is none. The test is about these two networks: train the same "
-        "settings with another seed, and you get another network."
-    )
+        title, kind, icon = "No difference", st.info, ":material/balance:"
+    kind(f"{words.facts} {words.judgement}", title=title, icon=icon)
+    if words.method:
+        with st.expander("How this is judged", icon=":material/functions:"):
+            st.markdown(words.method)
 
 
 def matrices(
@@ -184,14 +180,14 @@ def matrices(
                 )
         if same_images:
             with st.container():
-                st.markdown(f"**{other}** less **{one}**")
+                st.markdown(f"**{other}** minus **{one}**")
                 st.plotly_chart(
                     figures.confusion_difference(
                         results[0].confusion, results[1].confusion, results[0].class_names
                     ),
                     key="confusion_difference",
                     config=figures.STATIC,
-                    alt="The second confusion matrix less the first",
+                    alt="The second confusion matrix minus the first",
                 )
     st.caption(
         "A row for each true class, a column for each answer. In the difference, more on the "
@@ -211,7 +207,7 @@ def alone(
     if not len(indices):
         st.caption("No image.")
         return
-    st.caption(f"With the answers of {wrong}, the most confident first.")
+    st.caption(f"These are the answers of {wrong}, the most confident first.")
     place = st.container()
     pages = -(-len(indices) // IMAGES_ON_A_PAGE)
     page = st.pagination(pages, key=f"page_{right}_{wrong}") if pages > 1 else 1

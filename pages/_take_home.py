@@ -53,7 +53,7 @@ def uploader() -> None:
     attempt = st.session_state.setdefault("imports", 0)
     with st.expander("Import a run from another machine", icon=":material/upload:"):
         file = st.file_uploader(
-            "The zip file that Whole run gave there, on the page Evaluate",
+            "The zip file from the button Whole run on that machine's page Evaluate",
             type="zip",
             key=f"import_{attempt}",  # a new one for each file, lest one is taken in twice
             max_upload_size=MOST_MEGABYTES,
@@ -74,7 +74,7 @@ def outcome() -> None:
     refused = st.session_state.pop("refused", None)
     if refused:
         st.error(
-            f"{refused}. Nothing was taken in.",
+            f"{refused}. Nothing was imported.",
             title="The run was not imported",
             icon=":material/block:",
         )

@@ -175,8 +175,9 @@ def bring() -> None:
             key="own_colours",
         )
         if st.form_submit_button("Import", icon=":material/upload:", disabled=job.running):
-            if file is None:
-                job.error = "Choose a file first."
+            faults = missing_from_form(name, file is not None)
+            if file is None or faults:
+                job.error = "\n".join(faults)
             else:
                 content, colour = io.BytesIO(file.getvalue()), colours == "In colour"
                 job.start(
@@ -197,6 +198,18 @@ def bring() -> None:
         )
 
 
+def missing_from_form(name: str, has_file: bool) -> list[str]:
+    """What has to be filled in before there is anything to check."""
+    faults = []
+    try:
+        datasets.own_place(name)
+    except ValueError as error:
+        faults.append(str(error))
+    if not has_file:
+        faults.append("no file is chosen; allowed: a zip or an npz file")
+    return faults
+
+
 FORMATS = f"""
 **Your own images**: a zip file of pictures, one folder a class, such as `cats/1.jpg` and
 `dogs/7.png`. A fifth of each class is put aside for the test, unless there are folders `train` and
@@ -211,8 +224,28 @@ def show_imported() -> None:
     job = the_import()
     if job.name and not job.running:
         if not job.error:
-            st.session_state["images"] = job.name
+            st.session_state["images"] = st.session_state["imported_data"] = job.name
         job.name = ""
+
+
+def what_next(dataset: Dataset) -> None:
+    """What was just imported, and what to do with it; until another dataset is looked at."""
+    if st.session_state.get("imported_data") != dataset.name:
+        st.session_state.pop("imported_data", None)
+        return
+    images = len(dataset.x_train) + len(dataset.x_test)
+    st.success(
+        f"{images:,} images in {dataset.classes} classes. Check below that they look right, "
+        "then train a network on them.",
+        title=f"{dataset.name} is imported",
+        icon=":material/check_circle:",
+    )
+    st.page_link(
+        "pages/train.py",
+        label=f"Train on {dataset.name}",
+        icon=":material/model_training:",
+        query_params={"dataset": dataset.name},
+    )
 
 
 # --- Removing one's own ---
@@ -282,7 +315,7 @@ def about(dataset: Dataset) -> None:
     if spec and not spec.train_rows:
         whole = tuple(spec.arrays[key].shape[0] for key in ("x_train", "x_test"))
         if (train, test) != whole:
-            st.markdown(f"That is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
+            st.markdown(f"This is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
     if datasets.is_digits(dataset.name) and datasets.available("mnist"):
         st.markdown("The whole of MNIST is on this machine, and every page can use it.")
     st.caption(f"Source: {_shared.plain(dataset.source)}")
@@ -339,7 +372,7 @@ def balance(dataset: Dataset) -> None:
     else:
         always = f"always answering with the largest class would be right {largest:.0%} of the time"
         st.caption(
-            f"The classes are nearly even, so that accuracy is a fair measure: {always}."
+            f"The classes are nearly even, so accuracy is a fair measure: {always}."
             if counts.max() < UNEVEN * counts.min()
             else f"The classes are uneven, so compare accuracy with this: {always}. The recall of "
             "each class, on the page Evaluate, is the fairer measure."
@@ -444,6 +477,7 @@ name = st.segmented_control(
 assert name  # required
 if "not_removed" in st.session_state:
     st.error(st.session_state.pop("not_removed"), icon=":material/error:")
+next_place = st.container()
 if "mnist" not in on_disk:
     whole_set()
 try:
@@ -454,6 +488,8 @@ except DatasetError as error:
         removal(name)
     more(on_disk)
     st.stop()
+with next_place:
+    what_next(dataset)
 about(dataset)
 more(on_disk)
 samples(dataset)

@@ -1,6 +1,7 @@
 """Draw something, or bring a picture, and see what the network makes of it."""
 
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from pages import _shared
 from pages._live_chart import live_chart, load_plotly
 
 SIDE = 280  # pixels; on the narrowest phone it leaves room beside it for a thumb that scrolls
+# Pixels that the answer to a drawing has above the canvas, which stays where it is meanwhile:
+SAID_HEIGHT = 64  # a heading and two lines beside it
+SAID_HEIGHT_OF_NAMES = 104  # names are longer than digits, and the lines may come below them
 SEEN_SIDE = 140
 PEN_WIDTH = 18
 # Of 7,494 drawings by 30 people, half of those that got less were recognised, 96% of the others.
@@ -48,7 +52,6 @@ def canvas(outline: Outline) -> NDArray[np.float32] | None:
     drawn = st.session_state.setdefault("drawn", [])
     if "canvas" not in st.session_state:  # new on the page, perhaps not for the first time
         put_on_canvas(drawn)
-    st.caption("Draw a digit" if outline.is_digits else "Draw")
     with st.container(height=SIDE, border=False):  # cuts off the canvas's own tool bar above it
         st_canvas(
             stroke_width=st.session_state.setdefault("pen_width", PEN_WIDTH),
@@ -80,7 +83,7 @@ def canvas(outline: Outline) -> NDArray[np.float32] | None:
         with st.popover("Pen", icon=":material/line_weight:"):
             st.slider("Pen width", 6, 36, key="pen_width", persist_state="session")
             st.caption(
-                "For your eyes only: the network gets every stroke as wide as MNIST's pens are."
+                "Changes only what you see: the network gets strokes as wide as those in MNIST."
             )
     if not drawn:
         return None
@@ -122,7 +125,7 @@ def picture(outline: Outline) -> NDArray[np.float32] | None:
     )
     if outline.is_drawn and not image.any():
         what = "digit" if outline.is_digits else "drawing"
-        st.info(f"There is no {what} to be found in it.", icon=":material/search_off:")
+        st.info(f"No {what} was found in it.", icon=":material/search_off:")
         return None
     return image
 
@@ -144,7 +147,7 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         f"Number, 0 to {last:,}", 0, last, key="test_image", persist_state="session"
     )
     st.button(
-        "At random",
+        "Random image",
         key="at_random",
         icon=":material/casino:",
         on_click=take_any,
@@ -158,6 +161,21 @@ def take_any(last: int) -> None:
     st.session_state["test_image"] = random.randint(0, last)
 
 
+def take_linked() -> None:
+    """The test image that a link to this page asks about: once, for what comes next is another."""
+    number = st.query_params.pop("test_image", None)
+    if number is None:
+        return
+    if re.fullmatch(r"\d{1,9}", number, re.ASCII):
+        st.session_state["ask_about"] = "Test image"
+        st.session_state["test_image"] = int(number)
+    else:
+        st.warning(
+            f"The address asks about the test image `{number}`; allowed: a whole number from 0.",
+            icon=":material/search_off:",
+        )
+
+
 # --- The answer ---
 
 
@@ -167,37 +185,33 @@ def load_predictor(folder: Path, version: int) -> Predictor:
     return Predictor(folder)
 
 
-def answer(
-    predictor: Predictor, image: NDArray[np.float32], label: int | None, outline: Outline
-) -> None:
-    """What the network is given, what it says, and how sure it is."""
-    class_names = outline.class_names
-    names = [_shared.plain(name) for name in class_names]
-    probabilities = predictor.probabilities(image[np.newaxis])[0]
+def say(probabilities: NDArray[np.float32], names: list[str], label: int | None) -> None:
+    """What the network takes it for, and how sure it is."""
     second, first = probabilities.argsort()[-2:]
-    with st.container(horizontal=True, gap="medium"):
-        seen, said = st.container(width=SEEN_SIDE), st.container(width="content")
-    seen.image(
+    if probabilities[first] < UNSURE_BELOW:
+        st.header(f"{names[first]} or {names[second]}?", anchor=False, width="content")
+        words = f"Unsure: {probabilities[first]:.1%} and {probabilities[second]:.1%}."
+    else:
+        st.header(names[first], anchor=False, width="content")
+        sure = f"{probabilities[first]:.1%}"
+        words = f"{sure if sure != '100.0%' else 'Over 99.9%'} sure."
+    if label is not None:
+        right, wrong = ":green[:material/check: Right]", ":red[:material/close: Wrong]"
+        words += f"  \n{right if first == label else wrong}: it is labelled {names[label]}."
+    st.markdown(words)
+
+
+def show(
+    image: NDArray[np.float32], probabilities: NDArray[np.float32], class_names: tuple[str, ...]
+) -> None:
+    """What the network is given, and what it makes of every class."""
+    st.image(
         _shared.png((255 * image).round().astype(np.uint8), SEEN_SIDE),
         caption="What the network sees",
-        width="stretch",
+        width=SEEN_SIDE,
         output_format="PNG",  # JPEG would blur the squares
         alt=f"The {image.shape[0]} x {image.shape[1]} pixels that the network is given",
     )
-    with said:
-        if probabilities[first] < UNSURE_BELOW:
-            st.header(f"{names[first]} or {names[second]}?", anchor=False)
-            st.markdown(
-                f"Unsure: {probabilities[first]:.1%} for {names[first]}, "
-                f"{probabilities[second]:.1%} for {names[second]}."
-            )
-        else:
-            st.header(names[first], anchor=False)
-            sure = f"{probabilities[first]:.1%}"
-            st.markdown(f"{sure if sure != '100.0%' else 'Over 99.9%'} sure.")
-        if label is not None:
-            right, wrong = ":green[:material/check: Right]", ":red[:material/close: Wrong]"
-            st.markdown(f"{right if first == label else wrong}: it is labelled {names[label]}.")
     live_chart(
         figures.probability_bars(probabilities, class_names),
         key="probabilities",
@@ -226,6 +240,14 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
+    # Above what is asked about: on a phone, nothing below the canvas is on the screen with it.
+    height = SAID_HEIGHT if outline.is_digits else SAID_HEIGHT_OF_NAMES
+    said = st.container(
+        horizontal=True,
+        vertical_alignment="center",
+        height=height if source == "Drawing" else "content",
+        border=False,
+    )
     with st.container(horizontal=True, gap="medium"):
         asked, answered = st.container(width=SIDE), st.container()
     label = None
@@ -236,14 +258,17 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
             image = picture(outline)
         else:
             image, label = test_image(dataset) or (None, None)
-    with answered:
-        if image is not None:
-            answer(predictor, image, label, outline)
-        elif source == "Drawing":
-            what = "a digit from 0 to 9" if outline.is_digits else f"one of {known(outline)}"
-            st.info(f"Draw {what}. The network answers after every stroke.")
-        elif source == "Picture":
-            st.info(f"It can tell apart: {known(outline)}.")
+    if image is not None:
+        probabilities = predictor.probabilities(image[np.newaxis])[0]
+        with said:
+            say(probabilities, [_shared.plain(name) for name in outline.class_names], label)
+        with answered:
+            show(image, probabilities, outline.class_names)
+    elif source == "Drawing":
+        what = "a digit from 0 to 9" if outline.is_digits else f"one of {known(outline)}"
+        said.markdown(f"Draw {what}. The network answers after every stroke.")
+    elif source == "Picture":
+        said.markdown(f"This network can tell apart: {known(outline)}.")
 
 
 def known(outline: Outline, most: int = 12) -> str:
@@ -257,7 +282,7 @@ def other_run(run: Run) -> None:
     """A way out where this run has no network."""
     able = next((r for r in _shared.store().list() if r.has_model and r != run), None)
     if able:
-        st.button("Take the newest network", on_click=_shared.choose_run, args=[able.id])
+        st.button("Use the newest network", on_click=_shared.choose_run, args=[able.id])
     else:
         st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
 
@@ -277,5 +302,6 @@ except (ModelError, RunError) as error:
     st.error(str(error), title="This network can't be used", icon=":material/error:")
     other_run(run)
 else:
+    take_linked()
     ask(predictor, outline, run.config.dataset)
     load_plotly()

@@ -11,6 +11,7 @@ from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, shown, summarize
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
 from mnist_core.sharing import command
+from mnist_core.takeaways import takeaways
 from pages import _shared, _take_home
 
 PREDICTIONS = 10
@@ -28,20 +29,20 @@ def standing(run: Run, state: State, history: History) -> None:
     match state:
         case State.QUEUED | State.RUNNING | State.PAUSED:
             st.info(
-                "The test comes when training is over.",
+                "It is tested when training is over.",
                 title="This network is still training",
                 icon=":material/model_training:",
             )
             st.page_link("pages/train.py", label="Watch it learn", icon=":material/show_chart:")
         case State.STOPPED:
             st.info(
-                reason or "What it had learned until then is judged here.",
+                reason or "What it had learned by then is tested here.",
                 title="Training was stopped by hand",
                 icon=":material/stop_circle:",
             )
         case State.FAILED:
             st.error(
-                f"{reason or 'No reason was written down.'}\n\nChoose another run above, or train "
+                f"{reason or 'No reason was recorded.'}\n\nChoose another run above, or train "
                 "a new network.",
                 title="This run failed",
                 icon=":material/error:",
@@ -49,8 +50,8 @@ def standing(run: Run, state: State, history: History) -> None:
             link_to_continue(run)
         case State.INTERRUPTED:
             st.warning(
-                "The program that trained it ended first. Choose another run above, or train a "
-                "new network.",
+                "The program that was training it ended first. Choose another run above, or train "
+                "a new network.",
                 title="This run was interrupted",
                 icon=":material/power_off:",
             )
@@ -101,7 +102,9 @@ def headline(result: Evaluation, dataset: str) -> None:
         elif high < ARTICLE_ACCURACY:
             comparison = "The article's figure lies above that: this network is worse."
         else:
-            comparison = "The article's figure lies there, too: the difference may be chance."
+            comparison = (
+                "The article's figure lies in that range, too: the difference may be chance."
+            )
         st.markdown(comparison)
 
 
@@ -123,7 +126,7 @@ def curves(history: History) -> None:
         alt="Loss by epoch, on training and validation images",
     )
     st.caption(
-        "Where training goes on getting better and validation does not, the network begins to "
+        "Where training goes on improving and validation does not, the network has begun to "
         "learn its images by heart: it overfits."
     )
 
@@ -131,7 +134,7 @@ def curves(history: History) -> None:
 def report(result: Evaluation) -> None:
     st.header("Classification report")
     explained = {
-        "precision": "Of the images taken for this class, the share that belongs to it.",
+        "precision": "Of the images taken for this class, the share that really belongs to it.",
         "recall": "Of the images that belong to this class, the share that was recognised.",
         "f1-score": "The harmonic mean of precision and recall: high only where both are high.",
     }
@@ -207,7 +210,7 @@ def shuffle() -> None:
 
 
 @st.fragment
-def confusion(images: NDArray[np.uint8] | None, result: Evaluation) -> None:
+def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) -> None:
     st.header("Confusion matrix and mistakes")
     names = result.class_names
     for menu in ("true_class", "predicted_class"):
@@ -249,13 +252,31 @@ def confusion(images: NDArray[np.uint8] | None, result: Evaluation) -> None:
             page = 1
             if pages > 1:
                 page = st.pagination(pages, key=f"page_of_{true}_{predicted}")
+            indices = indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE]
             with place:
-                show(
-                    indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE],
-                    images,
-                    result,
-                    columns=4,
-                )
+                show(indices, images, result, columns=4)
+        else:
+            indices = indices[:0]  # none is shown
+        if run.has_model:
+            links_to_draw(run, indices)
+
+
+def links_to_draw(run: Run, shown: NDArray[np.int64]) -> None:
+    """To where the network can be asked more, of the first image shown and of others."""
+    with st.container(horizontal=True):
+        if len(shown):
+            st.page_link(
+                "pages/draw.py",
+                label="What else it took the first one for",
+                icon=":material/bar_chart:",
+                query_params={"run": run.id, "test_image": str(shown[0])},
+            )
+        st.page_link(
+            "pages/draw.py",
+            label=_shared.draw_label(run),
+            icon=":material/draw:",
+            query_params={"run": run.id},
+        )
 
 
 def take_cell(matrix_key: str, names: tuple[str, ...]) -> None:
@@ -326,18 +347,18 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
                         alt="Versions and machine that the run was made with",
                     )
                 else:
-                    st.markdown("Not written down.")
+                    st.markdown("Not recorded.")
         if history.evaluated:
             before = ", that of the runs that it continues included" if history.continued else ""
             st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s{before}.")
         done = [mark.words for mark in history.marks()]
         if run.state(history) == State.STOPPED:
             done.append(f"stopped in epoch {len(history.epochs)}")
-        st.markdown("**Train the same again, on the command line**")
+        st.markdown("**Train it again from the command line**")
         st.code(command(config), language="bash", wrap_lines=True)
         if done:
             st.markdown(
-                f"That repeats the settings, but not what was done by hand: {'; '.join(done)}. "
+                f"This repeats the settings, but not what was done by hand: {'; '.join(done)}. "
                 "The Python script under *Take it home* repeats that, too."
             )
 
@@ -360,16 +381,26 @@ def layers_table(run: Run, config: TrainingConfig) -> None:
     st.markdown(f"{sum(layer.weights for layer in layers):,} weights in all.")
 
 
-TAKEAWAYS = """
+def take_away(result: Evaluation | None, history: History) -> None:
+    st.header("What to take away")
+    if result:
+        st.markdown(
+            "\n".join(f"- {_shared.plain(sentence)}" for sentence in takeaways(result, history))
+        )
+    with st.expander("What holds for such networks in general", icon=":material/school:"):
+        st.markdown(IN_GENERAL)
+
+
+IN_GENERAL = """
 - **ReLU** is cheap, and its gradient does not vanish, however many layers it passes.
 - **Dropout** keeps a network from relying on single units. For small data sets, it is often all
   the regularisation that is needed.
 - **Softmax** turns the sums of the last layer into probabilities. That they are high does not make
   them right: see the most confident mistakes above.
-- **Sparse categorical cross-entropy** takes labels as plain numbers, so there is no one-hot table
-  to build.
-- **Flattening** forgets which pixels are neighbours. For small, centred, grey pictures, dense
-  layers do well all the same; convolutions keep the picture's structure and get past 99 %.
+- **Sparse categorical cross-entropy** takes labels as plain numbers, so there is no need for a
+  one-hot table.
+- **Flattening** loses track of which pixels are neighbours. For small, centred, grey pictures,
+  dense layers do well all the same; convolutions keep the picture's structure and get past 99%.
 - **What next?** On the page Train: convolutional layers, training on turned, shifted and
   stretched copies (Augmentation), and harder pictures, such as clothes (Fashion-MNIST),
   photographs (CIFAR-10) or your own.
@@ -397,7 +428,7 @@ if history.epochs:
 result = None
 if not state.live:
     try:
-        with st.spinner("Judging the answers"):
+        with st.spinner("Checking the answers"):
             result = _shared.evaluation(run)
     except RunError as error:
         if state in (State.FINISHED, State.STOPPED):
@@ -407,9 +438,8 @@ if result:
         headline(result, config.dataset)
     report(result)
     images = _shared.test_images(result, config.dataset)
-    confusion(images, result)
+    confusion(run, images, result)
     if images is not None:
         predictions(images, result)
 making(run, config, history)
-st.header("What to take away")
-st.markdown(TAKEAWAYS)
+take_away(result, history)

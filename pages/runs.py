@@ -87,7 +87,7 @@ def training_now(entries: list[Entry]) -> None:
                     )
         queued = sum(summary.state == State.QUEUED for summary in live)
         if queued:
-            st.caption(f"{count(queued)} waiting for a turn.")
+            st.caption(f"{count(queued)} waiting their turn.")
 
     part()
 
@@ -334,6 +334,7 @@ def outcome() -> None:
 
 def leaderboard(board: Leaderboard) -> None:
     st.subheader(title(board.dataset))
+    st.caption(f"{board.train_images:,} images to train on, {board.test_images:,} to test with.")
     lists: list[tuple[str, list[Summary], Any]] = [
         ("Best accuracy", board.most_accurate, accuracy),
     ]
@@ -387,10 +388,14 @@ if entries:
     if 2 <= len(readable) <= _comparison.MOST:
         _comparison.show(readable)
     elif len(readable) > _comparison.MOST:
-        st.info(f"A comparison takes at most {_comparison.MOST} runs.", icon=":material/compare:")
+        st.info(f"At most {_comparison.MOST} runs can be compared.", icon=":material/compare:")
     boards = leaderboards(entries)
     if boards:
         st.header("Leaderboard")
-        st.caption("Times are those of the machine that each run was trained on.")
+        st.caption(
+            "Only runs on the same number of images are ranked together. Times are those of the "
+            "machine that each run was trained on; that of a continued run counts from its very "
+            "beginning."
+        )
     for board in boards:
         leaderboard(board)

@@ -411,6 +411,43 @@ def test_each_dataset_has_its_own_board_of_limited_length(store: RunStore) -> No
     )
 
 
+def test_runs_on_other_numbers_of_images_have_boards_of_their_own(store: RunStore) -> None:
+    def on(train_images: int, test_images: int, accuracy: float) -> Run:
+        fitting = FITTING.model_copy(
+            update={"train_images": train_images - 400, "validation_images": 400}
+        )
+        tested = evaluated(accuracy, 9).model_copy(update={"test_images": test_images})
+        config = TrainingConfig(dataset="cifar10")
+        return made(store, Started(), fitting, epoch(1), tested, FINISHED, config=config)
+
+    part = on(20_000, 1_000, 0.8)
+    whole = on(50_000, 10_000, 0.7)
+    better = on(50_000, 10_000, 0.75)
+    fewer = on(20_000, 10_000, 0.6)
+    boards = leaderboards(Catalog(store).list())
+
+    assert [
+        (b.train_images, b.test_images, [summary.run for summary in b.most_accurate])
+        for b in boards
+    ] == [
+        (50_000, 10_000, [better, whole]),
+        (20_000, 10_000, [fewer]),
+        (20_000, 1_000, [part]),
+    ]
+
+
+def test_images_held_back_for_validation_make_no_other_board(store: RunStore) -> None:
+    for train_images in (3_600, 4_000):
+        fitting = FITTING.model_copy(
+            update={"train_images": train_images, "validation_images": 4_000 - train_images}
+        )
+        made(store, Started(), fitting, epoch(1), evaluated(0.9, 9), FINISHED)
+    (board,) = leaderboards(Catalog(store).list())
+
+    assert board.train_images == 4_000
+    assert len(board.most_accurate) == 2
+
+
 def test_damaged_runs_are_on_no_board(store: RunStore) -> None:
     damage(scored(store, 0.99), "config.json", "{")
 

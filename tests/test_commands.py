@@ -67,8 +67,8 @@ def test_compare_shows_figures_settings_and_whether_it_is_chance(store: RunStore
     assert "Name Good" in words
     assert "Test accuracy 0.98 0.8" in words
     assert "Settings that differ: Dropout 0.2 0.5" in words
-    assert f"{good.id} alone is right on 18, and {bad.id} alone on 0." in words
-    assert f"That is rare: {good.id} is better, by more than chance." in words
+    assert f"{good.id} gets 18 images right that {bad.id} gets wrong" in words
+    assert f"{good.id} is better." in words
 
 
 def test_compare_as_json(store: RunStore) -> None:

@@ -119,25 +119,38 @@ def test_only_settings_that_differ_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("only_first", "only_second", "better", "words"),
+    ("only_first", "only_second", "better", "judgement", "p"),
     [
-        (9, 1, "Cora", "p = 0.021). That is rare: Cora is better, by more than chance."),
-        (1, 9, "Dora", "p = 0.021). That is rare: Dora is better, by more than chance."),
-        (0, 40, "Dora", "less than once in 10,000 times (McNemar's exact test: p < 0.0001)"),
-        (5, 4, None, "That is nothing unusual: the difference may be chance."),
-        (0, 0, None, "The two networks agree on every image."),
+        (9, 1, "Cora", "about once in 47 times: Cora is better.", "p = 0.021."),
+        (1, 9, "Dora", "about once in 47 times: Dora is better.", "p = 0.021."),
+        (0, 40, "Dora", "less than once in 10,000 times: Dora is better.", "p < 0.0001."),
+        (5, 0, None, "about once in 16 times: this one may well be chance.", "p = 0.062."),
+        (5, 3, None, "about 73 times in 100: this one may well be chance.", "p = 0.73."),
     ],
 )
-def test_in_words(only_first: int, only_second: int, better: str | None, words: str) -> None:
+def test_in_words(
+    only_first: int, only_second: int, better: str | None, judgement: str, p: str
+) -> None:
     verdict = in_words(compare(*pair(only_first, only_second)), "Cora", "Dora")
 
     assert verdict.better == better
-    assert words in verdict.judgement
-    images = only_first + only_second + 8
-    assert verdict.facts.startswith(
-        f"Of {images} test images, Cora alone is right on {only_first}, "
-        f"and Dora alone on {only_second}."
+    assert verdict.judgement == f"By chance alone, a difference this large would arise {judgement}"
+    assert p in verdict.method
+    assert f"On the other 8 of the {only_first + only_second + 8} test images" in verdict.method
+
+
+def test_what_each_network_alone_gets_right_is_said_first() -> None:
+    assert in_words(compare(*pair(12, 1)), "Cora", "Dora").facts == (
+        "Cora gets 12 images right that Dora gets wrong, "
+        "and Dora gets 1 image right that Cora gets wrong."
     )
+
+
+def test_networks_without_a_difference_are_not_judged() -> None:
+    verdict = in_words(compare(*pair(0, 0)), "Cora", "Dora")
+
+    assert verdict.facts == "On each of the 8 test images, both networks are right or both wrong."
+    assert (verdict.better, verdict.method) == (None, "")
 
 
 def test_networks_that_know_other_classes_are_not_compared() -> None:

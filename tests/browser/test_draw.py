@@ -1,5 +1,6 @@
 """Drawing in a real browser, with the mouse and with a finger, through to the answer."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from itertools import pairwise
@@ -170,8 +171,35 @@ def test_on_a_phone_a_finger_draws_on_the_canvas_and_scrolls_beside_it(
     assert left + box["width"] < 360 - 40  # leaves a thumb's breadth
     touch(phone, [(left + x, top + y) for x, y in SEVEN])
     says(phone, "7")
-    assert canvas_top(phone) == box["y"]  # drawing has not scrolled the page
+    assert canvas_top(phone) == box["y"]  # drawing has neither moved it nor scrolled the page
 
     touch(phone, [(345, 500), (345, 200)])
     wait_until(lambda: canvas_top(phone) < box["y"])
     says(phone, "7")
+
+
+def test_on_a_phone_the_answer_is_on_the_screen_with_the_whole_canvas(
+    server: Server, phone: Page
+) -> None:
+    phone.goto(f"{server.url}/draw")
+    invites(phone)
+
+    draw(phone, SEVEN)
+
+    says(phone, "7")
+    sure = phone.get_by_text(re.compile(r"% sure\.$|^Unsure: "))
+    for part in (phone.get_by_role("heading", name="7", exact=True), sure, canvas(phone)):
+        expect(part).to_be_in_viewport(ratio=1)
+
+
+def test_on_a_phone_two_digits_and_how_likely_they_are_fit_above_the_canvas(
+    server: Server, phone: Page
+) -> None:
+    phone.goto(f"{server.url}/draw")
+    invites(phone)
+
+    draw(phone, FOUR[0])  # which is no digit yet
+
+    expect(phone.get_by_text("Unsure: ")).to_be_in_viewport(ratio=1)
+    expect(phone.get_by_role("heading", level=2)).to_be_in_viewport(ratio=1)
+    expect(canvas(phone)).to_be_in_viewport(ratio=1)

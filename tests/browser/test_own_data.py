@@ -22,11 +22,6 @@ def choose(page: Page, file: Path) -> None:
     expect(page.get_by_text(file.name)).to_be_visible()
 
 
-def go_to(page: Page, name: str) -> None:
-    page.get_by_test_id("stTopNav").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
-
-
 def test_a_zip_of_pictures_is_imported_and_learned(
     server: Server, page: Page, tmp_path: Path
 ) -> None:
@@ -47,8 +42,8 @@ def test_a_zip_of_pictures_is_imported_and_learned(
     expect(page.get_by_role("radio", name="pets")).to_be_checked()
     assert [path.name for path in server.data.rglob("*.npz")] == ["pets.npz"]
 
-    go_to(page, "Train")
-    page.get_by_role("radio", name="pets").click(force=True)
+    page.get_by_role("link", name="Train on pets").click()
+    expect(page.get_by_role("radio", name="pets")).to_be_checked()
     expect(page.get_by_text("1,336,578 weights")).to_be_visible()  # 28 x 28 x 3 values go in
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_text("Trained to the end.")).to_be_visible(timeout=120_000)

@@ -324,6 +324,22 @@ def test_pictures_become_a_dataset_like_the_others(empty_machine: Path) -> None:
     assert not app.error
 
 
+def test_what_was_imported_is_named_and_leads_to_training_until_other_images_are_shown(
+    empty_machine: Path,
+) -> None:
+    app = fill(page(), "pets", "pets.zip", zipped(pets()).getvalue())
+
+    assert app.success[0].proto.title == "pets is imported"
+    assert app.success[0].value.startswith("15 images in 2 classes.")
+    assert app.page_link[0].value == "Train on pets"
+    assert app.page_link[0].proto.query_string == "dataset=pets"
+
+    checked(app.segmented_control(key="images").set_value("mnist-sample").run())
+    assert not app.success
+    checked(app.segmented_control(key="images").set_value("pets").run())
+    assert not app.success
+
+
 def test_arrays_become_a_dataset_too(empty_machine: Path) -> None:
     names = np.array(["[a](b)", "*b*", "c"])
     arrays = {**made_arrays(), "class_names": names}
@@ -350,18 +366,31 @@ def test_every_fault_is_listed_and_nothing_is_imported(empty_machine: Path) -> N
     assert datasets.available("pets")
 
 
-@pytest.mark.parametrize("name", ["", "My pets", "mnist"])
-def test_a_name_that_cannot_be_used_is_refused(empty_machine: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("", "the name is empty; allowed: 1 to 40 small letters"),
+        ("My pets", "the name is 'My pets'; allowed: 1 to 40 small letters"),
+        (
+            "mnist",
+            "the name is 'mnist'; allowed: any but those of Digit Lab's own datasets, mnist, ",
+        ),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused(empty_machine: Path, name: str, fault: str) -> None:
     app = fill(page(), name, "pets.zip", zipped(pets()).getvalue())
 
-    assert f"the name is '{name}'; allowed: " in app.error[0].value
+    assert app.error[0].value.startswith(f"- {fault}")
+    assert not app.success
 
 
-def test_without_a_file_it_asks_for_one(empty_machine: Path) -> None:
+def test_all_that_is_missing_is_asked_for_at_once(empty_machine: Path) -> None:
     app = page()
     checked(button(app, "Import").click().run())
 
-    assert app.error[0].value == "- Choose a file first."
+    name, file = app.error[0].value.splitlines()
+    assert name.startswith("- the name is empty")
+    assert file == "- no file is chosen; allowed: a zip or an npz file"
 
 
 def test_removing_is_asked_once_more(empty_machine: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_run_without_a_network_leads_to_one_that_has_one(store: RunStore, run:
     app.button[0].click().run()
 
     assert app.query_params["run"] == run.id
-    assert app.info[0].value == INVITATION
+    assert app.markdown[0].value == INVITATION
 
 
 def test_a_damaged_network_is_named(run: Run) -> None:
@@ -161,7 +161,7 @@ def test_a_damaged_network_is_named(run: Run) -> None:
 def test_a_blank_canvas_gets_an_invitation_and_no_answer(run: Run) -> None:
     app = page()
 
-    assert app.info[0].value == INVITATION
+    assert app.markdown[0].value == INVITATION
     assert answer(app) is None
     with pytest.raises(KeyError):
         component(app, "probabilities")
@@ -232,15 +232,37 @@ def test_a_test_image_is_judged_by_its_label(run: Run) -> None:
     assert f"Wrong]: it is labelled {labels[number]}." in words(app)
 
 
+def linked(number: str, run: Run) -> AppTest:
+    """The page, as a link to a test image opens it."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["run"], app.query_params["test_image"] = run.id, number
+    return checked(app.switch_page("pages/draw.py").run())
+
+
+def test_a_link_asks_about_its_test_image_until_another_is_chosen(run: Run) -> None:
+    app = linked("12", run)
+
+    assert app.number_input(key="test_image").value == 12
+    assert probabilities(app) == probabilities(about_test_image(12))
+    assert "test_image" not in app.query_params
+    checked(app.number_input(key="test_image").set_value(13).run())
+    assert checked(app.run()).number_input(key="test_image").value == 13
+
+
+def test_a_link_to_no_test_image_is_refused(run: Run) -> None:
+    app = linked("-1", run)
+
+    assert "the test image `-1`; allowed: a whole number from 0" in app.warning[0].value
+    assert app.markdown[0].value == INVITATION
+
+
 def test_where_the_network_is_unsure_it_names_both_candidates(run: Run, unsure: int) -> None:
     given, _ = run.test_results()
     second, first = given[unsure].argsort()[-2:]
     app = about_test_image(unsure)
 
     assert answer(app) == f"{first} or {second}?"
-    assert (
-        f"Unsure: {given[unsure, first]:.1%} for {first}, {given[unsure, second]:.1%} for {second}."
-    ) in words(app)
+    assert f"Unsure: {given[unsure, first]:.1%} and {given[unsure, second]:.1%}." in words(app)
 
 
 def test_a_number_that_this_dataset_does_not_have_becomes_its_last(run: Run) -> None:
@@ -333,7 +355,7 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
 def test_where_there_is_no_digit_in_a_picture_it_says_so(run: Run) -> None:
     app = about_picture("snow.png", photo(np.zeros((28, 28), np.uint8)))
 
-    assert app.info[0].value == "There is no digit to be found in it."
+    assert app.info[0].value == "No digit was found in it."
     assert answer(app) is None
 
 
@@ -372,7 +394,7 @@ def test_a_network_of_other_things_is_shown_pictures_but_no_drawings(pets_run: R
     app = page(ask_about="Drawing")  # as it was with the run before
 
     assert app.segmented_control(key="ask_about").options == ["Picture", "Test image"]
-    assert app.info[0].value == "It can tell apart: cats, dogs."
+    assert app.markdown[0].value == "This network can tell apart: cats, dogs."
     assert app.file_uploader[0].label == "Picture"
 
 
@@ -410,7 +432,7 @@ def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
         update={"name": "mine", "class_names": names, "ground": ground}
     )
     (run.folder / "dataset.json").write_text(outline.model_dump_json())
-    assert page().info[0].value.startswith("Draw one of zero, 1, 2, 3")
+    assert page().markdown[0].value.startswith("Draw one of zero, 1, 2, 3")
     app = page(drawn=SEVEN)
 
     ink = drawing.image_from_strokes(drawing.strokes_from_canvas({"objects": SEVEN}))

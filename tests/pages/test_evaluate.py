@@ -309,6 +309,32 @@ def test_the_images_behind_a_cell(
     assert captions(app)[0].startswith(first)
 
 
+def test_the_network_can_be_asked_more_about_the_first_mistake_shown_and_about_others(
+    store: RunStore,
+) -> None:
+    run = trained(store, "20260101-120000-aaaa")
+    app = page()
+
+    def links() -> dict[str, str]:
+        return {link.value: link.proto.query_string for link in app.page_link}
+
+    more, other = "What else it took the first one for", "Draw digits for it"
+    assert links() == {more: f"run={run.id}&test_image=3", other: f"run={run.id}"}
+
+    checked(app.selectbox(key="true_class").set_value("5").run())
+    assert links()[more] == f"run={run.id}&test_image=5"
+    checked(app.selectbox(key="predicted_class").set_value("1").run())  # no such mistake
+    assert links() == {other: f"run={run.id}"}
+
+
+def test_what_to_take_away_is_of_this_run(store: RunStore) -> None:
+    trained(store, "20260101-120000-aaaa")
+    app = page()
+
+    assert "- No class was harder than 3: 99 of its 100 test images" in words(app)
+    assert "on 80.0% of the training images and on 90.0% of the validation images" in words(app)
+
+
 def test_an_empty_cell_says_so(store: RunStore) -> None:
     trained(store, "20260101-120000-aaaa")
     app = page()

@@ -311,7 +311,7 @@ def test_a_single_run_leads_to_the_pages_that_show_it(store: RunStore) -> None:
 def test_more_than_eight_runs_are_not_compared(store: RunStore) -> None:
     runs = [trained(store, f"Run {number}") for number in range(9)]
 
-    assert "at most 8 runs" in words(page(*runs))
+    assert "At most 8 runs can be compared" in words(page(*runs))
     assert "Comparison" in [header.value for header in page(*runs[:8]).header]
 
 
@@ -456,7 +456,7 @@ def test_runs_of_the_same_settings_are_told_apart(store: RunStore) -> None:
     one, other = trained(store, "Same"), trained(store, "Same")
     app = page(one, other)
 
-    assert "the very same thing" in words(app)
+    assert "all settings are the same" in words(app)
     names = list(app.dataframe[1].value.index)
     assert names == [f"Same · 16 · {run.id[-4:]}" for run in (one, other)]
 
@@ -464,15 +464,19 @@ def test_runs_of_the_same_settings_are_told_apart(store: RunStore) -> None:
 def test_a_difference_that_is_more_than_chance_is_called_so(store: RunStore) -> None:
     app = page(trained(store, "Good"), trained(store, "Bad", wrong=range(6)))
 
-    assert "**Good · 16** is better, by more than chance" in app.success[0].value
-    assert "3.12% of the time (McNemar's exact test: p = 0.031)" in app.success[0].value
-    assert "**Good · 16** alone is right on 6," in words(app)
+    assert app.success[0].proto.title == "More than chance"
+    assert app.success[0].value == (
+        "**Good · 16** gets 6 images right that **Bad · 16** gets wrong, and **Bad · 16** gets "
+        "0 images right that **Good · 16** gets wrong. By chance alone, a difference this "
+        "large would arise about once in 32 times: **Good · 16** is better."
+    )
+    assert "McNemar's exact test: p = 0.031." in words(app)
 
 
 def test_a_difference_that_may_be_chance_is_called_so(store: RunStore) -> None:
     app = page(trained(store, "Good"), trained(store, "Bad", wrong=range(5)))
 
-    assert "may be chance" in words(app)
+    assert "about once in 16 times: this one may well be chance." in words(app)
     assert "p = 0.062" in words(app)
     assert not app.success
 
@@ -493,7 +497,8 @@ def test_the_images_that_one_alone_got_right_are_shown(store: RunStore) -> None:
 def test_two_networks_that_agree_are_said_to(store: RunStore) -> None:
     app = page(trained(store, "One", wrong=range(3)), trained(store, "Other", wrong=range(3)))
 
-    assert "agree on every image" in words(app)
+    assert "On each of the 1,000 test images, both networks are right or both wrong." in words(app)
+    assert "McNemar" not in words(app)
     assert not app.get("image")
 
 
@@ -511,11 +516,11 @@ def test_any_two_of_the_compared_runs_can_be_looked_at(store: RunStore) -> None:
     app = page(
         *(trained(store, name, wrong=range(n)) for n, name in ((0, "A"), (5, "B"), (9, "C")))
     )
-    assert "**A · 16** alone is right on 5," in words(app)
+    assert "**A · 16** gets 5 images right" in words(app)
 
     _, other = app.selectbox
     checked(other.select_index(1).run())
-    assert "**A · 16** alone is right on 9," in words(app)
+    assert "**A · 16** gets 9 images right" in words(app)
 
 
 def test_runs_without_answers_have_nothing_to_compare_image_by_image(store: RunStore) -> None:
@@ -539,6 +544,18 @@ def test_the_best_are_on_the_leaderboard(store: RunStore) -> None:
     assert best.to_numpy().tolist() == [["Good · 16", "99.10%"], ["Poor · 16", "91.00%"]]
     assert smallest.to_numpy().tolist() == [["Good · 16", "12,730"]]
     assert fastest.to_numpy().tolist() == [["Good · 16", "4.2 s"]]
+
+
+def test_a_run_on_other_images_is_on_another_board(store: RunStore) -> None:
+    labels = np.arange(500, dtype=np.uint8) % 10
+    trained(store, "Whole", wrong=range(9))
+    trained(store, "Part", labels=labels)
+    app = page()
+
+    assert [table.value.to_numpy()[0, 0] for table in app.table[::3]] == ["Whole · 16", "Part · 16"]
+    captions = [caption.value for caption in app.caption]
+    assert "4,000 images to train on, 1,000 to test with." in captions
+    assert "4,000 images to train on, 500 to test with." in captions
 
 
 def test_a_bar_that_nobody_has_reached_is_named(store: RunStore) -> None:

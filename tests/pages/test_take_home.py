@@ -106,6 +106,6 @@ def test_an_upload_that_is_no_run_is_refused_by_name(store: RunStore) -> None:
         archive.writestr("../evil", "x")
     app = upload(page("runs"), buffer.getvalue())
 
-    assert "run.zip: '../evil' does not belong into a run's archive" in app.error[0].value
-    assert "Nothing was taken in" in app.error[0].value
+    assert "run.zip: '../evil' does not belong in a run's archive" in app.error[0].value
+    assert "Nothing was imported" in app.error[0].value
     assert not store.list()

@@ -1,0 +1,100 @@
+"""What one run teaches, in sentences: where its network errs, and how its training went."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mnist_core.evaluation import Evaluation, row_shares, wilson_interval
+from mnist_core.runs import History
+
+OVERFITS_FROM = 0.01
+"""By so much has the accuracy on training images to be above that on validation images, and above
+what chance explains, to be called overfitting."""
+
+
+def takeaways(result: Evaluation, history: History) -> list[str]:
+    """Sentences on a run that was tested, each with the figures that it rests on."""
+    return [
+        *_hardest_class(result),
+        *_most_confused(result),
+        *_overfitting(history),
+        *_last_epoch(history),
+    ]
+
+
+def _hardest_class(result: Evaluation) -> list[str]:
+    images = result.confusion.sum(axis=1)
+    recall = np.where(images > 0, row_shares(result.confusion).diagonal(), np.inf)
+    lowest = recall.min()
+    if lowest == 1:
+        return ["It recognised every test image."]
+    hardest = int(recall.argmin())
+    name = result.class_names[hardest]
+    alone = (recall == lowest).sum() == 1
+    claim = f"{name} was the hardest class" if alone else f"No class was harder than {name}"
+    return [
+        f"{claim}: {result.confusion[hardest, hardest]:,} of its {images[hardest]:,} test images "
+        f"were recognised, {lowest:.1%}. Of all test images, it was {result.accuracy:.1%}."
+    ]
+
+
+def _most_confused(result: Evaluation) -> list[str]:
+    wrong = result.confusion - np.diag(result.confusion.diagonal())
+    both_ways = np.triu(wrong + wrong.T)
+    if not both_ways.any():
+        return []
+    one, other = divmod(int(both_ways.argmax()), len(wrong))
+    names, most = result.class_names, both_ways[one, other]
+    alone = (both_ways == most).sum() == 1
+    pair = f"{names[one]} and {names[other]}"
+    claim = (
+        f"It confused {pair} most often"
+        if alone
+        else f"No two classes were confused more often than {pair}"
+    )
+    return [
+        f"{claim}: it took {_images(wrong[one, other])} of {names[one]} for {names[other]}, and "
+        f"{_images(wrong[other, one])} of {names[other]} for {names[one]}. That makes up "
+        f"{most / wrong.sum():.0%} of its mistakes."
+    ]
+
+
+def _images(number: int) -> str:
+    return {0: "no image", 1: "1 image"}.get(int(number), f"{number:,} images")
+
+
+def _overfitting(history: History) -> list[str]:
+    if not (history.epochs and history.fitting):
+        return []
+    last, images = history.epochs[-1], history.fitting.validation_images
+    if last.val_accuracy is None:
+        return ["It was trained without validation images, so nobody can tell if it overfits."]
+    gap = last.accuracy - last.val_accuracy
+    figures = (
+        f"In the last epoch, it was right on {last.accuracy:.1%} of the training images and on "
+        f"{last.val_accuracy:.1%} of the validation images"
+    )
+    _, by_chance = wilson_interval(round(last.val_accuracy * images), images)
+    if gap < OVERFITS_FROM or last.accuracy <= by_chance:
+        return [f"{figures}: no sign of overfitting."]
+    return [
+        f"{figures}: it overfits. It knows some training images by heart; dropout, augmentation or "
+        "more images would help."
+    ]
+
+
+def _last_epoch(history: History) -> list[str]:
+    losses = [epoch.val_loss for epoch in history.epochs if epoch.val_loss is not None]
+    if len(losses) < 2 or len(losses) < len(history.epochs):
+        return []
+    best = int(np.argmin(losses))
+    if best == len(losses) - 1:
+        return [
+            f"Its validation loss was still falling in the last epoch, from {losses[-2]:.4f} to "
+            f"{losses[-1]:.4f}: more epochs might make it better."
+        ]
+    return [
+        f"Its validation loss was lowest after epoch {best + 1} of {len(losses)}, at "
+        f"{losses[best]:.4f}. The epochs after that did not lower it: it ended at "
+        f"{losses[-1]:.4f}."
+    ]
