@@ -75,6 +75,7 @@ def train(runs: Path) -> Path:
         cwd=PROJECT,
         env=os.environ | {"DIGIT_LAB_RUNS": str(runs)},
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         check=True,
     )
     return Path(json.loads(done.stdout)["folder"])
@@ -121,7 +122,8 @@ def compare(
         for runs, address, figures in found:
             figures.opening.append(open_page(page, address, name))
             figures.change.append(see_change(page, runs, name))
-    with page.context.new_page() as other:
+    assert page.context.browser
+    with page.context.browser.new_page() as other:
         tabs = (page, other)
         for tab_of_one, (_, address, _) in zip(tabs, found, strict=True):
             open_page(tab_of_one, address, name)
@@ -153,7 +155,7 @@ def see_change(page: Page, runs: Path, name: str) -> float:
     if name == "runs":
         began = time.perf_counter()
         queued = RunStore(runs).create(newest.config)
-        page.get_by_text("1 run waiting for a turn.").wait_for()
+        page.get_by_text("1 run waiting their turn.").wait_for()
         taken = seconds(began)
         shutil.rmtree(queued.folder)
         return taken
