@@ -43,7 +43,7 @@ def test_a_runs_address_opens_it_on_every_page(server: Server, page: Page, train
 def test_a_link_with_faults_opens_with_what_can_be_used(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/?epochs=9999&optimizer=sgd&seed=5&colour=red")
 
-    notice = page.get_by_test_id("stAlert").filter(has_text="A part of this link can't be used")
+    notice = page.get_by_test_id("stAlert").filter(has_text="Part of this link can't be used")
     expect(notice).to_contain_text("epochs is '9999'; allowed: a whole number from 1 to 200")
     expect(notice).to_contain_text("'colour' is not a setting")
     expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("10")
