@@ -397,8 +397,12 @@ def _explain(error: dict[str, Any], by_title: bool) -> str:
     if error["type"] == "extra_forbidden":
         return f"{name} is not a setting; allowed: {', '.join(TrainingConfig.model_fields)}"
     if by_title:
-        title = TrainingConfig.model_fields[name].title
-        return f"{title}: {error['input']!r} is refused; allowed: {allowed(name)}"
+        title, words = TrainingConfig.model_fields[name].title, allowed(name)
+        if len(location) > 1:  # one of several values
+            title = f"{title}, number {int(location[1]) + 1}"
+            low, high = list_bounds(name)[1]
+            words = f"a whole number from {low:,} to {high:,}"
+        return f"{title}: {error['input']!r} is refused; allowed: {words}"
     return f"{name} is {error['input']!r}; allowed: {allowed(name)}"
 
 

@@ -14,12 +14,36 @@ what chance explains, to be called overfitting."""
 
 def takeaways(result: Evaluation, history: History) -> list[str]:
     """Sentences on a run that was tested, each with the figures that it rests on."""
+    guessing = _no_better_than_guessing(result)
+    if guessing:
+        return [guessing, *_last_epoch(history)]
     return [
         *_hardest_class(result),
         *_most_confused(result),
         *_overfitting(history),
         *_last_epoch(history),
     ]
+
+
+def _no_better_than_guessing(result: Evaluation) -> str | None:
+    """Said of a network that may as well answer without a look at the image."""
+    images = result.confusion.sum(axis=1)
+    share = images.max() / images.sum()
+    if result.interval[0] > share:
+        return None
+    answers = result.confusion.sum(axis=0)
+    always = int(answers.argmax())
+    what = (
+        f"It always answers {result.class_names[always]}, and is"
+        if answers[always] == answers.sum()
+        else "It is"
+    )
+    return (
+        f"{what} no better than guessing: {result.accuracy:.1%} of the test images were "
+        f"recognised, and {share:.1%} would be by always answering "
+        f"{result.class_names[int(images.argmax())]}. Give it more epochs, more images, or "
+        "another learning rate."
+    )
 
 
 def _hardest_class(result: Evaluation) -> list[str]:
@@ -34,14 +58,14 @@ def _hardest_class(result: Evaluation) -> list[str]:
     claim = f"{name} was the hardest class" if alone else f"No class was harder than {name}"
     return [
         f"{claim}: {result.confusion[hardest, hardest]:,} of its {images[hardest]:,} test images "
-        f"were recognised, {lowest:.1%}. Of all test images, it was {result.accuracy:.1%}."
+        f"were recognised, {lowest:.1%}, where {result.accuracy:.1%} of all test images were."
     ]
 
 
 def _most_confused(result: Evaluation) -> list[str]:
     wrong = result.confusion - np.diag(result.confusion.diagonal())
     both_ways = np.triu(wrong + wrong.T)
-    if not both_ways.any():
+    if len(wrong) < 3 or not both_ways.any():
         return []
     one, other = divmod(int(both_ways.argmax()), len(wrong))
     names, most = result.class_names, both_ways[one, other]
@@ -72,7 +96,7 @@ def _overfitting(history: History) -> list[str]:
     gap = last.accuracy - last.val_accuracy
     figures = (
         f"In the last epoch, it was right on {last.accuracy:.1%} of the training images and on "
-        f"{last.val_accuracy:.1%} of the validation images"
+        f"{last.val_accuracy:.1%} of the {images:,} validation images"
     )
     _, by_chance = wilson_interval(round(last.val_accuracy * images), images)
     if gap < OVERFITS_FROM or last.accuracy <= by_chance:

@@ -142,7 +142,7 @@ FORMATS = {
     ),
     "script": Format(
         "Python script",
-        "The training itself as a program that needs only TensorFlow and NumPy.",
+        "The training as a program that needs only TensorFlow and NumPy, with its images (.zip).",
         _script,
         needs_model=False,
     ),

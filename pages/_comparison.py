@@ -58,7 +58,7 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
                 key="curves_along",
             )
             images = st.segmented_control(
-                "On the images for",
+                "Images",
                 ["Validation", "Training"],
                 default="Validation",
                 required=True,

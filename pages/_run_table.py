@@ -15,11 +15,11 @@ DAMAGED = "damaged"
 
 COLUMNS: dict[str, Any] = {
     "name": st.column_config.TextColumn("Name", pinned=True),
+    "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
     "state": st.column_config.TextColumn("State"),
     "dataset": st.column_config.TextColumn("Dataset"),
     "network": st.column_config.TextColumn("Network", help="Units in each hidden layer."),
     "weights": st.column_config.NumberColumn("Weights", format="localized"),
-    "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
     "interval": st.column_config.TextColumn(
         "95% interval", help="Where the true accuracy lies, with 95% confidence."
     ),

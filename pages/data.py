@@ -146,7 +146,7 @@ def bring() -> None:
     """The form that makes a dataset of a file."""
     job = the_import()
     low, high = datasets.SIDES
-    with st.form("own_data"):
+    with st.form("own_data", enter_to_submit=False):
         st.markdown(FORMATS)
         left, right = st.columns(2)
         name = left.text_input(
@@ -159,7 +159,7 @@ def bring() -> None:
             max_upload_size=own_data.MOST_ARCHIVE_BYTES // MEGABYTE,
         )
         side = left.number_input(
-            "Pixels on each side",
+            "Scale pictures to a square of so many pixels",
             min_value=low,
             max_value=high,
             value=28,
@@ -225,6 +225,7 @@ def show_imported() -> None:
     if job.name and not job.running:
         if not job.error:
             st.session_state["images"] = st.session_state["imported_data"] = job.name
+            st.session_state["own_name"] = ""  # the name is taken now
         job.name = ""
 
 

@@ -219,6 +219,7 @@ def show(
             f"{name}: {p:.1%}" for name, p in zip(class_names, probabilities, strict=True)
         ),
     )
+    st.caption("It has to choose one of these, whatever it is shown.")
 
 
 # --- The page ---

@@ -93,8 +93,8 @@ def headline(result: Evaluation, dataset: str) -> None:
             )
     st.markdown(
         f"The network was tested once, on {len(result.labels):,} images that it had never seen. "
-        "Other images of the same kind would give a slightly different figure; the interval says "
-        f"how different: with 95% confidence, the true accuracy lies from {low:.2%} to {high:.2%}."
+        "Other images of the same kind would give another figure; the interval says how far off "
+        f"it may be: with 95% confidence, the true accuracy lies from {low:.2%} to {high:.2%}."
     )
     if dataset == "mnist":
         if low > ARTICLE_ACCURACY:
@@ -245,7 +245,10 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
         true = first.selectbox("True class", [ANY, *names], key="true_class")
         predicted = second.selectbox("Predicted class", [ANY, *names], key="predicted_class")
         indices, words = behind(result, true, predicted)
-        st.markdown(words)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(words)
+            if (true, predicted) != (ANY, ANY):
+                st.button("Show all mistakes", icon=":material/clear:", on_click=show_all)
         if images is not None and len(indices):
             pages = -(-len(indices) // IMAGES_ON_A_PAGE)
             place = st.container()
@@ -259,6 +262,10 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
             indices = indices[:0]  # none is shown
         if run.has_model:
             links_to_draw(run, indices)
+
+
+def show_all() -> None:
+    st.session_state["true_class"] = st.session_state["predicted_class"] = ANY
 
 
 def links_to_draw(run: Run, shown: NDArray[np.int64]) -> None:

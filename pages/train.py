@@ -357,6 +357,8 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]
 
 def duration(seconds: float) -> str:
     """Rounded for reading: ``"0.4 s"``, ``"12 s"``, ``"3 min 20 s"``."""
+    if seconds < 0.1:
+        return "under 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:
@@ -475,7 +477,7 @@ def steering(run: Run, history: History, state: State) -> None:
         pauses = next_pauses(history)
         for key, label, icon in (
             ("step", f"{STEP} batches", ":material/skip_next:"),
-            ("epoch", "1 epoch", ":material/fast_forward:"),
+            ("epoch", "To the epoch's end", ":material/fast_forward:"),
         ):
             st.button(
                 label,
@@ -484,9 +486,7 @@ def steering(run: Run, history: History, state: State) -> None:
                 on_click=run.want,
                 kwargs={"pause_at": pauses.get(key)},
                 disabled=key not in pauses,
-                help=f"Trains for {label}, then waits again."
-                if paused
-                else "Pause training first.",
+                help="Then it waits again." if paused else "Pause training first.",
             )
         st.button(
             "Stopping" if control.stop else "Stop",
@@ -624,7 +624,9 @@ def stage(run: Run, history: History) -> tuple[float, str]:
     if share == 1.0:
         return share, "Evaluating on the test images"
     words = f"Epoch {min(epochs, len(history.epochs) + 1)} of {epochs}"
-    if history.batches:
+    if history.paused and history.paused.step == steps:
+        words = f"Epoch {history.paused.epoch} of {epochs} is over"
+    elif history.batches:
         words += f", step {history.batches[-1].step:,} of {steps:,}"
     if history.paused:
         return share, f"Paused · {words}"
@@ -707,7 +709,7 @@ with right:
 
 with introduction:
     st.caption(
-        f"A network is in training: [watch it](#{RUN_ANCHOR})."
+        f"The form is for the next network; [one is in training](#{RUN_ANCHOR})."
         if live
         else "Choose a network, press Train, and watch it learn to tell pictures apart."
     )

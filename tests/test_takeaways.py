@@ -55,8 +55,8 @@ def test_the_hardest_class_is_that_of_the_least_recall() -> None:
     first = takeaways(judged([[8, 2, 0], [3, 17, 0], [0, 1, 9]]), NOTHING_LEARNED)[0]
 
     assert first == (
-        "cat was the hardest class: 8 of its 10 test images were recognised, 80.0%. "
-        "Of all test images, it was 85.0%."
+        "cat was the hardest class: 8 of its 10 test images were recognised, 80.0%, "
+        "where 85.0% of all test images were."
     )
 
 
@@ -86,6 +86,32 @@ def test_of_equally_confused_pairs_none_is_called_the_worst() -> None:
 
     assert second.startswith("No two classes were confused more often than cat and dog: ")
     assert "it took 3 images of cat for dog, and no image of dog for cat." in second
+
+
+def test_of_two_classes_it_is_clear_which_are_confused() -> None:
+    confusion = np.array([[9, 1], [2, 8]])
+    cells = [(t, p) for t in range(2) for p in range(2) for _ in range(confusion[t][p])]
+    true, predicted = np.array(cells, np.uint8).T
+    two = evaluate(np.eye(2, dtype=np.float32)[predicted], true, NAMES[:2])
+
+    assert len(takeaways(two, NOTHING_LEARNED)) == 1
+
+
+def test_a_network_that_always_answers_the_same_is_said_to_guess() -> None:
+    said = takeaways(judged([[8, 0, 0], [8, 0, 0], [9, 0, 0]]), trained((0.9, 0.6, 0.5)))
+
+    assert said == [
+        "It always answers cat, and is no better than guessing: 32.0% of the test images were "
+        "recognised, and 36.0% would be by always answering emu. Give it more epochs, more "
+        "images, or another learning rate."
+    ]
+
+
+def test_a_network_that_may_be_guessing_is_not_praised() -> None:
+    said = takeaways(judged([[4, 3, 3], [3, 4, 3], [3, 3, 4]]), trained((0.9, 0.6, 0.5)))
+
+    assert len(said) == 1
+    assert said[0].startswith("It is no better than guessing: 40.0% of the test images")
 
 
 def test_a_network_without_mistakes_has_no_weakness() -> None:

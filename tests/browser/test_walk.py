@@ -166,7 +166,7 @@ def test_a_run_is_paused_left_found_again_steered_and_continued(server: Server, 
     slider.focus()
     slider.press("ArrowLeft")
     wait_until(lambda: run.history().learning_rates)
-    page.get_by_role("button", name="1 epoch").click()
+    page.get_by_role("button", name="To the epoch's end").click()
     watch_until(page, epochs=seen + 1)
     expect(page.get_by_test_id("stProgress").get_by_text("Paused · Epoch")).to_be_visible()
     assert len(run.history().epochs) == seen + 1

@@ -330,6 +330,7 @@ def test_what_was_imported_is_named_and_leads_to_training_until_other_images_are
     app = fill(page(), "pets", "pets.zip", zipped(pets()).getvalue())
 
     assert app.success[0].proto.title == "pets is imported"
+    assert app.text_input(key="own_name").value == ""  # pressed again, it asks for a new one
     assert app.success[0].value.startswith("15 images in 2 classes.")
     assert app.page_link[0].value == "Train on pets"
     assert app.page_link[0].proto.query_string == "dataset=pets"

@@ -143,7 +143,10 @@ HIDDEN_LAYERS = (
     ("key", "words"),
     [
         ("epochs", "Epochs: 9999 is refused; allowed: a whole number from 1 to 200"),
-        ("width_2", HIDDEN_LAYERS),
+        (
+            "width_2",
+            "Hidden layers, number 2: 9999 is refused; allowed: a whole number from 1 to 4,096",
+        ),
         ("layers", HIDDEN_LAYERS),
     ],
 )
@@ -287,7 +290,7 @@ def test_the_form_says_how_the_run_stands_which_a_phone_shows_far_below(store: R
     over = captions(shown(store, Started(), Ended(state=State.FAILED, message="killed")))
 
     assert "Epoch 1 of 10, step 32 of 57 · 10 s left · [See it](#run)" in live
-    assert "A network is in training: [watch it](#run)." in live
+    assert "The form is for the next network; [one is in training](#run)." in live
     assert "failed · MNIST sample · 512-256 · [See it](#run)" in over
     assert "Choose a network, press Train" in over
 
@@ -325,6 +328,12 @@ def test_a_running_run_can_be_paused(store: RunStore) -> None:
 
     assert store.list()[0].control() == Control(pause_at=0)
     assert app.button(key="pause").disabled
+
+
+def test_a_run_that_waits_between_two_epochs_says_which_one_is_over(store: RunStore) -> None:
+    app = shown(store, Started(), FITTING, BATCH, EPOCH, Paused(epoch=1, step=57, steps=57))
+
+    assert app.progress[0].text == "Paused · Epoch 1 of 10 is over"
 
 
 @pytest.mark.parametrize(
