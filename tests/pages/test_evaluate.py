@@ -257,9 +257,9 @@ def test_the_first_ten_predictions(store: RunStore) -> None:
         ":green[:material/check: **0**] 95.0%",
         ":green[:material/check: **1**] 95.0%",
         ":green[:material/check: **2**] 95.0%",
-        ":red[:material/close: **4**, is 3] 90.0%",
-        ":red[:material/close: **5**, is 4] 80.0%",
-        ":red[:material/close: **6**, is 5] 70.0%",
+        ":red[Says **4**, is 3] 90.0%",
+        ":red[Says **5**, is 4] 80.0%",
+        ":red[Says **6**, is 5] 70.0%",
         *(f":green[:material/check: **{digit}**] 95.0%" for digit in "6789"),
     ]
 
@@ -282,18 +282,18 @@ def test_mistakes_come_most_confident_first(store: RunStore) -> None:
 
     assert "**Mistakes: 3**" in words(app)
     assert captions(app)[:3] == [
-        ":red[:material/close: **4**, is 3] 90.0%",
-        ":red[:material/close: **5**, is 4] 80.0%",
-        ":red[:material/close: **6**, is 5] 70.0%",
+        ":red[Says **4**, is 3] 90.0%",
+        ":red[Says **5**, is 4] 80.0%",
+        ":red[Says **6**, is 5] 70.0%",
     ]
 
 
 @pytest.mark.parametrize(
     ("true", "predicted", "heading", "first"),
     [
-        ("4", "Any", "**4, taken for something else: 1**", ":red[:material/close: **5**, is 4]"),
-        ("Any", "6", "**Something else, taken for 6: 1**", ":red[:material/close: **6**, is 5]"),
-        ("3", "4", "**3, taken for 4: 1**", ":red[:material/close: **4**, is 3]"),
+        ("4", "Any", "**4, taken for something else: 1**", ":red[Says **5**, is 4]"),
+        ("Any", "6", "**Something else, taken for 6: 1**", ":red[Says **6**, is 5]"),
+        ("3", "4", "**3, taken for 4: 1**", ":red[Says **4**, is 3]"),
         ("3", "3", "**3, recognised: 99**", ":green[:material/check: **3**]"),
     ],
 )
@@ -331,8 +331,9 @@ def test_what_to_take_away_is_of_this_run(store: RunStore) -> None:
     trained(store, "20260101-120000-aaaa")
     app = page()
 
-    assert "- No class was harder than 3: 99 of its 100 test images" in words(app)
-    assert "on 80.0% of the training images and on 90.0% of the validation images" in words(app)
+    said = words(app)
+    assert "- No class was harder than 3: 99 of its 100 test images" in said
+    assert "on 80.0% of the training images and on 90.0% of the 400 validation images" in said
 
 
 def test_an_empty_cell_says_so(store: RunStore) -> None:
@@ -343,6 +344,11 @@ def test_an_empty_cell_says_so(store: RunStore) -> None:
 
     assert "**7, taken for 1: 0**" in words(app)
     assert len(captions(app)) == 10  # the predictions alone
+
+    (show_all,) = [button for button in app.button if button.label == "Show all mistakes"]
+    checked(show_all.click().run())
+    assert len(captions(app)) == 13
+    assert "Show all mistakes" not in [button.label for button in app.button]
 
 
 def test_every_image_says_in_words_what_it_shows(store: RunStore) -> None:
