@@ -87,7 +87,12 @@ def write(run: Run) -> bytes:
         ],
         layers=summarize(config, dataset.image_shape, dataset.classes),
         made=f"{run.created.day} {run.created:%B %Y, %H:%M}",
-        environment={name: _kept(value) for name, value in run.environment().items()},
+        environment={
+            name: _kept(value)
+            for name, value in run.environment().items()
+            # The worker's whole time; of a continued run, only the last part's.
+            if name != "duration_seconds"
+        },
         charts=_charts(history),
         marks=[mark.words for mark in history.marks()],
         result=result,

@@ -88,7 +88,7 @@ def test_a_run_without_a_network_is_told_as_far_as_it_got(store: RunStore) -> No
     page = Page(store.create(SMALL))
 
     assert "has no network that was tested" in page.text
-    assert "Not written down" in page.text
+    assert "Not recorded" in page.text
     assert "Curves" not in page.text
 
 
