@@ -43,10 +43,10 @@ def test_on_a_phone_a_run_out_of_sight_is_announced_and_reached(
 
     phone.goto(server.url)  # comes anew
     expect(heading).not_to_be_in_viewport()
-    phone.get_by_role("link", name="watch it").click()
+    phone.get_by_role("link", name="one is in training").click()
     expect(heading).to_be_in_viewport()
     phone.get_by_role("button", name="Stop", exact=True).click()
-    expect(phone.get_by_role("link", name="watch it")).to_have_count(0)
+    expect(phone.get_by_role("link", name="one is in training")).to_have_count(0)
     expect(phone.get_by_text(re.compile(r"\d%.* · See it"))).to_have_count(1)
 
 

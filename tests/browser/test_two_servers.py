@@ -8,7 +8,7 @@ from mnist_core.runs import Labels, RunStore, State
 from tests.browser.conftest import Server
 from tests.conftest import wait_until
 
-ENDLESS = "dataset=mnist-sample&epochs=200"
+ENDLESS = "dataset=mnist-sample&epochs=200&width_1=1024&width_2=1024"  # minutes, at least
 
 
 def states(server: Server) -> list[State]:
