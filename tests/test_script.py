@@ -120,6 +120,17 @@ def figures(get: Callable[[str], Any]) -> tuple[float | None, ...]:
     return tuple(None if value in (None, "NA") else float(value) for value in found)
 
 
+ALTERATIONS = {
+    "shift": 2.0,
+    "rotation": 15.0,
+    "scale": 0.15,
+    "shear": 0.2,
+    "elastic": 1.0,
+    "flip": True,
+    "erasing": 0.3,
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
@@ -161,13 +172,7 @@ def figures(get: Callable[[str], Any]) -> tuple[float | None, ...]:
             "label_smoothing": 0.1,
             "ema": 0.9,
             "patience": 1,
-            "shift": 2.0,
-            "rotation": 15.0,
-            "scale": 0.15,
-            "shear": 0.2,
-            "elastic": 1.0,
-            "flip": True,
-            "erasing": 0.3,
+            **ALTERATIONS,
             "rate": 0.005,
         },
         {
@@ -336,17 +341,6 @@ def test_a_script_says_nothing_of_alterations_that_the_run_does_not_make(store: 
     for word in ("SHIFT", "ROTATION", "SCALE", "SHEAR", "ELASTIC", "splines", "ERASING", "boxes"):
         assert word not in text
     assert "mirror" in text
-
-
-ALTERATIONS = {
-    "shift": 2.0,
-    "rotation": 15.0,
-    "scale": 0.15,
-    "shear": 0.2,
-    "elastic": 1.0,
-    "flip": True,
-    "erasing": 0.3,
-}
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)
