@@ -37,17 +37,22 @@ class Dropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras has no types
 class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
     """``keras.layers.Conv2D`` that learns in bfloat16 where the processor can: twice as fast.
 
-    What goes in and comes out is float32, and so are the weights. Where nothing is learned, all of
-    it is: the network is judged as it is exported. Not for the picture itself: with its one or
-    three channels there is little to gain, and accuracy to lose (0.04 points on MNIST).
+    Its weights are float32. What comes out is bfloat16 too, so that pooling, normalization and
+    activation have half as much to read and write; float32 where a bias is added. Where nothing is
+    learned, all of it is float32: the network is judged as it is exported. The picture itself is
+    multiplied in float32: with its one or three channels there is little to gain, and accuracy to
+    lose (0.04 points on MNIST).
     """
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if not training or inputs.shape[-1] <= 3 or not has_bfloat16():
+        if not training or not has_bfloat16():
             return super().call(inputs)
-        short = tf.cast(inputs, tf.bfloat16), tf.cast(self.kernel, tf.bfloat16)
-        outputs = tf.cast(tf.nn.conv2d(*short, 1, self.padding.upper()), tf.float32)
-        return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
+        number = tf.float32 if inputs.shape[-1] <= 3 else tf.bfloat16
+        kernel = tf.cast(self.kernel, number)
+        outputs = tf.nn.conv2d(tf.cast(inputs, number), kernel, 1, self.padding.upper())
+        if self.use_bias:
+            return tf.nn.bias_add(tf.cast(outputs, tf.float32), self.bias)
+        return tf.cast(outputs, tf.bfloat16)
 
 
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -171,15 +176,20 @@ def _blocks(
                     # A normalization would take any bias away again.
                     use_bias=not config.batch_normalization,
                     kernel_initializer=keras.initializers.HeUniform(next(seeds)),
+                    autocast=False,  # nor in what follows: bfloat16 stays what it is
                     name=f"conv_{place}",
                 )
             )
             if number == config.convolutions:
                 # Before the rest, which then has a quarter of the values to work on.
-                layers.append(keras.layers.MaxPooling2D(2, name=f"pool_{block}"))
+                layers.append(keras.layers.MaxPooling2D(2, autocast=False, name=f"pool_{block}"))
             if config.batch_normalization:
-                layers.append(BatchNormalization(momentum=0.9, name=f"norm_{place}"))
-            layers.append(keras.layers.Activation(config.activation, name=f"act_{place}"))
+                layers.append(
+                    BatchNormalization(momentum=0.9, autocast=False, name=f"norm_{place}")
+                )
+            layers.append(
+                keras.layers.Activation(config.activation, autocast=False, name=f"act_{place}")
+            )
         if config.block_dropout > 0:
             layers.append(Dropout(config.block_dropout, seed=next(seeds), name=f"drop_{block}"))
     return layers
