@@ -14,7 +14,7 @@ what chance explains, to be called overfitting."""
 
 def takeaways(result: Evaluation, history: History) -> list[str]:
     """Sentences on a run that was tested, each with the figures that it rests on."""
-    guessing = _no_better_than_guessing(result)
+    guessing = no_better_than_guessing(result)
     if guessing:
         return [guessing, *_last_epoch(history)]
     return [
@@ -25,7 +25,7 @@ def takeaways(result: Evaluation, history: History) -> list[str]:
     ]
 
 
-def _no_better_than_guessing(result: Evaluation) -> str | None:
+def no_better_than_guessing(result: Evaluation) -> str | None:
     """Said of a network that may as well answer without a look at the image."""
     images = result.confusion.sum(axis=1)
     share = images.max() / images.sum()

@@ -30,6 +30,7 @@ from mnist_core.datasets import DatasetError, Outline
 from mnist_core.estimate import Work
 from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
 from mnist_core.sharing import LISTS, form_values, link_parameters
+from mnist_core.takeaways import no_better_than_guessing
 from pages import _augmentation, _link, _network, _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -578,7 +579,11 @@ def status(run: Run, history: History, state: State) -> None:
         case State.QUEUED | State.RUNNING | State.PAUSED:
             st.progress(*stage(run, history))
         case State.FINISHED:
-            st.success(reason or "Trained to the end.", icon=":material/check:")
+            words = reason or "Trained to the end."
+            if guessing := guesses(run):
+                st.warning(f"{words} {guessing}", icon=":material/casino:")
+            else:
+                st.success(words, icon=":material/check:")
         case State.STOPPED:
             st.info(reason or "Stopped. What was learned is kept.", icon=":material/stop:")
         case State.FAILED:
@@ -594,6 +599,14 @@ def status(run: Run, history: History, state: State) -> None:
                 title="The run was interrupted",
                 icon=":material/power_off:",
             )
+
+
+def guesses(run: Run) -> str | None:
+    """What to say of a network that may as well guess."""
+    try:
+        return no_better_than_guessing(_shared.evaluation(run))
+    except RunError:
+        return None  # its answers are missing or damaged, as the page Evaluate says
 
 
 def waiting_for(run: Run) -> str:

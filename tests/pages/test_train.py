@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -22,6 +23,7 @@ from mnist_core.runs import (
     Started,
     State,
     append_event,
+    write_npz,
 )
 from mnist_core.workers import WorkerPool
 from pages import _shared
@@ -460,6 +462,25 @@ def test_an_ended_run_says_how(store: RunStore, ended: Ended, kind: str, words: 
     (alert,) = getattr(app, kind)
     assert words in alert.value
     assert not app.progress
+
+
+def test_a_network_that_guesses_is_not_praised_for_having_trained_to_the_end(
+    store: RunStore,
+) -> None:
+    run = store.create(TrainingConfig(dataset="mnist-sample"))
+    probabilities = np.full((20, 10), 0.05, np.float32)
+    probabilities[:, 3] = 0.55
+    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=np.arange(20) % 10)
+    evaluated = Evaluated(test_accuracy=0.1, test_loss=2.3, test_images=20, train_seconds=1)
+    for event in (Started(), FITTING, EPOCH, evaluated, Ended(state=State.FINISHED)):
+        append_event(run.folder, event)
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+
+    (warning,) = app.warning
+    assert "Trained to the end. It always answers 3, and is no better than guessing" in (
+        warning.value
+    )
+    assert not app.success
 
 
 def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore) -> None:
