@@ -1,7 +1,7 @@
 """Every run: find it, name it, compare it, delete it, and see which are the best."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -94,10 +94,13 @@ def training_now(entries: list[Entry]) -> None:
 
 # --- The table ---
 
+FILTERS = ("runs_datasets", "runs_states", "runs_tags")
+"""Keys of the menus that leave runs out."""
+
 
 def filtered(entries: list[Entry]) -> list[Entry]:
     """Those that the reader wants to see."""
-    with st.grid(4, min_column_width=200, gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
             "Search",
             type="search",
@@ -106,28 +109,15 @@ def filtered(entries: list[Entry]) -> list[Entry]:
             persist_state="session",
             placeholder="Name, tag, note, network, id",
         )
-        datasets = st.multiselect(
-            "Dataset",
-            all_datasets(entries),
-            format_func=title,
-            key="runs_datasets",
-            persist_state="session",
-            placeholder="All",
-        )
-        states = st.multiselect(
-            "State",
-            [*map(str, State), _run_table.DAMAGED],
-            key="runs_states",
-            persist_state="session",
-            placeholder="All",
-        )
-        tags = st.multiselect(
-            "Tag",
-            all_tags(entries),
-            key="runs_tags",
-            persist_state="session",
-            placeholder="All",
-        )
+        filters = [key for key in FILTERS if st.session_state.get(key)]
+        with st.popover(
+            f"Filter · {len(filters)}" if filters else "Filter",
+            icon=":material/filter_list:",
+            key="runs_filter",
+        ):
+            datasets = menu("Dataset", "runs_datasets", all_datasets(entries), title)
+            states = menu("State", "runs_states", [*map(str, State), _run_table.DAMAGED])
+            tags = menu("Tag", "runs_tags", all_tags(entries))
     return [
         entry
         for entry in entries
@@ -136,6 +126,12 @@ def filtered(entries: list[Entry]) -> list[Entry]:
         and (not datasets or (isinstance(entry, Summary) and entry.config.dataset in datasets))
         and (not tags or (isinstance(entry, Summary) and set(tags) & set(entry.labels.tags)))
     ]
+
+
+def menu(label: str, key: str, options: list[str], name: Callable[[str], str] = str) -> list[str]:
+    return st.multiselect(
+        label, options, format_func=name, key=key, persist_state="session", placeholder="All"
+    )
 
 
 def all_datasets(entries: list[Entry]) -> list[str]:
