@@ -45,7 +45,7 @@ def training_curves(history: History, epochs: int) -> tuple[Figure, Figure]:
         epochs: where the horizontal axis ends.
     """
     accuracy = _curves(history, epochs, "accuracy", "Accuracy", "%{y:.2%}")
-    accuracy["layout"]["yaxis"]["tickformat"] = ".0%"
+    accuracy["layout"]["yaxis"]["tickformat"] = "~%"
     loss = _curves(history, epochs, "loss", "Loss", "%{y:.4f}")
     loss["layout"]["yaxis"]["rangemode"] = "tozero"
     if not history.epochs and not history.batches:  # plotly's own range for nothing is odd
@@ -162,7 +162,7 @@ def overlaid_curves(
         training: on the training images instead of the validation images.
     """
     accuracy = _overlaid(histories, along, "accuracy" if training else "val_accuracy", "%{y:.2%}")
-    accuracy["layout"]["yaxis"] |= {"title": {"text": "Accuracy"}, "tickformat": ".1%"}
+    accuracy["layout"]["yaxis"] |= {"title": {"text": "Accuracy"}, "tickformat": "~%"}
     loss = _overlaid(histories, along, "loss" if training else "val_loss", "%{y:.4f}")
     loss["layout"]["yaxis"] |= {"title": {"text": "Loss"}, "rangemode": "tozero"}
     return accuracy, loss

@@ -94,8 +94,7 @@ def training_now(entries: list[Entry]) -> None:
 
 # --- The table ---
 
-FILTERS = ("runs_datasets", "runs_states", "runs_tags")
-"""Keys of the menus that leave runs out."""
+FILTERS = ("runs_datasets", "runs_states", "runs_tags")  # keys of the menus that leave runs out
 
 
 def filtered(entries: list[Entry]) -> list[Entry]:
