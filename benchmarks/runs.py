@@ -31,7 +31,7 @@ from mnist_core.catalog import Catalog
 from mnist_core.runs import Labels, RunStore
 
 REPEATS = 3
-IDLE_SECONDS = 10
+IDLE_SECONDS = 6
 PAGES = ("train", "evaluate", "draw", "runs")
 
 
