@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core import words
 from mnist_core.config import TrainingConfig
 from mnist_core.evaluation import Evaluation, mistakes
 
@@ -95,8 +96,8 @@ def in_words(found: Comparison, one: str, other: str) -> Verdict:
         )
         return Verdict(facts, "There is no difference to judge.", None, "")
     facts = (
-        f"{one} gets {_images(alone)} right that {other} gets wrong, and {other} gets "
-        f"{_images(other_alone)} right that {one} gets wrong."
+        f"{one} gets {words.images(alone)} right that {other} gets wrong, and {other} gets "
+        f"{words.images(other_alone)} right that {one} gets wrong."
     )
     better = None
     if found.p_value < CHANCE:
@@ -109,7 +110,7 @@ def in_words(found: Comparison, one: str, other: str) -> Verdict:
     method = (
         f"On the other {found.images - total:,} of the {found.images:,} test images, both are "
         f"right or both wrong, which says nothing about the difference. If the networks were "
-        f"equally good, each of these {_images(total)} would fall to one or the other as if a "
+        f"equally good, each of these {words.images(total)} would fall to one or the other as if a "
         f"coin were tossed. How often coins fall at least this unevenly is McNemar's exact test: "
         f"{p}. Less than {CHANCE} counts as more than chance, so one comparison in twenty finds "
         "a difference where there is none. The test is about these two networks: the same "
@@ -120,10 +121,6 @@ def in_words(found: Comparison, one: str, other: str) -> Verdict:
 
 LEAST_P = 1e-4
 """What is smaller is not told any more exactly."""
-
-
-def _images(number: int) -> str:
-    return "1 image" if number == 1 else f"{number:,} images"
 
 
 def _how_often(p_value: float) -> str:

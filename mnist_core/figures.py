@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core import words
 from mnist_core.evaluation import row_shares
 from mnist_core.runs import History
 
@@ -255,7 +256,7 @@ def confusion_matrix(
                 "hoverinfo": "text",
                 "hovertext": [
                     f"{named[row]} taken for {named[column]}: "
-                    f"{confusion[row, column]:,} images, {share[row, column]:.1%}"
+                    f"{words.images(confusion[row, column])}, {share[row, column]:.1%}"
                     for row, column in zip(rows, columns, strict=True)
                 ],
             },
@@ -274,11 +275,15 @@ def confusion_matrix(
 def confusion_difference(
     first: NDArray[np.int64], second: NDArray[np.int64], class_names: Sequence[str]
 ) -> Figure:
-    """Second less first of two confusion matrices ``(classes, classes)``, in images."""
+    """Second less first of two confusion matrices ``(classes, classes)``, in images.
+
+    Its colours tell better from worse: more right answers or fewer mistakes, or the other way.
+    """
     difference = second - first
+    better = np.where(np.eye(len(class_names), dtype=bool), difference, -difference)
     named = [html.escape(name, quote=False) for name in class_names]
     # The root of the size, as in the matrices, so that one image is seen beside a hundred.
-    sizes = np.sign(difference) * np.sqrt(np.abs(difference) / max(1, np.abs(difference).max()))
+    sizes = np.sign(better) * np.sqrt(np.abs(better) / max(1, np.abs(better).max()))
     return {
         "data": [
             {
@@ -286,7 +291,7 @@ def confusion_difference(
                 "z": [[size or None for size in row] for row in sizes.tolist()],
                 "zmin": -1,
                 "zmax": 1,
-                "autocolorscale": True,  # the theme's diverging colours, for there is less and more
+                "autocolorscale": True,  # the theme's diverging colours: there is worse and better
                 "text": [[f"{cell:+,}" if cell else "" for cell in row] for row in difference],
                 "texttemplate": "%{text}" if len(class_names) <= MOST_WITH_NUMBERS else "",
                 "showscale": False,
@@ -331,7 +336,7 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
                 "orientation": "h",
                 "x": probabilities.tolist(),
                 "y": list(range(len(class_names))),
-                "text": [f"{probability:.1%}" for probability in probabilities.tolist()],
+                "text": [_sureness(probability) for probability in probabilities.tolist()],
                 "textposition": "outside",
                 "cliponaxis": False,
                 "marker": {
@@ -345,7 +350,7 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
             margin=_margin((), class_names),
             xaxis={
                 "title": {"text": "Probability"},
-                "range": [0, 1.15],  # room for "100.0%"
+                "range": [0, 1.15],  # room for ">99.9%"
                 "tickvals": [0, 0.25, 0.5, 0.75, 1],
                 "tickformat": ".0%",
                 "fixedrange": True,
@@ -355,6 +360,12 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
             bargap=0.25,
         ),
     }
+
+
+def _sureness(probability: float) -> str:
+    """In percent; only what is certain is 100."""
+    percent = f"{probability:.1%}"
+    return ">99.9%" if percent == "100.0%" and probability < 1 else percent
 
 
 def class_balance(

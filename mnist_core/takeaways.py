@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mnist_core import words
 from mnist_core.evaluation import Evaluation, row_shares, wilson_interval
 from mnist_core.runs import History
 
@@ -77,14 +78,10 @@ def _most_confused(result: Evaluation) -> list[str]:
         else f"No two classes were confused more often than {pair}"
     )
     return [
-        f"{claim}: it took {_images(wrong[one, other])} of {names[one]} for {names[other]}, and "
-        f"{_images(wrong[other, one])} of {names[other]} for {names[one]}. That makes up "
+        f"{claim}: it took {words.images(wrong[one, other])} of {names[one]} for {names[other]}, "
+        f"and {words.images(wrong[other, one])} of {names[other]} for {names[one]}. That makes up "
         f"{most / wrong.sum():.0%} of its mistakes."
     ]
-
-
-def _images(number: int) -> str:
-    return {0: "no image", 1: "1 image"}.get(int(number), f"{number:,} images")
 
 
 def _overfitting(history: History) -> list[str]:

@@ -42,7 +42,7 @@ def preview(config: TrainingConfig) -> None:
             else "Nothing is altered: the network sees the same images in every epoch."
         )
         st.button(
-            "Show others",
+            "Alter them anew",
             key="draw_again",
             icon=":material/casino:",
             on_click=lambda: st.session_state.update(preview_epoch=epoch + 1),

@@ -190,8 +190,9 @@ def matrices(
                     alt="The second confusion matrix minus the first",
                 )
     st.caption(
-        "A row for each true class, a column for each answer. In the difference, more on the "
-        "diagonal is good, and more elsewhere is bad."
+        "A row for each true class, a column for each answer. In the difference, green is for the "
+        "better and orange for the worse: more or fewer right answers on the diagonal, fewer or "
+        "more mistakes elsewhere."
     )
 
 

@@ -492,8 +492,12 @@ except DatasetError as error:
 with next_place:
     what_next(dataset)
 about(dataset)
-more(on_disk)
+imported = st.session_state.get("imported_data") == name  # then its images are what is asked for
+if not imported:
+    more(on_disk)
 samples(dataset)
+if imported:
+    more(on_disk)
 left, right = st.columns(2, gap="large")
 with left:
     balance(dataset)

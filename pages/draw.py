@@ -12,9 +12,10 @@ from PIL import Image, ImageOps
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import drawing, figures, pictures
+from mnist_core.catalog import Summary
 from mnist_core.datasets import DatasetError, Outline
 from mnist_core.inference import ModelError, Predictor
-from mnist_core.runs import Run, RunError
+from mnist_core.runs import Run, RunError, State
 from pages import _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -141,10 +142,8 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
         return None
     last = len(images.x_test) - 1
-    # The number may come from a run on a larger dataset.
-    st.session_state["test_image"] = min(st.session_state.get("test_image", 0), last)
-    number = st.number_input(
-        f"Number, 0 to {last:,}", 0, last, key="test_image", persist_state="session"
+    number = st.number_input(  # without bounds, as on Train: what is refused is named
+        f"Number, 0 to {last:,}", value=0, key="test_image", persist_state="session"
     )
     st.button(
         "Random image",
@@ -153,6 +152,11 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         on_click=take_any,
         args=[last],
     )
+    if not 0 <= number <= last:
+        st.error(
+            f"There is no test image {number:,}; allowed: 0 to {last:,}.", icon=":material/error:"
+        )
+        return None
     image: NDArray[np.float32] = images.x_test[number] / np.float32(255)
     return image, int(images.y_test[number])
 
@@ -293,7 +297,23 @@ run = _shared.run_picker()
 if run is None:
     st.stop()
 if not run.has_model:
-    st.info("This run has no network to ask.")
+    entry = _shared.catalog().entry(run)
+    if isinstance(entry, Summary) and entry.state.live:
+        st.info(
+            "It can be asked when training is over.",
+            title="Training is paused"
+            if entry.state == State.PAUSED
+            else "This network is still training",
+            icon=":material/model_training:",
+        )
+        st.page_link(
+            "pages/train.py",
+            label="Watch it learn",
+            icon=":material/show_chart:",
+            query_params={"run": run.id},
+        )
+    else:
+        st.info("This run has no network to ask.", icon=":material/search_off:")
     other_run(run)
     st.stop()
 try:

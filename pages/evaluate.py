@@ -30,7 +30,9 @@ def standing(run: Run, state: State, history: History) -> None:
         case State.QUEUED | State.RUNNING | State.PAUSED:
             st.info(
                 "It is tested when training is over.",
-                title="This network is still training",
+                title="Training is paused"
+                if state == State.PAUSED
+                else "This network is still training",
                 icon=":material/model_training:",
             )
             st.page_link("pages/train.py", label="Watch it learn", icon=":material/show_chart:")
@@ -108,9 +110,9 @@ def headline(result: Evaluation, dataset: str) -> None:
         st.markdown(comparison)
 
 
-def curves(history: History) -> None:
+def curves(history: History, epochs: int) -> None:
     st.header("Training curves")
-    accuracy, loss = figures.training_curves(history, epochs=len(history.epochs))
+    accuracy, loss = figures.training_curves(history, epochs)
     left, right = st.columns(2)
     left.plotly_chart(
         accuracy,
@@ -349,7 +351,11 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             else:
                 if environment:
                     st.table(
-                        {key: str(value) for key, value in environment.items()},
+                        {
+                            key: str(value)
+                            for key, value in environment.items()
+                            if key != "duration_seconds"  # the worker's; training's stands below
+                        },
                         border="horizontal",
                         alt="Versions and machine that the run was made with",
                     )
@@ -431,7 +437,7 @@ standing(run, state, history)
 headline_place = st.container()
 _take_home.downloads(run)
 if history.epochs:
-    curves(history)
+    curves(history, config.epochs if state.live else len(history.epochs))
 result = None
 if not state.live:
     try:

@@ -243,6 +243,7 @@ def labels_form(summary: Summary, known_tags: list[str]) -> None:
             except ValueError as error:
                 st.error(str(error), icon=":material/error:")
             else:
+                st.toast("Saved", icon=":material/check:")
                 st.rerun()
 
 
@@ -376,7 +377,10 @@ if entries:
     st.caption(f"{len(found):,} of {count(len(entries))}")
     if found:
         table(found, picked)
-    actions(entries, picked)
+    else:
+        st.info("No run has all of that.", icon=":material/search_off:")
+    if found or picked:
+        actions(entries, picked)
 _take_home.uploader()
 if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]

@@ -189,13 +189,14 @@ def form() -> DeltaGenerator:
     Returns:
         The place below the button.
     """
-    notice_place, preset_place = st.container(), st.container()
+    notice_place = st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
             "dataset", st.segmented_control, datasets.default_name(), required=True, wrap=True
-        ),
-        **network_widgets(),
+        )
     }
+    preset_place = st.container()
+    values |= network_widgets()
     left, right = st.columns([1, 2])
     with left:
         values["epochs"] = field_widget("epochs", st.number_input)
@@ -337,7 +338,7 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]
         augmented=config.augments,
     )
     seconds = estimate.epoch_seconds(work, _shared.paces())
-    pace = f", about {duration(seconds)} per epoch" if seconds else ""
+    pace = f", {about(seconds)} per epoch" if seconds else ""
     with st.expander(
         f"{weights:,} weights{pace}", icon=":material/table_rows:", key="summary_part"
     ):
@@ -365,6 +366,11 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def about(seconds: float) -> str:
+    words = duration(seconds)
+    return words if words.startswith("under") else f"about {words}"
 
 
 # --- The run ---

@@ -205,13 +205,16 @@ def test_eight_overlaid_runs_can_be_told_apart_without_colours() -> None:
     assert len({trace["marker"]["symbol"] for trace in accuracy["data"]}) == 8
 
 
-def test_the_difference_of_two_matrices_is_the_second_less_the_first() -> None:
+def test_the_difference_of_two_matrices_is_the_second_less_the_first_and_coloured_by_worth() -> (
+    None
+):
     other = np.array([[10, 0, 0], [1, 990, 9], [0, 0, 0]])
     (heatmap,) = figures.confusion_difference(CONFUSION, other, NAMES)["data"]
 
     assert heatmap["text"] == [["+2", "-2", ""], ["", "-9", "+9"], ["", "", ""]]
-    assert heatmap["z"][0] == pytest.approx([np.sqrt(2 / 9), -np.sqrt(2 / 9), None])
-    assert heatmap["z"][1] == [None, -1, 1]
+    better = np.sqrt(2 / 9)  # more right answers, fewer mistakes
+    assert heatmap["z"][0] == pytest.approx([better, better, None])
+    assert heatmap["z"][1] == [None, -1, -1]  # fewer right answers, more mistakes
     assert heatmap["hovertext"][1][2] == "dog taken for emu: +9 images, from 0 to 9"
 
 

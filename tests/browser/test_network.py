@@ -41,7 +41,7 @@ def test_altered_images_follow_a_slider(server: Server, page: Page) -> None:
 
     page.get_by_role("slider", name="Rotation").press("End")
     turned = picture(page, "Sixteen training images, altered")
-    page.get_by_role("button", name="Show others").click()
+    page.get_by_role("button", name="Alter them anew").click()
 
     assert turned != plain
     expect(page.get_by_role("img", name="Sixteen training images, altered")).not_to_have_attribute(

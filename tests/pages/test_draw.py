@@ -136,11 +136,20 @@ def test_without_runs_it_leads_to_training(store: RunStore) -> None:
     assert app.page_link[0].value == "Train one"
 
 
-def test_a_run_without_a_network_leads_to_one_that_has_one(store: RunStore, run: Run) -> None:
+@pytest.mark.parametrize(
+    ("live", "words"),
+    [(True, "It can be asked when training is over."), (False, "This run has no network to ask.")],
+)
+def test_a_run_without_a_network_leads_to_one_that_has_one(
+    store: RunStore, run: Run, live: bool, words: str
+) -> None:
     newer = store.create(SMALL)
+    if not live:
+        (newer.folder / "owner.json").unlink()
     app = page()
     assert app.query_params["run"] == newer.id
-    assert app.info[0].value == "This run has no network to ask."
+    assert app.info[0].value == words
+    assert [link.value for link in app.page_link] == (["Watch it learn"] if live else [])
 
     app.button[0].click().run()
 
@@ -265,10 +274,16 @@ def test_where_the_network_is_unsure_it_names_both_candidates(run: Run, unsure: 
     assert f"Unsure: {given[unsure, first]:.1%} and {given[unsure, second]:.1%}." in words(app)
 
 
-def test_a_number_that_this_dataset_does_not_have_becomes_its_last(run: Run) -> None:
-    app = about_test_image(9_999)
+@pytest.mark.parametrize("number", [-1, 1_000, 9_999])
+def test_a_number_that_this_dataset_does_not_have_is_refused(run: Run, number: int) -> None:
+    app = about_test_image(number)
 
-    assert app.number_input[0].value == 999
+    (error,) = app.error
+    assert error.value == f"There is no test image {number:,}; allowed: 0 to 999."
+    assert answer(app) is None
+    app.button(key="at_random").click().run()
+    assert answer(checked(app))
+    assert not app.error
 
 
 def test_any_test_image_can_be_drawn_by_lot(run: Run) -> None:

@@ -467,7 +467,7 @@ def test_a_difference_that_is_more_than_chance_is_called_so(store: RunStore) -> 
     assert app.success[0].proto.title == "More than chance"
     assert app.success[0].value == (
         "**Good · 16** gets 6 images right that **Bad · 16** gets wrong, and **Bad · 16** gets "
-        "0 images right that **Good · 16** gets wrong. By chance alone, a difference this "
+        "no image right that **Good · 16** gets wrong. By chance alone, a difference this "
         "large would arise about once in 32 times: **Good · 16** is better."
     )
     assert "McNemar's exact test: p = 0.031." in words(app)
