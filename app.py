@@ -47,6 +47,8 @@ page = st.navigation(
     position="top",
 )
 _compat.label_menu()
+if page.title != "Train":
+    st.session_state.pop("form_shown", None)  # on return, the form becomes what it was
 if page.title != "Runs":
     _shared.discarded.clear()  # what was deleted there can be brought back until it is left
 page.run()

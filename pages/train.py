@@ -68,6 +68,24 @@ def put_in_form(config: TrainingConfig) -> None:
         st.session_state[key] = value
 
 
+def bring_back() -> None:
+    """On arrival, make the form what it was when the page was left.
+
+    That is in the address, but for one case: Streamlit takes the settings out of it before it
+    changes the page, and the browser's Back leads there.
+    """
+    left = st.session_state.get("form_left")
+    if "form_shown" in st.session_state or left is None or set(st.query_params) - {"run"}:
+        return
+    texts = link_parameters(left, LABELS)
+    start = TrainingConfig(dataset=datasets.default_name(), architecture=left.architecture)
+    by_default = form_values(start)
+    changed = [k for k, value in form_values(left).items() if value != by_default.get(k)]
+    if changed:
+        st.query_params.update({key: texts[key] for key in changed})
+        st.rerun()  # the widgets take their values from the address of a run's beginning
+
+
 def take_preset() -> None:
     preset = st.session_state["preset"]
     if preset:
@@ -257,6 +275,7 @@ def form() -> DeltaGenerator:
     with preset_place:
         preset_widget(config, values["dataset"])
     if config:
+        st.session_state["form_left"] = config
         with train_place:
             train_button(config)
         if preview_place:
@@ -709,6 +728,8 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     _shared.title("Train")
     _link.check(LABELS)
+    bring_back()
+    st.session_state["form_shown"] = True
     introduction = st.container()
     below_form = form()
 with right:
