@@ -79,7 +79,7 @@ def bring_back() -> None:
         return
     texts = link_parameters(left, LABELS)
     start = TrainingConfig(dataset=datasets.default_name(), architecture=left.architecture)
-    by_default = form_values(start)
+    by_default = form_values(start) | {"architecture": FIELDS["architecture"].default}
     changed = [k for k, value in form_values(left).items() if value != by_default.get(k)]
     if changed:
         st.query_params.update({key: texts[key] for key in changed})

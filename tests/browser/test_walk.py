@@ -150,17 +150,19 @@ def test_a_run_is_found_again_after_a_reload_in_another_tab_and_from_another_pag
 
 def test_back_leads_to_the_form_as_it_was_left(server: Server, page: Page) -> None:
     page.goto(server.url)
-    units = page.get_by_role("spinbutton", name="Units in 1")
-    units.fill("300")
-    units.press("Enter")
-    expect(page.get_by_text("315,126 weights")).to_be_visible()
+    page.get_by_text("Convolutional", exact=True).click()
+    filters = page.get_by_role("spinbutton", name="Filters in 1")
+    filters.fill("20")
+    filters.press("Enter")
+    expect(page).to_have_url(re.compile(r"filters_1=20"))
+    expect(page.get_by_text("414,862 weights")).to_be_visible()
     page.get_by_test_id("stTopNav").get_by_role("link", name="Data").click()
     expect(page.get_by_role("heading", name="Class balance")).to_be_visible()
 
     page.go_back()
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
-    expect(page).to_have_url(re.compile(r"\?width_1=300$"))
-    expect(units).to_have_value("300")
+    expect(page).to_have_url(re.compile(r"\?architecture=convolutional&filters_1=20$"))
+    expect(filters).to_have_value("20")
 
 
 def test_a_run_is_paused_left_found_again_steered_and_continued(server: Server, page: Page) -> None:
