@@ -78,7 +78,7 @@ def test_rows_are_chosen_by_mouse_and_keyboard_and_a_link_brings_them_back(
     runs = {run.id for run in finished(server, "One", "Other")}
     open_runs(server, page)
 
-    page.get_by_role("combobox", name="Tag").focus()
+    page.get_by_role("button", name="Filter").focus()
     for _ in range(5):  # the table's tool bar, then the table
         page.keyboard.press("Tab")
     expect(page.get_by_test_id("data-grid-canvas").first).to_be_focused()

@@ -161,7 +161,7 @@ def test_back_leads_to_the_form_as_it_was_left(server: Server, page: Page) -> No
 
     page.go_back()
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
-    expect(page).to_have_url(re.compile(r"\?architecture=convolutional&filters_1=20$"))
+    expect(page).to_have_url(re.compile(r"\?architecture=Convolutional&filters_1=20$"))
     expect(filters).to_have_value("20")
 
 
