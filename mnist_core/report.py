@@ -87,12 +87,7 @@ def write(run: Run) -> bytes:
         ],
         layers=summarize(config, dataset.image_shape, dataset.classes),
         made=f"{run.created.day} {run.created:%B %Y, %H:%M}",
-        environment={
-            name: _kept(value)
-            for name, value in run.environment().items()
-            # The worker's whole time; of a continued run, only the last part's.
-            if name != "duration_seconds"
-        },
+        environment={name: _kept(value) for name, value in run.environment().items()},
         charts=_charts(history),
         marks=[mark.words for mark in history.marks()],
         result=result,

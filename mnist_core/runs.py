@@ -589,10 +589,13 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """What the run was made with: versions, processor, threads; {} where that was not kept.
 
+        Without the worker's whole time, which of a continued run is only the last part's.
+
         Raises:
             RunError: the file is no JSON object.
         """
-        return self._object("environment.json") or {}
+        found = self._object("environment.json") or {}
+        return {name: value for name, value in found.items() if name != "duration_seconds"}
 
     def _object(self, name: str) -> dict[str, Any] | None:
         path = self.folder / name

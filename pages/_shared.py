@@ -23,7 +23,7 @@ from mnist_core.catalog import Catalog, Damaged, Entry, Summary
 from mnist_core.datasets import Dataset, DatasetError
 from mnist_core.estimate import Pace, Work
 from mnist_core.evaluation import Evaluation, judge
-from mnist_core.runs import History, Run, RunError, RunStore
+from mnist_core.runs import History, Run, RunError, RunStore, State
 from mnist_core.settings import Settings
 from mnist_core.workers import WorkerPool
 from pages import _compat
@@ -263,6 +263,21 @@ def run_name(entry: Entry) -> str:
 def local_time(run: Run) -> datetime:
     """When the run was made, by the clock of the reader."""
     return run.created.astimezone(ZoneInfo(st.context.timezone) if st.context.timezone else None)
+
+
+def still_training(run: Run, state: State, words: str) -> None:
+    """Said of a live run on a page that needs its network, with a link to where it is watched."""
+    st.info(
+        words,
+        title="Training is paused" if state == State.PAUSED else "This network is still training",
+        icon=":material/model_training:",
+    )
+    st.page_link(
+        "pages/train.py",
+        label="Watch it learn",
+        icon=":material/show_chart:",
+        query_params={"run": run.id},
+    )
 
 
 def draw_label(run: Run) -> str:

@@ -15,7 +15,7 @@ from mnist_core import drawing, figures, pictures
 from mnist_core.catalog import Summary
 from mnist_core.datasets import DatasetError, Outline
 from mnist_core.inference import ModelError, Predictor
-from mnist_core.runs import Run, RunError, State
+from mnist_core.runs import Run, RunError
 from pages import _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -299,19 +299,7 @@ if run is None:
 if not run.has_model:
     entry = _shared.catalog().entry(run)
     if isinstance(entry, Summary) and entry.state.live:
-        st.info(
-            "It can be asked when training is over.",
-            title="Training is paused"
-            if entry.state == State.PAUSED
-            else "This network is still training",
-            icon=":material/model_training:",
-        )
-        st.page_link(
-            "pages/train.py",
-            label="Watch it learn",
-            icon=":material/show_chart:",
-            query_params={"run": run.id},
-        )
+        _shared.still_training(run, entry.state, "It can be asked when training is over.")
     else:
         st.info("This run has no network to ask.", icon=":material/search_off:")
     other_run(run)

@@ -28,14 +28,7 @@ def standing(run: Run, state: State, history: History) -> None:
     reason = history.ended.message if history.ended else ""
     match state:
         case State.QUEUED | State.RUNNING | State.PAUSED:
-            st.info(
-                "It is tested when training is over.",
-                title="Training is paused"
-                if state == State.PAUSED
-                else "This network is still training",
-                icon=":material/model_training:",
-            )
-            st.page_link("pages/train.py", label="Watch it learn", icon=":material/show_chart:")
+            _shared.still_training(run, state, "It is tested when training is over.")
         case State.STOPPED:
             st.info(
                 reason or "What it had learned by then is tested here.",
@@ -351,11 +344,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             else:
                 if environment:
                     st.table(
-                        {
-                            key: str(value)
-                            for key, value in environment.items()
-                            if key != "duration_seconds"  # the worker's; training's stands below
-                        },
+                        {key: str(value) for key, value in environment.items()},
                         border="horizontal",
                         alt="Versions and machine that the run was made with",
                     )

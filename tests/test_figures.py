@@ -205,9 +205,7 @@ def test_eight_overlaid_runs_can_be_told_apart_without_colours() -> None:
     assert len({trace["marker"]["symbol"] for trace in accuracy["data"]}) == 8
 
 
-def test_the_difference_of_two_matrices_is_the_second_less_the_first_and_coloured_by_worth() -> (
-    None
-):
+def test_a_difference_is_the_second_matrix_less_the_first_coloured_by_worth() -> None:
     other = np.array([[10, 0, 0], [1, 990, 9], [0, 0, 0]])
     (heatmap,) = figures.confusion_difference(CONFUSION, other, NAMES)["data"]
 
