@@ -53,28 +53,25 @@ class Augmenter:
             altered = tf.where(inside, augmentation.blank(self._shape), altered)
         return tf.reshape(altered, [-1, *self._shape])
 
+    # As one loop over the pixels: less than half the time of one operation after the other.
+    @tf.function(jit_compile=True)
     def _moved(self, images: tf.Tensor, coefficients: tf.Tensor) -> tf.Tensor:
-        """As fast as the kernel that TensorFlow has for what is affine alone."""
         height, width, channels = images.shape[1:]
         places = tf.matmul(tf.reshape(coefficients, [-1, coefficients.shape[2]]), self._basis)
         places = tf.reshape(places, [-1, 2, height * width])
         x = tf.clip_by_value(places[:, 0], 0.0, width - 1.0)
         y = tf.clip_by_value(places[:, 1], 0.0, height - 1.0)
-        left, top = tf.floor(x), tf.floor(y)
-        # The four neighbours of a place in one number, so that they are looked up at once.
-        wide = tf.cast(tf.pad(images, [[0, 0], [0, 1], [0, 1], [0, 0]]), tf.int32)
-        above = wide[:, :-1, :-1] + wide[:, :-1, 1:] * 2**8
-        below = wide[:, 1:, :-1] * 2**16 + wide[:, 1:, 1:] * 2**24
-        fours = tf.reshape(above + below, [-1, height * width, channels])
-        found = tf.gather(fours, tf.cast(top * width + left, tf.int32), batch_dims=1)
+        left, top = tf.minimum(tf.floor(x), width - 2.0), tf.minimum(tf.floor(y), height - 2.0)
+        pixels = tf.reshape(images, [-1, channels])
+        first = height * width * tf.range(tf.shape(images)[0])[:, None]  # of each image
+        nearest = first + width * tf.cast(top, tf.int32) + tf.cast(left, tf.int32)
 
-        def corner(bits: int) -> tf.Tensor:
-            byte = tf.bitwise.bitwise_and(tf.bitwise.right_shift(found, bits), 255)
-            return tf.cast(byte, tf.float32)
+        def neighbour(down: int, right: int) -> tf.Tensor:
+            return tf.cast(tf.gather(pixels, nearest + (down * width + right)), tf.float32)
 
         across, down = (x - left)[..., None], (y - top)[..., None]
-        upper = corner(0) + across * (corner(8) - corner(0))
-        lower = corner(16) + across * (corner(24) - corner(16))
+        upper = neighbour(0, 0) + across * (neighbour(0, 1) - neighbour(0, 0))
+        lower = neighbour(1, 0) + across * (neighbour(1, 1) - neighbour(1, 0))
         return tf.reshape((upper + down * (lower - upper)) / 255, [-1, height, width, channels])
 
     def _inside(self, boxes: tf.Tensor) -> tf.Tensor:

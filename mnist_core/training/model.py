@@ -56,11 +56,14 @@ class Conv2D(keras.layers.Conv2D):  # type: ignore[misc]
 
 
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """``keras.layers.BatchNormalization`` of pictures, in one fused kernel while training."""
+    """``keras.layers.BatchNormalization`` of pictures, in one fused kernel while training.
+
+    That kernel is fast for filters in multiples of 16 only, and slower than Keras for all others.
+    """
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if not training:
-            return super().call(inputs, training=False)
+        if not training or inputs.shape[-1] % 16:
+            return super().call(inputs, training=training)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=self.gamma,
