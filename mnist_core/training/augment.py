@@ -54,7 +54,7 @@ class Augmenter:
         return tf.reshape(altered, [-1, *self._shape])
 
     # As one loop over the pixels: less than half the time of one operation after the other.
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def _moved(self, images: tf.Tensor, coefficients: tf.Tensor) -> tf.Tensor:
         height, width, channels = images.shape[1:]
         places = tf.matmul(tf.reshape(coefficients, [-1, coefficients.shape[2]]), self._basis)
