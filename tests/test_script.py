@@ -162,7 +162,7 @@ ALTERATIONS = {
         {"rate": 0.02, "optimizer": "sgd", "schedule": "one-cycle", "epochs": 3},
         {
             "architecture": "convolutional",
-            "filters": (6, 8),
+            "filters": (6, 16),  # normalized by Keras, and by the fused kernel
             "convolutions": 2,
             "block_dropout": 0.1,
             "dropout": 0.2,

@@ -409,7 +409,7 @@ def test_probabilities_are_those_of_predict(train: Train, blobs: Dataset) -> Non
 
 CONVOLUTIONAL: dict[str, Any] = {
     "architecture": "convolutional",
-    "filters": (6, 8),
+    "filters": (6, 16),  # normalized by Keras, and by the fused kernel
     "convolutions": 2,
     "block_dropout": 0.1,
 }
