@@ -24,6 +24,8 @@ Figure = dict[str, Any]
 
 NEUTRAL = "#808890"
 """A grey that can be read on light and on dark."""
+FRAME = "#f59e0b"
+"""An amber that stands out from the theme's greens, light and dark."""
 
 MOST_CHARACTERS = 14
 """Of a class's name beside an axis; all of it is under the pointer."""
@@ -205,7 +207,11 @@ def _places(history: History, along: str) -> list[float]:
 
 
 def confusion_matrix(
-    confusion: NDArray[np.int64], class_names: Sequence[str], shares: bool = False
+    confusion: NDArray[np.int64],
+    class_names: Sequence[str],
+    shares: bool = False,
+    row: int | None = None,
+    column: int | None = None,
 ) -> Figure:
     """How often each class (row) was taken for each (column); its points can be selected.
 
@@ -215,10 +221,12 @@ def confusion_matrix(
     Args:
         confusion: ``(classes, classes)`` counts.
         shares: write percent of the row instead of counts.
+        row, column: the cell to put a frame around; one alone is framed as a whole.
     """
     share = row_shares(confusion)
     named = [html.escape(name, quote=False) for name in class_names]
     rows, columns = np.indices(confusion.shape).reshape(2, -1)
+    framed = [] if row is None and column is None else [_frame(row, column, len(class_names))]
     numbers = [
         [
             "" if count == 0 else f"{part:.1%}" if shares else f"{count:,}"
@@ -268,8 +276,20 @@ def confusion_matrix(
             yaxis=_classes("True class", class_names, downwards=True),
             hovermode="closest",
             hoverdistance=60,
+            shapes=framed,
         ),
     }
+
+
+def _frame(row: int | None, column: int | None, classes: int) -> dict[str, Any]:
+    """Around a cell of a matrix, a row, or a column."""
+
+    def side(place: int | None) -> tuple[float, float]:
+        return (-0.5, classes - 0.5) if place is None else (place - 0.5, place + 0.5)
+
+    (left, right), (top, bottom) = side(column), side(row)
+    line = {"color": FRAME, "width": 3}
+    return {"type": "rect", "x0": left, "x1": right, "y0": top, "y1": bottom, "line": line}
 
 
 def confusion_difference(
@@ -336,7 +356,7 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
                 "orientation": "h",
                 "x": probabilities.tolist(),
                 "y": list(range(len(class_names))),
-                "text": [_sureness(probability) for probability in probabilities.tolist()],
+                "text": [words.sureness(probability) for probability in probabilities.tolist()],
                 "textposition": "outside",
                 "cliponaxis": False,
                 "marker": {
@@ -360,12 +380,6 @@ def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[s
             bargap=0.25,
         ),
     }
-
-
-def _sureness(probability: float) -> str:
-    """In percent; only what is certain is 100."""
-    percent = f"{probability:.1%}"
-    return ">99.9%" if percent == "100.0%" and probability < 1 else percent
 
 
 def class_balance(

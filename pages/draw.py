@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from streamlit_drawable_canvas import st_canvas
 
-from mnist_core import drawing, figures, pictures
+from mnist_core import drawing, figures, pictures, words
 from mnist_core.catalog import Summary
 from mnist_core.datasets import DatasetError, Outline
 from mnist_core.inference import ModelError, Predictor
@@ -194,15 +194,14 @@ def say(probabilities: NDArray[np.float32], names: list[str], label: int | None)
     second, first = probabilities.argsort()[-2:]
     if probabilities[first] < UNSURE_BELOW:
         st.header(f"{names[first]} or {names[second]}?", anchor=False, width="content")
-        words = f"Unsure: {probabilities[first]:.1%} and {probabilities[second]:.1%}."
+        said = f"Unsure: {probabilities[first]:.1%} and {probabilities[second]:.1%}."
     else:
         st.header(names[first], anchor=False, width="content")
-        sure = f"{probabilities[first]:.1%}"
-        words = f"{sure if sure != '100.0%' else 'Over 99.9%'} sure."
+        said = f"{_shared.plain(words.sureness(float(probabilities[first])))} sure."
     if label is not None:
         right, wrong = ":green[:material/check: Right]", ":red[:material/close: Wrong]"
-        words += f"  \n{right if first == label else wrong}: it is labelled {names[label]}."
-    st.markdown(words)
+        said += f"  \n{right if first == label else wrong}: it is labelled {names[label]}."
+    st.markdown(said)
 
 
 def show(
@@ -235,14 +234,15 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
     sources = ["Drawing", "Picture", "Test image"]
     if not outline.is_drawn:
         sources.remove("Drawing")
-    if st.session_state.get("ask_about") not in sources:
-        st.session_state["ask_about"] = sources[0]
+    if st.session_state.get("ask_about", sources[0]) not in sources:
+        st.session_state["ask_about"] = sources[0]  # chosen of a network that takes drawings
     source = st.segmented_control(
         "Ask about",
         sources,
+        default=sources[0],
         required=True,
         key="ask_about",
-        persist_state="session",
+        bind="query-params",
         label_visibility="collapsed",
     )
     # Above what is asked about: on a phone, nothing below the canvas is on the screen with it.

@@ -18,6 +18,7 @@ PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
 MOST_ROWS = 20
 ANY = "Any"
+CLASS_MENUS = ("true_class", "predicted_class")  # their keys
 
 
 # --- Where the run stands ---
@@ -208,7 +209,7 @@ def shuffle() -> None:
 def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) -> None:
     st.header("Confusion matrix and mistakes")
     names = result.class_names
-    for menu in ("true_class", "predicted_class"):
+    for menu in CLASS_MENUS:
         if st.session_state.get(menu) not in (ANY, *names):
             st.session_state[menu] = ANY  # chosen of a run that knows other classes
     left, right = st.columns([3, 2], gap="large")
@@ -222,8 +223,12 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
         )
         # A click on the matrix of a run that knows other classes is none on this one.
         key = f"confusion_{zlib.crc32(repr(names).encode())}"
+        row, column = (
+            None if st.session_state[menu] == ANY else names.index(st.session_state[menu])
+            for menu in CLASS_MENUS
+        )
         st.plotly_chart(
-            figures.confusion_matrix(result.confusion, names, shares=numbers != "Images"),
+            figures.confusion_matrix(result.confusion, names, numbers != "Images", row, column),
             key=key,
             config=figures.STATIC,
             on_select=lambda: take_cell(key, names),
@@ -260,7 +265,8 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
 
 
 def show_all() -> None:
-    st.session_state["true_class"] = st.session_state["predicted_class"] = ANY
+    for menu in CLASS_MENUS:
+        st.session_state[menu] = ANY
 
 
 def links_to_draw(run: Run, shown: NDArray[np.int64]) -> None:

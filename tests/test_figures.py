@@ -146,6 +146,28 @@ def test_point_i_of_the_confusion_matrix_lies_on_its_cell() -> None:
     assert top < bottom  # the first class is on top
 
 
+@pytest.mark.parametrize(
+    ("row", "column", "across", "down"),
+    [(1, 2, (1.5, 2.5), (0.5, 1.5)), (1, None, (-0.5, 2.5), (0.5, 1.5))],
+)
+def test_a_frame_goes_around_the_cells_that_were_chosen(
+    row: int, column: int | None, across: tuple[float, float], down: tuple[float, float]
+) -> None:
+    figure = figures.confusion_matrix(CONFUSION, NAMES, row=row, column=column)
+
+    (frame,) = figure["layout"]["shapes"]
+    assert (frame["x0"], frame["x1"]) == across
+    assert (frame["y0"], frame["y1"]) == down
+    assert figures.confusion_matrix(CONFUSION, NAMES)["layout"]["shapes"] == []
+
+
+def test_only_what_is_certain_is_shown_as_such() -> None:
+    for probability, words in ((0.9996, ">99.9%"), (1, "100.0%")):
+        probabilities = np.array([probability, 1 - probability, 0], np.float32)
+        (bars,) = figures.probability_bars(probabilities, NAMES)["data"]
+        assert bars["text"] == [words, "0.0%", "0.0%"]
+
+
 def test_the_likeliest_class_stands_out() -> None:
     (bars,) = figures.probability_bars(np.array([0.25, 0.625, 0.125], np.float32), NAMES)["data"]
 

@@ -1,6 +1,8 @@
 """The Evaluate page: which run it shows, what it says of it, and of damaged runs."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -307,6 +309,16 @@ def test_the_images_behind_a_cell(
 
     assert heading in words(app)
     assert captions(app)[0].startswith(first)
+    (frame,) = confusion_matrix(app)["layout"]["shapes"]
+    for name, axis in ((predicted, "x"), (true, "y")):
+        cell = (-0.5, 9.5) if name == "Any" else (int(name) - 0.5, int(name) + 0.5)
+        assert (frame[f"{axis}0"], frame[f"{axis}1"]) == cell
+
+
+def confusion_matrix(app: AppTest) -> Any:
+    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    (matrix,) = [figure for figure in figures if figure["data"][0]["type"] == "heatmap"]
+    return matrix
 
 
 def test_the_network_can_be_asked_more_about_the_first_mistake_shown_and_about_others(
