@@ -465,14 +465,16 @@ def as_input(dataset: Dataset) -> None:
 _shared.title("Data")
 show_imported()
 on_disk = [name for name in datasets.names() if datasets.available(name)]
-if st.session_state.get("images") not in on_disk:
-    st.session_state["images"] = datasets.default_name()
+if st.session_state.get("images", on_disk[0]) not in on_disk:
+    st.session_state["images"] = datasets.default_name()  # it was removed
 name = st.segmented_control(
     "Dataset",
     on_disk,
+    default=datasets.default_name(),
     format_func=datasets.title,
     required=True,
     key="images",
+    bind="query-params",
     wrap=True,
 )
 assert name  # required

@@ -105,7 +105,7 @@ def filtered(entries: list[Entry]) -> list[Entry]:
             type="search",
             live=True,
             key="runs_search",
-            persist_state="session",
+            bind="query-params",
             placeholder="Name, tag, note, network, id",
         )
         filters = [key for key in FILTERS if st.session_state.get(key)]
@@ -129,7 +129,7 @@ def filtered(entries: list[Entry]) -> list[Entry]:
 
 def menu(label: str, key: str, options: list[str], name: Callable[[str], str] = str) -> list[str]:
     return st.multiselect(
-        label, options, format_func=name, key=key, persist_state="session", placeholder="All"
+        label, options, format_func=name, key=key, bind="query-params", placeholder="All"
     )
 
 

@@ -269,7 +269,9 @@ def form() -> DeltaGenerator:
         layers = summarize(config, outline.image_shape, outline.classes)
     except (ConfigError, DatasetError) as error:
         config = None
-        train_place.error(str(error).replace("\n", "\n\n"), icon=":material/error:")
+        with train_place:
+            st.error(str(error).replace("\n", "\n\n"), icon=":material/error:")
+            train_button(None)
     with notice_place:
         _link.notice(values)
     with preset_place:
@@ -312,15 +314,18 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
     st.caption(words)
 
 
-def train_button(config: TrainingConfig) -> None:
-    if datasets.available(config.dataset):
+def train_button(config: TrainingConfig | None) -> None:
+    """It trains with ``config``; without one, it stands there and can't be pressed."""
+    if config is None or datasets.available(config.dataset):
         st.button(
             "Train",
+            key="train",
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
             on_click=start,
             args=(config,),
+            disabled=config is None,
         )
     else:
         st.info(

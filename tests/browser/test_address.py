@@ -55,6 +55,31 @@ def test_a_link_with_faults_opens_with_what_can_be_used(server: Server, page: Pa
     expect(page).to_have_url(re.compile("seed=5"))
 
 
+def test_what_was_chosen_survives_a_reload_and_another_page(
+    server: Server, page: Page, trained: Run
+) -> None:
+    shutil.copytree(trained.folder, server.runs / trained.id)
+
+    def elsewhere_and_back(name: str) -> None:
+        for link in ("Train", name):
+            page.get_by_test_id("stTopNav").get_by_role("link", name=link).click()
+            expect(page.get_by_role("heading", name=link, exact=True, level=1)).to_be_visible()
+
+    page.goto(f"{server.url}/draw")
+    page.get_by_role("radio", name="Test image").click()
+    for come_back in (page.reload, lambda: elsewhere_and_back("Draw")):
+        expect(page.get_by_role("button", name="Random image")).to_be_visible()
+        come_back()
+    expect(page.get_by_role("button", name="Random image")).to_be_visible()
+
+    page.goto(f"{server.url}/runs")
+    page.get_by_role("searchbox", name="Search").fill("nothing like this")
+    for come_back in (page.reload, lambda: elsewhere_and_back("Runs")):
+        expect(page.get_by_text("No run has all of that")).to_be_visible()
+        come_back()
+    expect(page.get_by_text("No run has all of that")).to_be_visible()
+
+
 def test_on_a_phone_the_way_to_the_other_pages_is_labelled(server: Server, phone: Page) -> None:
     phone.goto(server.url)
     menu = phone.get_by_role("button", name="Expand sidebar")

@@ -127,12 +127,20 @@ def test_settings_are_still_there_after_another_page(app: AppTest) -> None:
     assert set_up(app).epochs == 7
 
 
+def buttons(app: AppTest) -> list[tuple[str, bool]]:
+    """Their labels, and whether they can be pressed."""
+    return [(button.label, not button.disabled) for button in app.button]
+
+
+REFUSED = [("Train", False)]
+
+
 def test_settings_that_do_not_go_together_are_named_and_cannot_be_trained(app: AppTest) -> None:
     app.toggle(key="early_stopping").set_value(True).run()
     checked(app.slider(key="validation_share").set_value(0.0).run())
 
     assert "it needs a validation share above 0" in app.error[0].value
-    assert [button.label for button in app.button] == []
+    assert buttons(app) == REFUSED
 
 
 HIDDEN_LAYERS = (
@@ -158,7 +166,7 @@ def test_a_number_out_of_bounds_is_named_and_cannot_be_trained(
     checked(app.number_input(key=key).set_value(9999).run())
 
     assert app.error[0].value == words
-    assert [button.label for button in app.button] == []
+    assert buttons(app) == REFUSED
 
 
 @pytest.mark.parametrize("count", [-1, 0])
@@ -166,7 +174,7 @@ def test_a_dense_network_without_hidden_layers_is_refused(app: AppTest, count: i
     checked(app.number_input(key="layers").set_value(count).run())
 
     assert app.error[0].value.startswith(f"Hidden layers: {count} is refused; allowed: 1 to 8")
-    assert [button.label for button in app.button] == []
+    assert buttons(app) == REFUSED
 
 
 def test_a_dataset_that_is_not_here_is_offered_for_download(app: AppTest) -> None:
@@ -174,7 +182,7 @@ def test_a_dataset_that_is_not_here_is_offered_for_download(app: AppTest) -> Non
 
     assert "MNIST is not on this machine" in app.info[0].value
     assert app.page_link[0].value == "Download it"
-    assert [button.label for button in app.button] == []
+    assert buttons(app) == []
 
 
 def test_every_setting_explains_itself(app: AppTest) -> None:
@@ -238,7 +246,7 @@ def test_more_blocks_than_the_picture_can_be_halved_are_named(app: AppTest) -> N
 
     assert "block 5 can't halve 1 × 1" in app.error[0].value
     assert "at most 4 blocks" in app.error[0].value
-    assert [button.label for button in app.button] == []
+    assert buttons(app) == REFUSED
 
 
 def test_alterations_are_shown_as_they_are_chosen(app: AppTest) -> None:
