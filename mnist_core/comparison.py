@@ -99,6 +99,8 @@ def in_words(found: Comparison, one: str, other: str) -> Verdict:
         f"{one} gets {words.images(alone)} right that {other} gets wrong, and {other} gets "
         f"{words.images(other_alone)} right that {one} gets wrong."
     )
+    if alone == other_alone:
+        return Verdict(facts, "That is as many: neither is better.", None, "")
     better = None
     if found.p_value < CHANCE:
         better = one if alone > other_alone else other

@@ -9,6 +9,6 @@ def images(number: int) -> str:
 
 
 def sureness(probability: float) -> str:
-    """In percent; only what is certain is 100: ``"98.1%"``, ``">99.9%"``."""
+    """A network's, in percent: ``"98.1%"``; at most ``">99.9%"``, for none is ever certain."""
     percent = f"{probability:.1%}"
-    return ">99.9%" if percent == "100.0%" and probability < 1 else percent
+    return ">99.9%" if percent == "100.0%" else percent

@@ -17,6 +17,7 @@ from mnist_core.comparison import (
 from mnist_core.config import TrainingConfig, shown
 from mnist_core.evaluation import Evaluation
 from mnist_core.runs import History, RunError
+from mnist_core.words import sureness
 from pages import _run_table, _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -217,7 +218,7 @@ def alone(
     for index in shown:
         truth = mistaken.class_names[mistaken.labels[index]]
         answer = mistaken.class_names[mistaken.predicted[index]]
-        confidence = f"{mistaken.confidence[index]:.1%}"
+        confidence = sureness(float(mistaken.confidence[index]))
         captions.append(_shared.wrong_caption(answer, truth, confidence))
         alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
     with place:

@@ -1,4 +1,4 @@
-"""What the pages need of Streamlit's private parts, gathered in one place.
+"""What the pages need of the private parts of Streamlit and plotly, gathered in one place.
 
 A folder named ``pages`` makes Streamlit take the app for one of its first multipage kind, until
 ``st.navigation`` has run once. Whoever opened the address of a page first after a server's start
@@ -7,6 +7,28 @@ would get that page without ``app.py``: no navigation of ours, no title, no layo
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+
+POINT = """
+export default function () {
+    if (document.pointsBeforeTaps) return
+    document.pointsBeforeTaps = true
+    const point = ({ target, touches: [{ clientX, clientY }] }) => {
+        if (target.closest(".js-plotly-plot"))
+            target.dispatchEvent(new MouseEvent("mousemove", { clientX, clientY, bubbles: true }))
+    }
+    document.addEventListener("touchstart", point, { capture: true, passive: true })
+}
+"""
+_point = st.components.v2.component("point_before_taps", js=POINT, isolate_styles=False)
+
+
+def let_taps_select() -> None:
+    """Have a tap on a chart select what lies under the finger.
+
+    Plotly selects what the pointer was on last, and a finger has been nowhere before it taps: it
+    selected what had been tapped before.
+    """
+    _point(key="point_before_taps")
 
 
 def run_through_app() -> None:

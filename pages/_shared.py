@@ -345,7 +345,7 @@ def png(image: NDArray[np.uint8], side: int = 280) -> bytes:
 
 def wrong_caption(answer: str, truth: str, confidence: str) -> str:
     """Below an image that was taken for another class."""
-    return f":red[Says **{plain(answer)}**, is {plain(truth)}]  \n{confidence}"
+    return f":red[Says **{plain(answer)}**, is {plain(truth)}]  \n{plain(confidence)}"
 
 
 def gallery(

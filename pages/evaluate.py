@@ -12,7 +12,8 @@ from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.runs import History, Run, RunError, State
 from mnist_core.sharing import command
 from mnist_core.takeaways import takeaways
-from pages import _shared, _take_home
+from mnist_core.words import sureness
+from pages import _compat, _shared, _take_home
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
@@ -176,9 +177,10 @@ def show(
     captions, alts = [], []
     for index in indices:
         answer, truth = names[result.predicted[index]], names[result.labels[index]]
-        confidence = f"{result.confidence[index]:.1%}"
+        confidence = sureness(float(result.confidence[index]))
         if answer == truth:
-            captions.append(f":green[:material/check: **{_shared.plain(answer)}**]  \n{confidence}")
+            right = f":green[:material/check: **{_shared.plain(answer)}**]"
+            captions.append(f"{right}  \n{_shared.plain(confidence)}")
             alts.append(f"{truth}, recognised with {confidence}; test image {index}")
         else:
             captions.append(_shared.wrong_caption(answer, truth, confidence))
@@ -208,42 +210,22 @@ def shuffle() -> None:
 @st.fragment
 def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) -> None:
     st.header("Confusion matrix and mistakes")
+    _compat.let_taps_select()
     names = result.class_names
     for menu in CLASS_MENUS:
-        if st.session_state.get(menu) not in (ANY, *names):
+        if st.session_state.get(menu, ANY) not in (ANY, *names):
             st.session_state[menu] = ANY  # chosen of a run that knows other classes
     left, right = st.columns([3, 2], gap="large")
-    with left:
-        numbers = st.segmented_control(
-            "Numbers",
-            ["Images", "Percent of the true class"],
-            default="Images",
-            required=True,
-            label_visibility="collapsed",
-        )
-        # A click on the matrix of a run that knows other classes is none on this one.
-        key = f"confusion_{zlib.crc32(repr(names).encode())}"
-        row, column = (
-            None if st.session_state[menu] == ANY else names.index(st.session_state[menu])
-            for menu in CLASS_MENUS
-        )
-        st.plotly_chart(
-            figures.confusion_matrix(result.confusion, names, numbers != "Images", row, column),
-            key=key,
-            config=figures.STATIC,
-            on_select=lambda: take_cell(key, names),
-            selection_mode="points",
-            alt="How many images of each class were taken for each class",
-        )
-        st.caption(
-            "A row for each true class, a column for each answer; right answers lie on the "
-            "diagonal. Shades follow the square root of the share, so that rare mistakes show."
-        )
     with right:
         st.markdown("Click on a cell, or choose its classes here, to see its images.")
         first, second = st.columns(2)
-        true = first.selectbox("True class", [ANY, *names], key="true_class")
-        predicted = second.selectbox("Predicted class", [ANY, *names], key="predicted_class")
+        true, predicted = (
+            place.selectbox(label, [ANY, *names], key=menu, bind="query-params")
+            for place, label, menu in (
+                (first, "True class", "true_class"),
+                (second, "Predicted class", "predicted_class"),
+            )
+        )
         indices, words = behind(result, true, predicted)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(words)
@@ -262,6 +244,29 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
             indices = indices[:0]  # none is shown
         if run.has_model:
             links_to_draw(run, indices)
+    with left:
+        numbers = st.segmented_control(
+            "Numbers",
+            ["Images", "Percent of the true class"],
+            default="Images",
+            required=True,
+            label_visibility="collapsed",
+        )
+        # A click on the matrix of a run that knows other classes is none on this one.
+        key = f"confusion_{zlib.crc32(repr(names).encode())}"
+        row, column = (None if name == ANY else names.index(name) for name in (true, predicted))
+        st.plotly_chart(
+            figures.confusion_matrix(result.confusion, names, numbers != "Images", row, column),
+            key=key,
+            config=figures.STATIC,
+            on_select=lambda: take_cell(key, names),
+            selection_mode="points",
+            alt="How many images of each class were taken for each class",
+        )
+        st.caption(
+            "A row for each true class, a column for each answer; right answers lie on the "
+            "diagonal. Shades follow the square root of the share, so that rare mistakes show."
+        )
 
 
 def show_all() -> None:

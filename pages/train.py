@@ -517,7 +517,9 @@ def steering(run: Run, history: History, state: State) -> None:
                 on_click=run.want,
                 kwargs={"pause_at": pauses.get(key)},
                 disabled=key not in pauses,
-                help="Then it waits again." if paused else "Pause training first.",
+                help="Then it waits again, at the epoch's end at the latest."
+                if paused
+                else "Pause training first.",
             )
         st.button(
             "Stopping" if control.stop else "Stop",
@@ -537,7 +539,7 @@ def next_pauses(history: History) -> dict[str, int]:
     if not (paused and fitting):
         return {}
     left = fitting.steps_per_epoch - paused.step or fitting.steps_per_epoch
-    return {"step": paused.steps + STEP, "epoch": paused.steps + left}
+    return {"step": paused.steps + min(STEP, left), "epoch": paused.steps + left}
 
 
 def rate_slider(run: Run, history: History) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_core.comparison import NotComparable, compare, differing, in_words
+from mnist_core.comparison import NotComparable, Verdict, compare, differing, in_words
 from mnist_core.config import TrainingConfig
 from mnist_core.evaluation import Evaluation, evaluate
 
@@ -151,6 +151,8 @@ def test_networks_without_a_difference_are_not_judged() -> None:
 
     assert verdict.facts == "On each of the 8 test images, both networks are right or both wrong."
     assert (verdict.better, verdict.method) == (None, "")
+    verdict = in_words(compare(*pair(11, 11)), "Cora", "Dora")
+    assert verdict == Verdict(verdict.facts, "That is as many: neither is better.", None, "")
 
 
 def test_networks_that_know_other_classes_are_not_compared() -> None:

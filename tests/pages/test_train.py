@@ -348,7 +348,7 @@ def test_a_run_that_waits_between_two_epochs_says_which_one_is_over(store: RunSt
 
 @pytest.mark.parametrize(
     ("key", "pause_at"),
-    [("continue", None), ("step", 57 + 32 + 32), ("epoch", 57 + 57)],
+    [("continue", None), ("step", 57 + 57), ("epoch", 57 + 57)],
 )
 def test_a_paused_run_goes_on_as_far_as_is_wanted(
     store: RunStore, key: str, pause_at: int | None
@@ -361,6 +361,17 @@ def test_a_paused_run_goes_on_as_far_as_is_wanted(
     checked(app.button(key=key).click().run())
 
     assert run.control() == Control(pause_at=pause_at)
+
+
+def test_32_batches_are_no_more_than_that(store: RunStore) -> None:
+    """Nor fewer, but for the end of the epoch."""
+    long = FITTING.model_copy(update={"steps_per_epoch": 422})
+    app = shown(store, Started(), long, BATCH, Paused(epoch=1, step=32, steps=32))
+    (run,) = store.list()
+
+    checked(app.button(key="step").click().run())
+
+    assert run.control() == Control(pause_at=64)
 
 
 def test_one_epoch_from_the_end_of_one_is_the_whole_next_one(store: RunStore) -> None:

@@ -1,0 +1,43 @@
+"""The confusion matrix under a mouse and under a finger."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mnist_core.runs import Run
+from tests.browser.conftest import Server
+
+
+@pytest.mark.parametrize("device", ["page", "phone"])
+def test_a_cell_shows_its_images_and_survives_a_reload(
+    request: pytest.FixtureRequest, server: Server, trained: Run, device: str
+) -> None:
+    tab: Page = request.getfixturevalue(device)
+    shutil.copytree(trained.folder, server.runs / trained.id)
+    tab.goto(f"{server.url}/evaluate?run={trained.id}")
+    matrix = tab.get_by_test_id("stPlotlyChart").filter(has_text="Predicted class")
+    touch = tab.evaluate("navigator.maxTouchPoints > 0")
+    assert touch == (device == "phone")
+
+    def choose(true: int, predicted: int) -> None:
+        cells = matrix.locator(".nsewdrag").bounding_box()
+        assert cells
+        x = cells["x"] + cells["width"] * (predicted + 0.5) / 10
+        y = cells["y"] + cells["height"] * (true + 0.5) / 10
+        if touch:
+            tab.touchscreen.tap(x, y)
+        else:
+            tab.mouse.click(x, y)
+
+    def is_chosen(true: int, predicted: int) -> None:
+        for menu, digit in (("True class", true), ("Predicted class", predicted)):
+            expect(tab.get_by_role("combobox", name=menu)).to_have_value(str(digit))
+
+    matrix.scroll_into_view_if_needed()
+    for cell in ((3, 3), (5, 8), (7, 2)):
+        choose(*cell)
+        is_chosen(*cell)
+    tab.reload()
+    is_chosen(7, 2)
+    expect(matrix.locator(".shapelayer path").last).to_be_visible()
