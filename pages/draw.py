@@ -143,7 +143,7 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         return None
     last = len(images.x_test) - 1
     number = st.number_input(  # without bounds, as on Train: what is refused is named
-        f"Number, 0 to {last:,}", value=0, key="test_image", persist_state="session"
+        f"Number, 0 to {last:,}", value=0, key="test_image", bind="query-params"
     )
     st.button(
         "Random image",
@@ -166,14 +166,14 @@ def take_any(last: int) -> None:
 
 
 def take_linked() -> None:
-    """The test image that a link to this page asks about: once, for what comes next is another."""
-    number = st.query_params.pop("test_image", None)
+    """The test image that the address asks about."""
+    number = st.query_params.get("test_image")
     if number is None:
         return
-    if re.fullmatch(r"\d{1,9}", number, re.ASCII):
+    if re.fullmatch(r"-?\d{1,15}", number, re.ASCII):
         st.session_state["ask_about"] = "Test image"
-        st.session_state["test_image"] = int(number)
     else:
+        del st.query_params["test_image"]
         st.warning(
             f"The address asks about the test image `{number}`; allowed: a whole number from 0.",
             icon=":material/search_off:",

@@ -70,7 +70,12 @@ def test_what_was_chosen_survives_a_reload_and_another_page(
     for come_back in (page.reload, lambda: elsewhere_and_back("Draw")):
         expect(page.get_by_role("button", name="Random image")).to_be_visible()
         come_back()
-    expect(page.get_by_role("button", name="Random image")).to_be_visible()
+    number = page.get_by_role("spinbutton", name="Number")
+    number.fill("55")
+    number.press("Enter")
+    expect(page).to_have_url(re.compile("test_image=55"))
+    page.reload()
+    expect(number).to_have_value("55")
 
     page.goto(f"{server.url}/runs")
     page.get_by_role("searchbox", name="Search").fill("nothing like this")
