@@ -18,6 +18,7 @@ from mnist_core.config import TrainingConfig, shown, summarize
 from mnist_core.datasets import SPECS, DatasetError
 from mnist_core.evaluation import Evaluation, judge, mistakes, row_shares
 from mnist_core.runs import History, Mark, Run
+from mnist_core.words import sureness
 
 if TYPE_CHECKING:
     import jinja2
@@ -59,7 +60,7 @@ class Picture(NamedTuple):
     """As a data URI."""
     answer: str
     truth: str
-    confidence: float
+    confidence: str
 
 
 def write(run: Run) -> bytes:
@@ -197,7 +198,7 @@ def _pictures(result: Evaluation, dataset: str) -> Pictures:
             _data_uri(data.x_test[index]),
             data.class_names[result.predicted[index]],
             data.class_names[result.labels[index]],
-            float(result.confidence[index]),
+            sureness(float(result.confidence[index])),
         )
 
     return Pictures(
