@@ -304,6 +304,11 @@ class TrainingConfig(BaseModel):
         return any(getattr(self, name) for name in AUGMENTATIONS)
 
     @property
+    def moves(self) -> bool:
+        """Whether pixels of training images change places; erasing alone leaves the rest alone."""
+        return any(getattr(self, name) for name in AUGMENTATIONS if name != "erasing")
+
+    @property
     def network(self) -> str:
         """The layers in a few characters, e.g. ``"512-256"``, ``"conv 32-64, 128"``."""
         widths = "-".join(map(str, self.widths))

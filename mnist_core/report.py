@@ -198,7 +198,7 @@ def _pictures(result: Evaluation, dataset: str) -> Pictures:
             _data_uri(data.x_test[index]),
             data.class_names[result.predicted[index]],
             data.class_names[result.labels[index]],
-            sureness(float(result.confidence[index])),
+            sureness(result.confidence[index]),
         )
 
     return Pictures(

@@ -218,7 +218,7 @@ def alone(
     for index in shown:
         truth = mistaken.class_names[mistaken.labels[index]]
         answer = mistaken.class_names[mistaken.predicted[index]]
-        confidence = sureness(float(mistaken.confidence[index]))
+        confidence = sureness(mistaken.confidence[index])
         captions.append(_shared.wrong_caption(answer, truth, confidence))
         alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
     with place:

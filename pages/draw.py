@@ -197,7 +197,7 @@ def say(probabilities: NDArray[np.float32], names: list[str], label: int | None)
         said = f"Unsure: {probabilities[first]:.1%} and {probabilities[second]:.1%}."
     else:
         st.header(names[first], anchor=False, width="content")
-        said = f"{_shared.plain(words.sureness(float(probabilities[first])))} sure."
+        said = f"{_shared.plain(words.sureness(probabilities[first]))} sure."
     if label is not None:
         right, wrong = ":green[:material/check: Right]", ":red[:material/close: Wrong]"
         said += f"  \n{right if first == label else wrong}: it is labelled {names[label]}."

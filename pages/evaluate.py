@@ -19,7 +19,7 @@ PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
 MOST_ROWS = 20
 ANY = "Any"
-CLASS_MENUS = ("true_class", "predicted_class")  # their keys
+CLASS_MENUS = {"true_class": "True class", "predicted_class": "Predicted class"}
 
 
 # --- Where the run stands ---
@@ -177,7 +177,7 @@ def show(
     captions, alts = [], []
     for index in indices:
         answer, truth = names[result.predicted[index]], names[result.labels[index]]
-        confidence = sureness(float(result.confidence[index]))
+        confidence = sureness(result.confidence[index])
         if answer == truth:
             right = f":green[:material/check: **{_shared.plain(answer)}**]"
             captions.append(f"{right}  \n{_shared.plain(confidence)}")
@@ -216,15 +216,11 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
         if st.session_state.get(menu, ANY) not in (ANY, *names):
             st.session_state[menu] = ANY  # chosen of a run that knows other classes
     left, right = st.columns([3, 2], gap="large")
-    with right:
+    with right:  # before the matrix, which frames what is chosen here
         st.markdown("Click on a cell, or choose its classes here, to see its images.")
-        first, second = st.columns(2)
         true, predicted = (
             place.selectbox(label, [ANY, *names], key=menu, bind="query-params")
-            for place, label, menu in (
-                (first, "True class", "true_class"),
-                (second, "Predicted class", "predicted_class"),
-            )
+            for place, (menu, label) in zip(st.columns(2), CLASS_MENUS.items(), strict=True)
         )
         indices, words = behind(result, true, predicted)
         with st.container(horizontal=True, vertical_alignment="center"):

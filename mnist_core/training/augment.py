@@ -5,10 +5,17 @@ What happens to each image is drawn in NumPy, for an epoch at a time (``mnist_co
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from mnist_core import augmentation
-from mnist_core.config import AUGMENTATIONS, TrainingConfig
+from mnist_core.config import TrainingConfig
+
+
+def scaled(images: Any) -> tf.Tensor:
+    """From 0 .. 255 to 0 .. 1, float32."""
+    return tf.cast(images, tf.float32) / 255
 
 
 class Augmenter:
@@ -23,7 +30,6 @@ class Augmenter:
         self._config = config
         self._shape = image_shape
         self._images = images
-        self._moves = any(getattr(config, name) for name in AUGMENTATIONS if name != "erasing")
         self._basis = tf.constant(augmentation.basis(config, image_shape))
         drawn = augmentation.draw(config, image_shape, images, epoch=0)
         self._coefficients = tf.Variable(drawn.coefficients)
@@ -48,10 +54,10 @@ class Augmenter:
         height, width, *channels = self._shape
         images = tf.reshape(images, [-1, height, width, *(channels or [1])])
         chosen = slice(start, start + tf.shape(images, tf.int64)[0])
-        if self._moves:
+        if self._config.moves:
             altered = self._moved(images, self._coefficients[chosen])
         else:  # what is not erased stays as it is, to the last bit
-            altered = tf.cast(images, tf.float32) / 255
+            altered = scaled(images)
         if self._boxes is not None:
             inside = self._inside(self._boxes[chosen])
             altered = tf.where(inside, augmentation.blank(self._shape), altered)

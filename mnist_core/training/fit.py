@@ -29,7 +29,7 @@ from mnist_core.runs import (
 )
 from mnist_core.training import checkpoint as checkpoints
 from mnist_core.training import optimizer
-from mnist_core.training.augment import Augmenter
+from mnist_core.training.augment import Augmenter, scaled
 from mnist_core.training.model import build
 
 EVALUATION_BATCH = 256
@@ -149,7 +149,7 @@ def probabilities(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.f
     """
     # Called as a function, for model.predict would trace a graph first.
     starts = range(0, len(images), EVALUATION_BATCH)
-    parts = [model(_scaled(images[i : i + EVALUATION_BATCH]), training=False) for i in starts]
+    parts = [model(scaled(images[i : i + EVALUATION_BATCH]), training=False) for i in starts]
     return np.concatenate(parts)
 
 
@@ -330,7 +330,7 @@ def _batches(
     def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         chosen = order[start : start + size]
         found = tf.gather(images, chosen)
-        return augmenter(found, start) if augmenter else _scaled(found), tf.gather(labels, chosen)
+        return augmenter(found, start) if augmenter else scaled(found), tf.gather(labels, chosen)
 
     options = tf.data.Options()
     # So little work is done in the thread that asks for it: handing it over costs more.
@@ -340,11 +340,6 @@ def _batches(
     if augmenter:
         batches = batches.prefetch(8)  # altered while the network learns from those before
     return batches.with_options(options)
-
-
-def _scaled(images: Any) -> tf.Tensor:
-    """From 0 .. 255 to 0 .. 1, float32."""
-    return tf.cast(images, tf.float32) / 255
 
 
 def _finite(value: float | None) -> float | None:

@@ -248,11 +248,13 @@ def linked(number: str, run: Run) -> AppTest:
     return checked(app.switch_page("pages/draw.py").run())
 
 
-def test_a_link_asks_about_its_test_image(run: Run) -> None:
+def test_a_link_asks_about_its_test_image_until_another_is_chosen(run: Run) -> None:
     app = linked("12", run)
 
     assert app.number_input(key="test_image").value == 12
     assert probabilities(app) == probabilities(about_test_image(12))
+    checked(app.number_input(key="test_image").set_value(13).run())
+    assert checked(app.run()).number_input(key="test_image").value == 13
 
 
 def test_a_link_to_no_test_image_is_refused(run: Run) -> None:

