@@ -5,7 +5,12 @@ A folder named ``pages`` makes Streamlit take the app for one of its first multi
 would get that page without ``app.py``: no navigation of ours, no title, no layout.
 """
 
+from functools import cache
+from weakref import WeakKeyDictionary
+
 import streamlit as st
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
 
 POINT = """
@@ -45,3 +50,47 @@ def label_menu() -> None:
     st.html(
         "<style>[data-testid=stExpandSidebarButton]::after { content: 'Menu'; }</style>",
     )
+
+
+@cache
+def mend_messages() -> None:
+    """Mend two faults in how Streamlit 1.67 tells the browser what a run of the script did.
+
+    Fragments: the browser clears away what a fragment has not drawn again once it hears that the
+    fragment has run. If another one begins before that was sent (those that look for changes begin
+    at any moment), the message says "interrupted" instead, though all of the first was drawn: what
+    it had drawn before would stay on the page, beside what it has drawn now, until it ran again.
+
+    The address: each parameter that changes is an entry of its own in the browser's history, so
+    that Back would lead to where nobody has been. Here a run makes one entry, at its end.
+    """
+    enqueue, clear = ForwardMsgQueue.enqueue, ForwardMsgQueue.clear
+    addresses: WeakKeyDictionary[ForwardMsgQueue, ForwardMsg] = WeakKeyDictionary()
+
+    def enqueue_one_address(queue: ForwardMsgQueue, message: ForwardMsg) -> None:
+        if message.HasField("page_info_changed"):
+            addresses[queue] = message
+            return
+        if message.HasField("script_finished") and queue in addresses:
+            enqueue(queue, addresses.pop(queue))
+        enqueue(queue, message)
+
+    def clear_but_ends(
+        queue: ForwardMsgQueue,
+        retain_lifecycle_msgs: bool = False,
+        fragment_ids_this_run: list[str] | None = None,
+    ) -> None:
+        ended = [
+            message
+            for message in queue._queue
+            if message.script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
+            # What was drawn by one that runs again is dropped, and so its end has to be.
+            and set(message.metadata.run.fragment_ids).isdisjoint(fragment_ids_this_run or [])
+        ]
+        clear(queue, retain_lifecycle_msgs, fragment_ids_this_run)
+        if fragment_ids_this_run:  # else all is drawn anew
+            for message in ended:
+                message.script_finished = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
+
+    ForwardMsgQueue.enqueue = enqueue_one_address  # type: ignore[method-assign]
+    ForwardMsgQueue.clear = clear_but_ends  # type: ignore[method-assign,assignment]

@@ -26,7 +26,7 @@ MEGABYTE = 1_000_000
 # --- Downloads and imports: in threads of their own, so that no page waits for them ---
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     name: str = ""
     """The dataset that comes of it."""
@@ -77,10 +77,21 @@ def download(name: str) -> None:
     )
 
 
-def downloading(name: str) -> None:
+def running_jobs() -> list[Job]:
+    """What is under way.
+
+    To be asked once, before anything is said of data or jobs: one may end while the page is drawn,
+    which would then say two things. Those found here are watched until they end, and then the page
+    is drawn anew.
+    """
+    jobs = [the_import(), *map(the_download, SPECS)]
+    return [job for job in jobs if job.running]
+
+
+def downloading(name: str, running: list[Job]) -> None:
     """The button that fetches a dataset; its progress while it comes."""
     job = the_download(name)
-    if job.running:
+    if job in running:
         st.fragment(megabytes, run_every=REFRESH_SECONDS)(job)
         return
     if job.error:
@@ -119,7 +130,7 @@ def pictures_read(job: Job) -> None:
         st.progress(0.0, text="Checking the file")
 
 
-def whole_set() -> None:
+def whole_set(running: list[Job]) -> None:
     """MNIST, offered where it is missing."""
     with st.container(border=True):
         st.subheader("Get the whole of MNIST")
@@ -127,10 +138,10 @@ def whole_set() -> None:
             "Only the built-in sample is on this machine. With all 60,000 training images, a "
             "network gets about 98% of the test images right; with the sample, about 94%."
         )
-        downloading("mnist")
+        downloading("mnist", running)
 
 
-def more(on_disk: list[str]) -> None:
+def more(on_disk: list[str], running: list[Job]) -> None:
     """Other datasets to download, and one's own to bring."""
     missing = [name for name in SPECS if name not in [*on_disk, "mnist"]]
     label = "More images: download them, or bring your own" if missing else "Bring your own images"
@@ -138,11 +149,11 @@ def more(on_disk: list[str]) -> None:
         for name in missing:
             with st.container(border=True):
                 st.markdown(f"**{SPECS[name].title}**  \n{SPECS[name].description}")
-                downloading(name)
-        bring()
+                downloading(name, running)
+        bring(running)
 
 
-def bring() -> None:
+def bring(running: list[Job]) -> None:
     """The form that makes a dataset of a file."""
     job = the_import()
     low, high = datasets.SIDES
@@ -174,7 +185,7 @@ def bring() -> None:
             required=True,
             key="own_colours",
         )
-        if st.form_submit_button("Import", icon=":material/upload:", disabled=job.running):
+        if st.form_submit_button("Import", icon=":material/upload:", disabled=job in running):
             faults = missing_from_form(name, file is not None)
             if file is None or faults:
                 job.error = "\n".join(faults)
@@ -188,7 +199,7 @@ def bring() -> None:
                     ),
                 )
             st.rerun()
-    if job.running:
+    if job in running:
         st.fragment(pictures_read, run_every=REFRESH_SECONDS)(job)
     elif job.error:
         st.error(
@@ -219,10 +230,10 @@ the sizes stay as they are. At most {own_data.MOST_ARCHIVE_BYTES // MEGABYTE} MB
 """
 
 
-def show_imported() -> None:
+def show_imported(running: list[Job]) -> None:
     """Choose what has just been imported."""
     job = the_import()
-    if job.name and not job.running:
+    if job.name and job not in running:
         if not job.error:
             st.session_state["images"] = st.session_state["imported_data"] = job.name
             st.session_state["own_name"] = ""  # the name is taken now
@@ -463,14 +474,16 @@ def as_input(dataset: Dataset) -> None:
 # --- The page ---
 
 _shared.title("Data")
-show_imported()
+running = running_jobs()
+show_imported(running)
+default = datasets.default_name()  # before the list, which a download may make longer meanwhile
 on_disk = [name for name in datasets.names() if datasets.available(name)]
 if st.session_state.get("images", on_disk[0]) not in on_disk:
-    st.session_state["images"] = datasets.default_name()  # it was removed
+    st.session_state["images"] = default  # it was removed
 name = st.segmented_control(
     "Dataset",
     on_disk,
-    default=datasets.default_name(),
+    default=default,
     format_func=datasets.title,
     required=True,
     key="images",
@@ -482,24 +495,24 @@ if "not_removed" in st.session_state:
     st.error(st.session_state.pop("not_removed"), icon=":material/error:")
 next_place = st.container()
 if "mnist" not in on_disk:
-    whole_set()
+    whole_set(running)
 try:
     dataset = _shared.dataset(name)
 except DatasetError as error:
     st.error(_shared.plain(str(error)), title="This dataset can't be read", icon=":material/error:")
     if name not in SPECS:
         removal(name)
-    more(on_disk)
+    more(on_disk, running)
     st.stop()
 with next_place:
     what_next(dataset)
 about(dataset)
 imported = st.session_state.get("imported_data") == name  # then its images are what is asked for
 if not imported:
-    more(on_disk)
+    more(on_disk, running)
 samples(dataset)
 if imported:
-    more(on_disk)
+    more(on_disk, running)
 left, right = st.columns(2, gap="large")
 with left:
     balance(dataset)

@@ -229,7 +229,7 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
                 st.button("Show all mistakes", icon=":material/clear:", on_click=show_all)
         if images is not None and len(indices):
             pages = -(-len(indices) // IMAGES_ON_A_PAGE)
-            place = st.container()
+            place = st.container(key="images_of_cell")
             page = 1
             if pages > 1:
                 page = st.pagination(pages, key=f"page_of_{true}_{predicted}")

@@ -3,8 +3,9 @@
 import shutil
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.first_clicks import first_click
 from mnist_core.runs import Run
 from tests.browser.conftest import Server
 
@@ -38,6 +39,18 @@ def test_a_cell_shows_its_images_and_survives_a_reload(
     for cell in ((3, 3), (5, 8), (7, 2)):
         choose(*cell)
         is_chosen(*cell)
+    tab.go_back()  # one press a cell
+    is_chosen(5, 8)
+    tab.go_forward()
+    is_chosen(7, 2)
     tab.reload()
     is_chosen(7, 2)
     expect(matrix.locator(".shapelayer path").last).to_be_visible()
+
+
+def test_the_first_click_shows_the_images_that_its_caption_says(
+    server: Server, browser: Browser, trained: Run
+) -> None:
+    shutil.copytree(trained.folder, server.runs / trained.id)
+    for cell in ((7, 1), (3, 3), (5, 8), (0, 1), (9, 4)):  # 200 are in benchmarks/first_clicks.py
+        assert not first_click(browser, server.url, trained, cell)

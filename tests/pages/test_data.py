@@ -352,6 +352,28 @@ def test_arrays_become_a_dataset_too(empty_machine: Path) -> None:
     assert captions[:3] == [r"**\[a\](b)**", r"**\*b\***", "**c**"]
 
 
+def test_an_import_that_ends_while_the_page_is_drawn_is_seen(
+    empty_machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = datasets.names
+
+    def names_when_imported(*folder: Path) -> tuple[str, ...]:
+        for thread in threading.enumerate():
+            if thread.name == "import":
+                thread.join()
+        return names(*folder)
+
+    app = page()
+    monkeypatch.setattr(datasets, "names", names_when_imported)  # asked after the job, at the top
+    app.text_input(key="own_name").set_value("pets")
+    app.file_uploader(key="own_file").upload("pets.zip", zipped(pets()).getvalue())
+    checked(button(app, "Import").click().run())
+
+    assert app.success[0].value.startswith("15 images in 2 classes.")
+    assert app.segmented_control(key="images").value == "pets"
+    assert not button(app, "Import").disabled
+
+
 def test_every_fault_is_listed_and_nothing_is_imported(empty_machine: Path) -> None:
     bad = {"../x.png": b"", "dogs/x.png": b"x"}
     app = fill(page(), "pets", "pets.zip", zipped(pets() | bad).getvalue())

@@ -1,0 +1,72 @@
+"""What reaches the browser of a run of the script, where Streamlit itself would say otherwise."""
+
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+
+from pages import _compat
+
+FRAGMENT = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
+INTERRUPTED = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+
+def queue() -> ForwardMsgQueue:
+    _compat.mend_messages()
+    return ForwardMsgQueue()
+
+
+def drawn(by: str) -> ForwardMsg:
+    message = ForwardMsg()
+    message.delta.fragment_id = by
+    message.delta.new_element.markdown.body = by
+    message.metadata.delta_path.extend([0, len(by)])
+    return message
+
+
+def ended(*fragments: str, interrupted: bool = False) -> ForwardMsg:
+    message = ForwardMsg(script_finished=INTERRUPTED if interrupted else FRAGMENT)
+    message.metadata.run.fragment_ids.extend(fragments)
+    return message
+
+
+def address(query: str) -> ForwardMsg:
+    message = ForwardMsg()
+    message.page_info_changed.query_string = query
+    return message
+
+
+def test_a_fragment_has_ended_though_another_one_begins_before_that_was_sent() -> None:
+    messages = queue()
+    messages.enqueue(drawn("matrix"))
+    messages.enqueue(ended("matrix"))
+    messages.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=["look"])
+
+    assert messages.flush() == [drawn("matrix"), ended("matrix")]
+
+
+def test_one_that_runs_again_has_been_interrupted_for_what_it_drew_is_dropped() -> None:
+    messages = queue()
+    messages.enqueue(drawn("matrix"))
+    messages.enqueue(ended("matrix"))
+    messages.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=["look", "matrix"])
+
+    assert messages.flush() == [ended("matrix", interrupted=True)]
+
+
+def test_so_has_every_fragment_where_the_whole_page_is_drawn_anew() -> None:
+    messages = queue()
+    messages.enqueue(ended("matrix"))
+    messages.clear(retain_lifecycle_msgs=True)
+
+    assert messages.flush() == [ended("matrix", interrupted=True)]
+
+
+def test_a_run_makes_one_entry_in_the_browsers_history() -> None:
+    messages = queue()
+    messages.enqueue(address("true=7"))
+    messages.enqueue(drawn("matrix"))
+    assert messages.flush() == [drawn("matrix")]
+    messages.enqueue(address("true=7&predicted=1"))
+    messages.enqueue(ended("matrix"))
+    messages.enqueue(ended("look"))
+
+    assert messages.flush() == [address("true=7&predicted=1"), ended("matrix"), ended("look")]
