@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core import datasets
 from mnist_core.config import PRESETS, TrainingConfig, apply_preset
+from mnist_core.data import places
 from mnist_core.runs import History, Run, RunStore
 from mnist_core.workers import WorkerPool
 
@@ -67,7 +67,7 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=10, help="of each but stop (default: 10)")
     parser.add_argument("--preset", choices=PRESETS, default="article")
-    parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
+    parser.add_argument("--dataset", choices=places.names(), default=places.default_name())
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import title
+from mnist_core.data.known import title
 from mnist_core.evaluation import wilson_interval
 from mnist_core.runs import (
     Batch,

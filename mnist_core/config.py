@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from mnist_core import datasets
+from mnist_core.data import known, limits, places
 
 Units = Annotated[int, Ge(1), Le(4096)]
 Filters = Annotated[int, Ge(1), Le(512)]
@@ -36,7 +36,7 @@ def _on_this_machine(name: str, info: ValidationInfo) -> str:
     return name
 
 
-DatasetName = Annotated[str, Field(pattern=f"^{datasets.NAME}$"), AfterValidator(_on_this_machine)]
+DatasetName = Annotated[str, Field(pattern=f"^{limits.NAME}$"), AfterValidator(_on_this_machine)]
 Architecture = Literal["dense", "convolutional"]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 OptimizerName = Literal["adam", "sgd", "rmsprop"]
@@ -437,7 +437,7 @@ def choices(name: str) -> tuple[str, ...]:
     Of the dataset, they are those on this machine and those that can be downloaded.
     """
     if name == "dataset":
-        return datasets.names()
+        return places.names()
     annotation = TrainingConfig.model_fields[name].annotation
     values = get_args(annotation)
     return values if values and all(isinstance(v, str) for v in values) else ()
@@ -464,7 +464,7 @@ def allowed(name: str) -> str:
 def shown(name: str, value: Any) -> str:
     """A setting for people to read, e.g. ``"512-256"``, ``"off"``; None may be one that is none."""
     if name == "dataset":
-        return datasets.title(value)
+        return known.title(value)
     if isinstance(value, tuple):
         return "-".join(map(str, value)) or "none"
     if value is None and name in CONVOLUTIONAL_ONLY:

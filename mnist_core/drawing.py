@@ -5,7 +5,6 @@ included, fits a 20 x 20 box, aspect kept, and its centre of mass lies in the mi
 """
 
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import ExifTags, Image, ImageOps
 from scipy import ndimage
+
+from mnist_core.data.pictures import UNREADABLE
 
 SIDE = 28
 BOX = 20.0
@@ -30,9 +31,6 @@ FAINTEST = 0.08  # ink is darker than its paper by this part of the paper's shad
 SMALLEST = 0.02  # part of the picture's side; what is smaller is dust
 SOFTEST = 0.65  # pixels on the edge of ink for each of ink; soft shadows have more
 DIGIT_SIDE = 96.0  # pixels; a digit is looked at in this size
-
-UNREADABLE = (OSError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises at a file that it can't read."""
 
 Points = NDArray[np.float64]  # (n, 2): x to the right, y down
 Grey = NDArray[np.floating[Any]]  # (h, w)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import datasets
 from mnist_core.config import TrainingConfig, shown, summarize
-from mnist_core.datasets import SPECS, DatasetError
+from mnist_core.data import loading
+from mnist_core.data.known import SPECS
+from mnist_core.data.loading import DatasetError
 from mnist_core.evaluation import Evaluation, judge, mistakes, row_shares
 from mnist_core.runs import History, Mark, Run
 from mnist_core.words import sureness
@@ -187,7 +188,7 @@ class Pictures(NamedTuple):
 def _pictures(result: Evaluation, dataset: str) -> Pictures:
     """The first test images, and the mistakes, the most confident first."""
     try:
-        data = datasets.load(dataset)
+        data = loading.load(dataset)
     except DatasetError as error:
         return Pictures(why_not=str(error))
     if not np.array_equal(data.y_test, result.labels):

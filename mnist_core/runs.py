@@ -47,8 +47,9 @@ import psutil
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mnist_core import datasets
 from mnist_core.config import ConfigError, TrainingConfig, allowed, bounds, read_config
+from mnist_core.data import loading
+from mnist_core.data.dataset import Outline
 
 
 class RunError(ValueError):
@@ -429,7 +430,7 @@ class Run:
         except (json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
             raise RunError(f"{path}: {error}") from None
 
-    def dataset(self) -> datasets.Outline:
+    def dataset(self) -> Outline:
         """What it is trained on: as its worker wrote it down, else as it is on this machine.
 
         Raises:
@@ -437,14 +438,14 @@ class Run:
         """
         path = self.folder / "dataset.json"
         try:
-            return datasets.Outline.model_validate_json(path.read_bytes())
+            return Outline.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             pass  # waits for its worker, or is from before datasets of one's own
         except ValidationError as error:
             raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
         try:
-            return datasets.outline(self.config.dataset)
-        except datasets.DatasetError as error:
+            return loading.outline(self.config.dataset)
+        except loading.DatasetError as error:
             raise RunError(str(error)) from None
 
     @cached_property

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_core import bundle, datasets, report, script
+from mnist_core import bundle, report, script
 from mnist_core.catalog import Damaged, summarize
+from mnist_core.data import known, loading, places
 from mnist_core.runs import Run, RunError
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -76,8 +77,8 @@ def obstacle(run: Run, name: str) -> str | None:
         except script.NotRepeatable as error:
             return str(error)
         dataset = found.config.dataset
-        if dataset not in script.IN_KERAS and not datasets.available(dataset):
-            return f"{datasets.title(dataset)}, which belongs to the script, is not on this machine"
+        if dataset not in script.IN_KERAS and not places.available(dataset):
+            return f"{known.title(dataset)}, which belongs to the script, is not on this machine"
     if name == "onnx" and importlib.util.find_spec("tf2onnx") is None:
         return (
             "the converter is not installed; `.venv/bin/python -m pip install -r "
@@ -111,7 +112,7 @@ def _onnx(run: Run) -> bytes:
 def _script(run: Run) -> bytes:
     if run.config.dataset in script.IN_KERAS:
         return script.write(run, file_name(run, "script")).encode()
-    images = datasets.load(run.config.dataset)
+    images = loading.load(run.config.dataset)
     arrays, packed = io.BytesIO(), io.BytesIO()
     np.savez_compressed(
         arrays,

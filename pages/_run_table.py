@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from mnist_core.catalog import Damaged, Entry, Summary
-from mnist_core.datasets import title
+from mnist_core.data.known import title
 from pages import _shared
 
 DAMAGED = "damaged"

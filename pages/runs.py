@@ -8,7 +8,7 @@ import streamlit as st
 
 from mnist_core import trash
 from mnist_core.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
-from mnist_core.datasets import SPECS, title
+from mnist_core.data.known import SPECS, title
 from mnist_core.runs import Labels, Run, RunError, State
 from pages import _comparison, _run_table, _shared, _take_home
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from mnist_core.catalog import BARS, Catalog, Damaged, Summary, leaderboards, mentions, summarize
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import SPECS
+from mnist_core.data.known import SPECS
 from mnist_core.evaluation import wilson_interval
 from mnist_core.runs import (
     Batch,

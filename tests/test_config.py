@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_core import datasets
 from mnist_core.config import (
     PRESETS,
     ConfigError,
@@ -19,6 +18,7 @@ from mnist_core.config import (
     read_config,
     summarize,
 )
+from mnist_core.data import known
 
 
 def test_defaults_are_the_articles_recipe() -> None:
@@ -171,7 +171,7 @@ def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_datasets_to_choose_from_are_the_known_ones_and_ones_own(pets: None) -> None:
-    assert choices("dataset") == (*datasets.SPECS, "pets")
+    assert choices("dataset") == (*known.SPECS, "pets")
     assert read_config({"dataset": "pets"}).dataset == "pets"
 
 
@@ -180,7 +180,7 @@ def test_another_dataset_is_refused_with_those_that_are_here(pets: None, name: s
     with pytest.raises(ConfigError) as refusal:
         read_config({"dataset": name})
 
-    assert str(refusal.value) == f"dataset is {name!r}; allowed: {', '.join(datasets.SPECS)}, pets"
+    assert str(refusal.value) == f"dataset is {name!r}; allowed: {', '.join(known.SPECS)}, pets"
 
 
 def test_the_config_of_a_run_is_read_also_where_its_dataset_is_gone(pets: None) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mnist_core import datasets
+from mnist_core.data import loading
 from mnist_core.drawing import image_from_picture, image_from_strokes, strokes_from_canvas
 from mnist_core.inference import Predictor
 from mnist_core.runs import Run
@@ -417,7 +417,7 @@ def test_what_is_not_the_digit_is_passed_over(kind: str) -> None:
 
 @pytest.mark.parametrize("light_on_dark", [False, True])
 def test_a_digit_cut_out_closely_keeps_its_ink(light_on_dark: bool) -> None:
-    digits = [np.pad(image, 2) for image in datasets.load("mnist-sample").x_test[:100]]
+    digits = [np.pad(image, 2) for image in loading.load("mnist-sample").x_test[:100]]
     kept = []
     for digit in digits:
         rows, columns = (digit > 60).nonzero()
@@ -530,7 +530,7 @@ def test_what_is_no_picture_is_named(thing: Any, words: str) -> None:
 
 
 def test_digits_of_mnist_come_through_a_picture_nearly_unchanged() -> None:
-    images = datasets.load("mnist-sample").x_test[:100]
+    images = loading.load("mnist-sample").x_test[:100]
     kept = [
         alike(image_from_picture(np.kron(image, np.ones((8, 8), np.uint8))), image / 255)
         for image in images
@@ -540,7 +540,7 @@ def test_digits_of_mnist_come_through_a_picture_nearly_unchanged() -> None:
 
 
 def test_digits_of_mnist_are_recognised_from_pictures(trained: Run) -> None:
-    data = datasets.load("mnist-sample")
+    data = loading.load("mnist-sample")
     predictor = Predictor(trained.folder)
     by_picture = np.stack([image_from_picture(255 - image) for image in data.x_test])
     itself, from_picture = (

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mnist_core import drawing, pictures
-from mnist_core.datasets import Ground, Outline
+from mnist_core import drawing, network_input
+from mnist_core.data import pictures
+from mnist_core.data.dataset import Ground, Outline
 
 
 def outline(
@@ -128,7 +129,7 @@ def thing(ground: int, ink: int) -> Image.Image:
 def test_a_picture_comes_on_the_ground_that_the_network_knows(
     ground: Ground, shown: tuple[int, int], inverted: bool
 ) -> None:
-    image = pictures.as_input(thing(*shown), outline((20, 20), ground))
+    image = network_input.as_input(thing(*shown), outline((20, 20), ground))
 
     assert image.dtype == np.float32
     expected = [255 - value for value in shown] if inverted else shown
@@ -136,7 +137,7 @@ def test_a_picture_comes_on_the_ground_that_the_network_knows(
 
 
 def test_a_colour_picture_is_never_inverted() -> None:
-    image = pictures.as_input(thing(255, 0), outline((20, 20, 3), "dark"))
+    image = network_input.as_input(thing(255, 0), outline((20, 20, 3), "dark"))
 
     assert image.shape == (20, 20, 3)
     assert image[0, 0].tolist() == [1, 1, 1]
@@ -157,7 +158,7 @@ def test_drawings_are_redrawn_for_networks_that_know_drawings(
 ) -> None:
     picture = Image.new("L", (200, 200), 0)
     ImageDraw.Draw(picture).line([60, 50, 120, 150], fill=255, width=12)
-    image = pictures.as_input(picture, outline((28, 28), ground, name))
+    image = network_input.as_input(picture, outline((28, 28), ground, name))
 
     as_drawn = drawing.image_from_picture(picture)
     expected = 1 - as_drawn if inverted else as_drawn
@@ -165,6 +166,8 @@ def test_drawings_are_redrawn_for_networks_that_know_drawings(
 
 
 def test_a_blank_picture_stays_blank_on_any_ground() -> None:
-    image = pictures.as_input(Image.new("L", (200, 200), 255), outline((28, 28), "light", "mine"))
+    image = network_input.as_input(
+        Image.new("L", (200, 200), 255), outline((28, 28), "light", "mine")
+    )
 
     assert not image.any()

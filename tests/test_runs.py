@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core import datasets, runs
+from mnist_core import runs
 from mnist_core.config import ConfigError, TrainingConfig
-from mnist_core.datasets import Outline
+from mnist_core.data import loading
+from mnist_core.data.dataset import Outline
 from mnist_core.runs import (
     Batch,
     Control,
@@ -384,7 +385,7 @@ def test_what_the_worker_wrote_of_a_dataset_outlives_it(store: RunStore) -> None
 
 
 def test_a_run_without_it_is_on_the_dataset_of_this_machine(run: Run) -> None:
-    assert run.dataset() == datasets.outline("mnist")
+    assert run.dataset() == loading.outline("mnist")
 
 
 @pytest.mark.parametrize("content", [None, b"{", b"[1]", b'{"name": "pets"}'])

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core import datasets, takehome
+from mnist_core import takehome
+from mnist_core.data import loading
 from mnist_core.inference import Predictor
 from mnist_core.runs import Ended, Run, RunStore, State, append_event
 from mnist_core.takehome import FORMATS, ExportError, export, file_name, obstacle
@@ -23,7 +24,7 @@ def test_onnx_answers_as_litert_does(trained: Run, tmp_path: Path) -> None:
 
     session = onnxruntime.InferenceSession(export(trained, "onnx"))
     (given,), (answer,) = session.get_inputs(), session.get_outputs()
-    images = (datasets.load("mnist-sample").x_test / 255).astype(np.float32)
+    images = (loading.load("mnist-sample").x_test / 255).astype(np.float32)
 
     assert (given.name, given.shape, given.type) == ("images", ["n", 28, 28], "tensor(float)")
     assert (answer.name, answer.shape) == ("probabilities", ["n", 10])
@@ -45,7 +46,7 @@ def test_the_script_brings_the_images_that_keras_does_not_have(trained: Run) -> 
         names = {f"{folder}/train.py", f"{folder}/mnist-sample.npz"}
         assert set(archive.namelist()) == names
         with np.load(io.BytesIO(archive.read(f"{folder}/mnist-sample.npz"))) as arrays:
-            np.testing.assert_array_equal(arrays["x_test"], datasets.load("mnist-sample").x_test)
+            np.testing.assert_array_equal(arrays["x_test"], loading.load("mnist-sample").x_test)
 
 
 def test_file_names_tell_what_is_in_them(trained: Run, store: RunStore) -> None:

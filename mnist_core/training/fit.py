@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from mnist_core.config import ConfigError, TrainingConfig, summarize
-from mnist_core.datasets import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.runs import (
     Batch,
     Control,

@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import TextIO
 
-from mnist_core import datasets
+from mnist_core.data import loading
 from mnist_core.evaluation import classification_report, evaluate
 from mnist_core.runs import (
     Ended,
@@ -77,7 +77,7 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
     began = time.time()
     try:
         config = run.config
-        dataset = datasets.load(config.dataset)
+        dataset = loading.load(config.dataset)
         write_json(run.folder / "dataset.json", dataset.outline.model_dump())
         with tensorboard.recording(run, inbox.emit) as emit:
             result = fit.fit(config, dataset, emit, run.control, run.checkpoint)

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.config import PRESETS, TrainingConfig, apply_preset, measured, presets_for
-from mnist_core.own_data import import_file
+from mnist_core.data.own import import_file
 from mnist_core.runs import (
     Batch,
     Control,
@@ -28,7 +28,7 @@ from mnist_core.runs import (
 from mnist_core.workers import WorkerPool
 from pages import _shared
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
-from tests.test_own_data import pets, zipped
+from tests.data.test_own import pets, zipped
 
 APP = str(Path(__file__).parents[2] / "app.py")
 FITTING = Fitting(weights=535_818, train_images=3_600, validation_images=400, steps_per_epoch=57)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from mnist_core.datasets import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.inference import Predictor
 from mnist_core.training import export
 from mnist_core.training.fit import probabilities

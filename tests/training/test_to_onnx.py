@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_core.datasets import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.training import export, to_onnx
 from mnist_core.training.fit import probabilities
 from mnist_core.training.to_onnx import convert

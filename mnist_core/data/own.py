@@ -25,8 +25,10 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core import datasets, npz, pictures
-from mnist_core.datasets import CLASSES, MOST_BYTES, SIDES, Outline
+from mnist_core.data import limits, loading, npz, pictures
+from mnist_core.data.dataset import Outline
+from mnist_core.data.limits import CLASSES, MOST_BYTES, SIDES
+from mnist_core.data.places import own_place
 
 MOST_ARCHIVE_BYTES = 200_000_000
 MOST_PICTURES = 100_000
@@ -78,7 +80,7 @@ def import_file(
         ValueError: name or side can't be used.
         OSError: the dataset can't be written.
     """
-    place = datasets.own_place(name, folder)
+    place = own_place(name, folder)
     _refuse_taken(place)
     if not SIDES[0] <= side <= SIDES[1]:
         raise ValueError(f"the side is {side}; allowed: {SIDES[0]} to {SIDES[1]} pixels")
@@ -97,7 +99,7 @@ def import_file(
         else:
             class_names, arrays = _of_pictures(archive, (side, side, 3)[: 2 + colour], progress)
     _write(place, arrays, class_names)
-    return datasets.outline(name, folder)
+    return loading.outline(name, folder)
 
 
 def remove(name: str, folder: Path | None = None) -> None:
@@ -107,7 +109,7 @@ def remove(name: str, folder: Path | None = None) -> None:
         ValueError: there is none of that name.
     """
     try:
-        datasets.own_place(name, folder).unlink()
+        own_place(name, folder).unlink()
     except FileNotFoundError:
         raise ValueError(f"there is no dataset of your own called {name!r}") from None
 
@@ -131,7 +133,7 @@ def _write(place: Path, arrays: Arrays, class_names: tuple[str, ...]) -> None:
 
 def _class_name_fault(name: str) -> str | None:
     try:
-        datasets.check_class_name(name)
+        limits.check_class_name(name)
     except ValueError as error:
         return str(error)
     return None
@@ -207,7 +209,7 @@ def _check_images(key: str, header: npz.Header) -> None:
     if header.dtype != np.uint8:
         raise ValueError(f"the type is {header.dtype}; allowed: uint8, from 0 to 255")
     grey = header.shape[3:] == (1,)
-    datasets.check_image_shape(key, header.shape[:3] if grey else header.shape)
+    limits.check_image_shape(key, header.shape[:3] if grey else header.shape)
 
 
 def _check_labels(key: str, header: npz.Header) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_core import published
-from mnist_core.published import CIFAR_FOLDER, Arrays
+from mnist_core.data import published
+from mnist_core.data.published import CIFAR_FOLDER, Arrays
 
 BATCHES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 

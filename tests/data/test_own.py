@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import datasets, own_data, pictures
-from mnist_core.datasets import DatasetError, DatasetMissing
-from mnist_core.own_data import ImportRefused, import_file
-from tests.test_published import Trap
+from mnist_core.data import known, loading, own, pictures, places
+from mnist_core.data.loading import DatasetError, DatasetMissing
+from mnist_core.data.own import ImportRefused, import_file
+from tests.data.test_published import Trap
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -81,7 +81,7 @@ def test_arrays_are_kept_as_they_are(
 ) -> None:
     arrays = made_arrays(shape)
     outline = import_file("mine", npz(arrays, compressed), folder=tmp_path)
-    mine = datasets.load("mine", tmp_path)
+    mine = loading.load("mine", tmp_path)
 
     for key, array in arrays.items():
         np.testing.assert_array_equal(getattr(mine, key), array)
@@ -97,7 +97,7 @@ def test_labels_in_a_column_and_a_single_channel_are_taken_too(tmp_path: Path) -
     arrays = made_arrays((10, 12, 1))
     arrays["y_train"] = arrays["y_train"].reshape(-1, 1)
     import_file("mine", npz(arrays), folder=tmp_path)
-    mine = datasets.load("mine", tmp_path)
+    mine = loading.load("mine", tmp_path)
 
     assert mine.image_shape == (10, 12)
     assert mine.y_train.tolist() == arrays["y_train"][:, 0].tolist()
@@ -107,7 +107,7 @@ def test_names_of_classes_are_kept(tmp_path: Path) -> None:
     names = np.array(["Katze", "犬", "a $b$ [c](d)"])
     outline = import_file("mine", npz(made_arrays() | {"class_names": names}), folder=tmp_path)
 
-    assert outline.class_names == datasets.load("mine", tmp_path).class_names == tuple(names)
+    assert outline.class_names == loading.load("mine", tmp_path).class_names == tuple(names)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_zip_of_folders_becomes_a_dataset_with_a_fifth_of_each_class_to_test(
     tmp_path: Path,
 ) -> None:
     outline = import_file("mine", zipped(pets()), 16, colour=True, folder=tmp_path)
-    mine = datasets.load("mine", tmp_path)
+    mine = loading.load("mine", tmp_path)
 
     assert mine.class_names == ("cats", "dogs")
     assert outline.image_shape == (16, 16, 3)
@@ -180,7 +180,7 @@ def test_a_zip_of_folders_becomes_a_dataset_with_a_fifth_of_each_class_to_test(
 
 def test_grey_pictures_have_no_channels(tmp_path: Path) -> None:
     import_file("mine", zipped(pets()), 16, folder=tmp_path)
-    mine = datasets.load("mine", tmp_path)
+    mine = loading.load("mine", tmp_path)
 
     assert mine.image_shape == (16, 16)
     assert set(mine.x_train[mine.y_train == 0].ravel().tolist()) == {81}
@@ -195,7 +195,7 @@ def test_folders_train_and_test_divide_the_pictures(tmp_path: Path, top: str) ->
         f"{top}Train/cats/": b"",
     }
     import_file("mine", zipped(members), folder=tmp_path)
-    mine = datasets.load("mine", tmp_path)
+    mine = loading.load("mine", tmp_path)
 
     assert np.bincount(mine.y_train).tolist() == [3, 2]
     assert mine.y_test.tolist() == [0, 0]
@@ -231,7 +231,7 @@ def test_the_same_file_gives_the_same_dataset(tmp_path: Path) -> None:
     }
     for name in ("one", "two"):
         import_file(name, zipped(members), folder=tmp_path)
-    one, two = (datasets.load(name, tmp_path) for name in ("one", "two"))
+    one, two = (loading.load(name, tmp_path) for name in ("one", "two"))
 
     np.testing.assert_array_equal(one.x_train, two.x_train)
     np.testing.assert_array_equal(one.y_test, two.y_test)
@@ -308,7 +308,7 @@ def test_an_encrypted_picture_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_data, "MOST_ARCHIVE_BYTES", 1_000)
+    monkeypatch.setattr(own, "MOST_ARCHIVE_BYTES", 1_000)
 
     assert "bytes; allowed: at most 1,000" in faults(zipped(pets()), tmp_path)
 
@@ -324,14 +324,14 @@ def test_a_file_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_too_many_pictures_are_refused_before_one_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, words: str
 ) -> None:
-    monkeypatch.setattr(own_data, limit, value)
+    monkeypatch.setattr(own, limit, value)
     monkeypatch.setattr(pictures, "opened", None)
 
     assert words in faults(zipped(pets()), tmp_path)
 
 
 def test_a_picture_that_unpacks_to_too_much_is_not_unpacked(tmp_path: Path) -> None:
-    bomb = zipped(pets() | {"dogs/7.png": bytes(own_data.MOST_PICTURE_BYTES + 1)})
+    bomb = zipped(pets() | {"dogs/7.png": bytes(own.MOST_PICTURE_BYTES + 1)})
     tracemalloc.start()
     try:
         told = faults(bomb, tmp_path)
@@ -366,7 +366,7 @@ def test_a_name_that_cannot_be_used_is_refused(tmp_path: Path, name: str) -> Non
     with pytest.raises(ValueError, match="the name is "):
         import_file(name, zipped(pets()), folder=tmp_path)
     with pytest.raises(ValueError, match="the name is "):
-        own_data.remove(name, tmp_path)
+        own.remove(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -392,14 +392,14 @@ def test_it_is_listed_after_the_known_ones_and_can_be_removed(tmp_path: Path) ->
     (tmp_path / "own" / "Other file.npz").touch()
     (tmp_path / "own" / "mnist.npz").touch()  # not the MNIST
 
-    assert datasets.names(tmp_path) == (*datasets.SPECS, "apes", "zoo")
-    own_data.remove("zoo", tmp_path)
-    assert datasets.names(tmp_path) == (*datasets.SPECS, "apes")
-    assert not datasets.available("zoo", tmp_path)
+    assert places.names(tmp_path) == (*known.SPECS, "apes", "zoo")
+    own.remove("zoo", tmp_path)
+    assert places.names(tmp_path) == (*known.SPECS, "apes")
+    assert not places.available("zoo", tmp_path)
     with pytest.raises(DatasetMissing, match=r"own.zoo\.npz\. Import it on the page Data"):
-        datasets.load("zoo", tmp_path)
+        loading.load("zoo", tmp_path)
     with pytest.raises(ValueError, match="no dataset of your own called 'zoo'"):
-        own_data.remove("zoo", tmp_path)
+        own.remove("zoo", tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
@@ -440,4 +440,4 @@ def test_a_file_put_there_by_hand_is_checked_as_well(tmp_path: Path, changes: Ar
     path.write_bytes(npz(arrays | changes).getvalue())
 
     with pytest.raises(DatasetError, match=r"mine\.npz can't be used as mine"):
-        datasets.load("mine", tmp_path)
+        loading.load("mine", tmp_path)

@@ -1,4 +1,4 @@
-"""A picture -> the image that a network of some dataset sees.
+"""Files of pictures -> arrays of one shape.
 
 The same way for pictures that become a dataset of one's own, and for those that its network is
 asked about: upright, the square (or the oblong) in the middle, made smaller, grey or in colour.
@@ -6,6 +6,7 @@ asked about: upright, the square (or the oblong) in the middle, made smaller, gr
 
 from __future__ import annotations
 
+import struct
 import warnings
 from typing import IO
 
@@ -13,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from mnist_core import drawing
-from mnist_core.datasets import Outline, ground
-
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 MOST_PIXELS = 50_000_000
-
 PAPER = "white"
 """What shines through a picture where it is transparent."""
+UNREADABLE = (OSError, SyntaxError, TypeError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises at a file that it can't read."""
 
 
 def opened(file: IO[bytes], shape: tuple[int, ...]) -> Image.Image:
@@ -36,7 +35,7 @@ def opened(file: IO[bytes], shape: tuple[int, ...]) -> Image.Image:
         with warnings.catch_warnings():  # Pillow warns of large pictures, which are refused below
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(file, formats=FORMATS)
-    except drawing.UNREADABLE:
+    except UNREADABLE:
         raise ValueError(f"not a picture that can be read; allowed: {', '.join(FORMATS)}") from None
     width, height = picture.size
     if not 0 < width * height <= MOST_PIXELS:
@@ -65,28 +64,5 @@ def fitted(picture: Image.Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, PAPER), upright)
         upright = upright.convert("L" if len(shape) == 2 else "RGB")
         return np.asarray(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS))
-    except drawing.UNREADABLE as error:
+    except UNREADABLE as error:
         raise ValueError(f"the picture is damaged: {error}") from error
-
-
-def as_input(picture: Image.Image, outline: Outline) -> NDArray[np.float32]:
-    """What a network that learned this dataset is given of a picture: ``image_shape``, 0 to 1.
-
-    Where networks can be shown drawings, one is looked for in the picture and redrawn; the image
-    is all zero where there is none. Else the middle of the picture is taken as it is, but inverted
-    where the dataset shows its things on black and the picture on white, or the other way round.
-
-    Raises:
-        ValueError: the picture is damaged, or too large.
-    """
-    if outline.is_drawn and outline.ground != "mixed":
-        return on_ground(drawing.image_from_picture(picture), outline)
-    image = fitted(picture, outline.image_shape)
-    if image.ndim == 2 and {ground(image[np.newaxis]), outline.ground} == {"dark", "light"}:
-        image = 255 - image
-    return image.astype(np.float32) / np.float32(255)
-
-
-def on_ground(drawn: NDArray[np.float32], outline: Outline) -> NDArray[np.float32]:
-    """A drawing, ink 1 on 0, as this dataset's images are: inverted where they are on white."""
-    return 1 - drawn if outline.ground == "light" and drawn.any() else drawn

@@ -29,9 +29,12 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mnist_core import config, datasets, published
-from mnist_core.datasets import Array, DatasetError, DatasetMissing, DownloadError, Source, Spec
-from tests.test_published import cifar, fashion
+from mnist_core import config
+from mnist_core.data import dataset, downloading, known, loading, places, published
+from mnist_core.data.downloading import DownloadError
+from mnist_core.data.known import Array, Source, Spec
+from mnist_core.data.loading import DatasetError, DatasetMissing
+from tests.data.test_published import cifar, fashion
 
 REAL_DATA = os.environ.get("DIGIT_LAB_DATA")
 needs_mnist = pytest.mark.skipif(
@@ -87,7 +90,7 @@ SPEC = Spec(
     title="Made",
     description="Noise.",
     credit="Nobody",
-    class_names=datasets.DIGITS,
+    class_names=known.DIGITS,
     file="made.npz",
     arrays={
         key: Array(array.shape, hashlib.sha256(array.tobytes()).hexdigest())
@@ -103,7 +106,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data folder, an empty Keras cache, and the dataset "made"."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("DIGIT_LAB_DATA", raising=False)
-    monkeypatch.setitem(datasets.SPECS, "made", SPEC)
+    monkeypatch.setitem(known.SPECS, "made", SPEC)
     data = tmp_path / "data"
     data.mkdir()
     return data
@@ -113,7 +116,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_sample_is_4000_and_1000_images_with_as_many_of_each_class(folder: Path) -> None:
-    sample = datasets.load("mnist-sample", folder)
+    sample = loading.load("mnist-sample", folder)
 
     assert sample.x_train.shape == (4000, 28, 28)
     assert sample.x_test.shape == (1000, 28, 28)
@@ -125,14 +128,14 @@ def test_the_sample_is_4000_and_1000_images_with_as_many_of_each_class(folder: P
 
 
 def test_the_sample_is_not_sorted_by_class(folder: Path) -> None:
-    sample = datasets.load("mnist-sample", folder)
+    sample = loading.load("mnist-sample", folder)
 
     assert sample.y_train.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] * 400
     assert sample.y_test.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] * 100
 
 
 def test_no_image_of_the_sample_is_there_twice(folder: Path) -> None:
-    sample = datasets.load("mnist-sample", folder)
+    sample = loading.load("mnist-sample", folder)
 
     images = {image.tobytes() for image in [*sample.x_train, *sample.x_test]}
     assert len(images) == 5000
@@ -140,8 +143,8 @@ def test_no_image_of_the_sample_is_there_twice(folder: Path) -> None:
 
 @needs_mnist
 def test_every_image_of_the_sample_is_in_mnists_training_part_with_the_same_label() -> None:
-    sample = datasets.load("mnist-sample")
-    mnist = datasets.load("mnist")
+    sample = loading.load("mnist-sample")
+    mnist = loading.load("mnist")
 
     labels = {
         image.tobytes(): label for image, label in zip(mnist.x_train, mnist.y_train, strict=True)
@@ -152,7 +155,7 @@ def test_every_image_of_the_sample_is_in_mnists_training_part_with_the_same_labe
 
 @needs_mnist
 def test_mnist_is_the_published_one() -> None:
-    mnist = datasets.load("mnist")
+    mnist = loading.load("mnist")
 
     assert mnist.x_train.shape == (60_000, 28, 28)
     assert mnist.x_test.shape == (10_000, 28, 28)
@@ -166,7 +169,7 @@ def test_mnist_is_the_published_one() -> None:
 def test_what_was_saved_is_loaded(folder: Path) -> None:
     (folder / "made.npz").write_bytes(GOOD)
 
-    made = datasets.load("made", folder)
+    made = loading.load("made", folder)
 
     for key, array in made_arrays().items():
         np.testing.assert_array_equal(getattr(made, key), array)
@@ -178,7 +181,7 @@ def test_what_was_saved_is_loaded(folder: Path) -> None:
 def test_arrays_are_uint8_contiguous_and_read_only(name: str, folder: Path) -> None:
     (folder / "made.npz").write_bytes(GOOD)
 
-    dataset = datasets.load(name, folder)
+    dataset = loading.load(name, folder)
 
     for array in [dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test]:
         assert array.dtype == np.uint8
@@ -188,7 +191,7 @@ def test_arrays_are_uint8_contiguous_and_read_only(name: str, folder: Path) -> N
 
 
 def test_the_configuration_offers_the_datasets_that_exist() -> None:
-    assert config.choices("dataset") == tuple(datasets.SPECS)
+    assert config.choices("dataset") == tuple(known.SPECS)
 
 
 # Datasets of which a part will do, in any order
@@ -200,7 +203,7 @@ PART = replace(SPEC, arrays={key: Array(array.shape) for key, array in made_arra
 @pytest.fixture
 def part(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the file of "made" belongs, of which nothing but shapes and labels is known."""
-    monkeypatch.setitem(datasets.SPECS, "made", PART)
+    monkeypatch.setitem(known.SPECS, "made", PART)
     return folder / "made.npz"
 
 
@@ -217,17 +220,17 @@ def test_a_part_of_a_dataset_is_read_as_it_is(part: Path) -> None:
     arrays = rows(50, 7)
     part.write_bytes(npz(arrays))
 
-    made = datasets.load("made", part.parent)
+    made = loading.load("made", part.parent)
 
     for key, array in arrays.items():
         np.testing.assert_array_equal(getattr(made, key), array)
-    outline = datasets.outline("made", part.parent)
+    outline = loading.outline("made", part.parent)
     assert (outline.train_images, outline.test_images) == (50, 7)
     assert outline == made.outline.model_copy(update={"ground": "dark"})
 
 
 def test_the_outline_of_a_missing_dataset_is_the_published_one(part: Path) -> None:
-    outline = datasets.outline("made", part.parent)
+    outline = loading.outline("made", part.parent)
 
     assert (outline.train_images, outline.test_images) == (400, 20)
     assert (outline.image_shape, outline.classes) == ((28, 28), 10)
@@ -249,18 +252,18 @@ def test_what_is_no_part_of_a_dataset_is_refused(part: Path, changes: Arrays, re
     part.write_bytes(npz(rows(50, 7) | changes))
 
     with pytest.raises(DatasetError, match=f"made.npz can't be used as Made: {reason}"):
-        datasets.load("made", part.parent)
+        loading.load("made", part.parent)
 
 
 @needs_mnist
 @pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
 def test_the_real_files_are_what_they_should_be(name: str) -> None:
-    if not datasets.available(name):
+    if not places.available(name):
         pytest.skip(f"DIGIT_LAB_DATA has no {name}")
 
-    dataset = datasets.load(name)
+    dataset = loading.load(name)
 
-    assert dataset.outline.model_copy(update={"ground": "dark"}) == datasets.outline(name)
+    assert dataset.outline.model_copy(update={"ground": "dark"}) == loading.outline(name)
     assert dataset.outline.ground == {"fashion-mnist": "dark", "cifar10": "mixed"}[name]
     # In the whole sets there are as many images of each class.
     counts = np.bincount(dataset.y_train)
@@ -275,7 +278,7 @@ def test_the_ground_is_judged_by_the_edges(edge: int, ground: str, colours: tupl
     images = np.full((5, 8, 9, *colours), edge, np.uint8)
     images[:, 1:-1, 1:-1] = 255 - edge
 
-    assert datasets.ground(images) == ground
+    assert dataset.ground(images) == ground
 
 
 # Where it is looked for
@@ -287,8 +290,8 @@ def test_the_default_folder_is_the_data_folder_of_the_settings(
     (folder / "made.npz").write_bytes(GOOD)
     monkeypatch.setenv("DIGIT_LAB_DATA", str(folder))
 
-    assert datasets.available("made")
-    assert datasets.load("made").source.endswith(str(folder / "made.npz"))
+    assert places.available("made")
+    assert loading.load("made").source.endswith(str(folder / "made.npz"))
 
 
 def test_the_file_that_keras_downloaded_is_found(folder: Path) -> None:
@@ -296,8 +299,8 @@ def test_the_file_that_keras_downloaded_is_found(folder: Path) -> None:
     cache.mkdir(parents=True)
     (cache / "made.npz").write_bytes(GOOD)
 
-    assert datasets.available("made", folder)
-    assert datasets.load("made", folder).source.endswith(str(cache / "made.npz"))
+    assert places.available("made", folder)
+    assert loading.load("made", folder).source.endswith(str(cache / "made.npz"))
 
 
 def test_without_keras_home_its_cache_is_in_the_home_folder(
@@ -310,7 +313,7 @@ def test_without_keras_home_its_cache_is_in_the_home_folder(
     cache.mkdir(parents=True)
     (cache / "made.npz").write_bytes(GOOD)
 
-    assert datasets.load("made", folder).source.endswith(str(cache / "made.npz"))
+    assert loading.load("made", folder).source.endswith(str(cache / "made.npz"))
 
 
 def test_the_data_folder_comes_before_keras_cache(folder: Path) -> None:
@@ -319,14 +322,14 @@ def test_the_data_folder_comes_before_keras_cache(folder: Path) -> None:
     (cache / "made.npz").write_bytes(b"damaged")
     (folder / "made.npz").write_bytes(GOOD)
 
-    assert datasets.load("made", folder).source.endswith(str(folder / "made.npz"))
+    assert loading.load("made", folder).source.endswith(str(folder / "made.npz"))
 
 
 def test_a_missing_dataset_names_the_places_and_the_way_out(folder: Path) -> None:
-    assert not datasets.available("made", folder)
+    assert not places.available("made", folder)
 
     with pytest.raises(DatasetMissing) as missing:
-        datasets.load("made", folder)
+        loading.load("made", folder)
 
     message = str(missing.value)
     assert str(folder / "made.npz") in message
@@ -336,18 +339,18 @@ def test_a_missing_dataset_names_the_places_and_the_way_out(folder: Path) -> Non
 
 
 def test_mnist_is_the_default_where_it_is_on_disk(folder: Path) -> None:
-    assert datasets.default_name(folder) == "mnist-sample"
+    assert places.default_name(folder) == "mnist-sample"
 
     (folder / "mnist.npz").write_bytes(GOOD)
 
-    assert datasets.default_name(folder) == "mnist"
+    assert places.default_name(folder) == "mnist"
 
 
 def test_the_sample_is_available_in_an_empty_folder(folder: Path) -> None:
-    assert datasets.available("mnist-sample", folder)
+    assert places.available("mnist-sample", folder)
 
 
-@pytest.mark.parametrize("use", [datasets.load, datasets.available, datasets.outline])
+@pytest.mark.parametrize("use", [loading.load, places.available, loading.outline])
 @pytest.mark.parametrize("name", ["MNIST", "../mnist", "", "-x", "a" * 41, "mnist\n"])
 def test_a_name_that_no_dataset_can_have_is_refused(
     name: str, use: Callable[[str], object]
@@ -358,7 +361,7 @@ def test_a_name_that_no_dataset_can_have_is_refused(
 
 def test_what_cannot_be_downloaded_is_told_by_what_can() -> None:
     with pytest.raises(ValueError, match=r"dataset is 'minst'; allowed: mnist, fashion-mnist, cif"):
-        datasets.download("minst")
+        downloading.download("minst")
 
 
 # What is refused
@@ -418,7 +421,7 @@ def test_a_damaged_file_is_refused_and_left_alone(case: str, folder: Path) -> No
     path.write_bytes(content)
 
     with pytest.raises(DatasetError, match=reason) as refused:
-        datasets.load("made", folder)
+        loading.load("made", folder)
 
     message = str(refused.value)
     assert message.startswith(f"{path} can't be used as Made: ")
@@ -441,7 +444,7 @@ def test_no_damage_gets_past_the_check(folder: Path, data: st.DataObject) -> Non
     (folder / "made.npz").write_bytes(content[: data.draw(positions) + 1])
 
     try:
-        made = datasets.load("made", folder)
+        made = loading.load("made", folder)
     except DatasetError:
         return
     for key, array in made_arrays().items():
@@ -461,7 +464,7 @@ def test_a_file_that_ends_inside_an_array_gets_a_reason(folder: Path) -> None:
     (folder / "made.npz").write_bytes(content)
 
     with pytest.raises(DatasetError, match=r"can't be used as Made: \w+"):
-        datasets.load("made", folder)
+        loading.load("made", folder)
 
 
 def test_nothing_is_unpickled(folder: Path) -> None:
@@ -469,7 +472,7 @@ def test_nothing_is_unpickled(folder: Path) -> None:
     for content in [changed(x_train=trap), pickle.dumps(trap)]:
         (folder / "made.npz").write_bytes(content)
         with pytest.raises(DatasetError):
-            datasets.load("made", folder)
+            loading.load("made", folder)
     assert not (folder / "sprung").exists()
 
 
@@ -485,7 +488,7 @@ def test_a_bomb_is_not_unpacked(member: bytes, folder: Path) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(DatasetError):
-            datasets.load("made", folder)
+            loading.load("made", folder)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -537,7 +540,7 @@ def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as server:
         server.answer = send_whole
         url = f"http://127.0.0.1:{server.server_port}/made.npz"
-        monkeypatch.setitem(datasets.SPECS, "made", at(url))
+        monkeypatch.setitem(known.SPECS, "made", at(url))
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -555,12 +558,12 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_download_is_loaded(server: Server, folder: Path) -> None:
-    path = datasets.download("made", folder / "new" / "place")
+    path = downloading.download("made", folder / "new" / "place")
 
     assert path == folder / "new" / "place" / "made.npz"
     assert path.read_bytes() == GOOD
     assert names(path.parent) == ["made.npz"]
-    assert datasets.load("made", path.parent).name == "made"
+    assert loading.load("made", path.parent).name == "made"
 
 
 def test_the_default_place_is_the_data_folder_of_the_settings(
@@ -568,14 +571,14 @@ def test_the_default_place_is_the_data_folder_of_the_settings(
 ) -> None:
     monkeypatch.setenv("DIGIT_LAB_DATA", str(folder))
 
-    assert datasets.download("made") == folder / "made.npz"
+    assert downloading.download("made") == folder / "made.npz"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 def test_other_users_may_read_the_file_as_the_umask_says(server: Server, folder: Path) -> None:
     before = os.umask(0o022)
     try:
-        path = datasets.download("made", folder)
+        path = downloading.download("made", folder)
     finally:
         os.umask(before)
 
@@ -588,13 +591,13 @@ def test_the_unfinished_file_is_on_the_data_folders_file_system(
     # A rename from elsewhere, such as the system's temporary folder, would not be atomic.
     monkeypatch.setattr(tempfile, "tempdir", str(folder / "no temporary folder"))
 
-    assert datasets.download("made", folder).is_file()
+    assert downloading.download("made", folder).is_file()
 
 
 def test_progress_grows_to_the_size_of_the_file(server: Server, folder: Path) -> None:
     seen: list[tuple[int, int]] = []
 
-    datasets.download("made", folder, lambda done, total: seen.append((done, total)))
+    downloading.download("made", folder, lambda done, total: seen.append((done, total)))
 
     assert len(seen) > 3
     assert seen == sorted(set(seen))
@@ -606,7 +609,7 @@ def test_progress_has_no_total_when_the_server_tells_none(server: Server, folder
     server.answer = lambda handler: send(handler, GOOD, length=None)
     seen: list[tuple[int, int]] = []
 
-    datasets.download("made", folder, lambda done, total: seen.append((done, total)))
+    downloading.download("made", folder, lambda done, total: seen.append((done, total)))
 
     assert seen == sorted(seen)
     assert {total for _, total in seen} == {0}
@@ -624,35 +627,35 @@ def test_a_slow_download_is_in_place_only_when_whole(server: Server, folder: Pat
     def progress(done: int, total: int) -> None:
         if not first_part_seen.is_set():
             assert 0 < done < total
-            assert not datasets.available("made", folder)
+            assert not places.available("made", folder)
             first_part_seen.set()
 
     server.answer = send_slowly
 
-    datasets.download("made", folder, progress)
+    downloading.download("made", folder, progress)
 
     assert first_part_seen.is_set()
-    assert datasets.load("made", folder).name == "made"
+    assert loading.load("made", folder).name == "made"
 
 
 def test_a_download_replaces_a_damaged_file(server: Server, folder: Path) -> None:
     (folder / "made.npz").write_bytes(b"damaged")
 
-    datasets.download("made", folder)
+    downloading.download("made", folder)
 
-    assert datasets.load("made", folder).name == "made"
+    assert loading.load("made", folder).name == "made"
 
 
 def test_a_dropped_connection_is_tried_again(server: Server, folder: Path) -> None:
     server.answer = lambda handler: (send_whole if server.count == 3 else send_half)(handler)
     done_so_far: list[int] = []
 
-    datasets.download("made", folder, lambda done, total: done_so_far.append(done))
+    downloading.download("made", folder, lambda done, total: done_so_far.append(done))
 
     assert server.count == 3
     assert max(done_so_far) == len(GOOD)
     assert names(folder) == ["made.npz"]
-    assert datasets.load("made", folder).name == "made"
+    assert loading.load("made", folder).name == "made"
 
 
 def send_404(handler: BaseHTTPRequestHandler) -> None:
@@ -685,10 +688,10 @@ def test_a_failed_download_says_why_and_leaves_all_as_it_was(
         (folder / "made.npz").write_bytes(before)
 
     with pytest.raises(DownloadError, match=reason) as failed:
-        datasets.download("made", folder)
+        downloading.download("made", folder)
 
     message = str(failed.value)
-    assert datasets.SPECS["made"].sources[0].url in message
+    assert known.SPECS["made"].sources[0].url in message
     assert str(folder / "made.npz") in message
     assert "mnist-sample" in message
     assert server.count == requests
@@ -704,10 +707,10 @@ def test_no_server_is_a_download_error(folder: Path, monkeypatch: pytest.MonkeyP
     with socket.socket() as taken:  # bound but not listening: nobody else can answer there
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/made.npz"
-        monkeypatch.setitem(datasets.SPECS, "made", at(url))
+        monkeypatch.setitem(known.SPECS, "made", at(url))
 
         with pytest.raises(DownloadError, match=re.escape(url)):
-            datasets.download("made", folder)
+            downloading.download("made", folder)
 
     assert names(folder) == []
 
@@ -716,7 +719,7 @@ def test_a_folder_that_cannot_be_made_is_a_download_error(server: Server, folder
     (folder / "file").write_bytes(b"")
 
     with pytest.raises(DownloadError, match="file"):
-        datasets.download("made", folder / "file")
+        downloading.download("made", folder / "file")
 
 
 class CancelledError(Exception):
@@ -729,7 +732,7 @@ def test_progress_can_cancel(wish: type[BaseException], server: Server, folder: 
         raise wish("enough")
 
     with pytest.raises(wish, match="enough"):
-        datasets.download("made", folder, progress)
+        downloading.download("made", folder, progress)
 
     assert server.count == 1
     assert names(folder) == []
@@ -737,7 +740,7 @@ def test_progress_can_cancel(wish: type[BaseException], server: Server, folder: 
 
 def test_the_sample_has_nothing_to_download(folder: Path) -> None:
     with pytest.raises(ValueError, match="mnist-sample ships with the program"):
-        datasets.download("mnist-sample", folder)
+        downloading.download("mnist-sample", folder)
 
 
 def test_downloads_of_threads_and_processes_do_not_disturb_each_other(
@@ -750,28 +753,30 @@ def test_downloads_of_threads_and_processes_do_not_disturb_each_other(
         send_whole(handler)
 
     def progress(done: int, total: int) -> None:
-        if datasets.available("made", folder):
-            datasets.load("made", folder)  # refuses half a file
+        if places.available("made", folder):
+            loading.load("made", folder)  # refuses half a file
 
     server.answer = send_together
     program = (
         "from pathlib import Path\n"
-        "from mnist_core import datasets\n"
-        "from mnist_core.datasets import Array, Source, Spec\n"
-        f"datasets.SPECS['made'] = {datasets.SPECS['made']!r}\n"
-        f"datasets.download('made', Path({str(folder)!r}))\n"
+        "from mnist_core.data import downloading, known\n"
+        "from mnist_core.data.known import Array, Source, Spec\n"
+        f"known.SPECS['made'] = {known.SPECS['made']!r}\n"
+        f"downloading.download('made', Path({str(folder)!r}))\n"
     )
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     with ThreadPoolExecutor() as threads:
         processes = [subprocess.Popen([sys.executable, "-c", program], cwd=root) for _ in range(2)]
-        downloads = [threads.submit(datasets.download, "made", folder, progress) for _ in range(2)]
+        downloads = [
+            threads.submit(downloading.download, "made", folder, progress) for _ in range(2)
+        ]
         for download in downloads:
             download.result()
         assert [process.wait(60) for process in processes] == [0, 0]
 
     assert server.count == 4
     assert names(folder) == ["made.npz"]
-    assert datasets.load("made", folder).name == "made"
+    assert loading.load("made", folder).name == "made"
 
 
 def serve(server: Server, monkeypatch: pytest.MonkeyPatch, name: str, *contents: bytes) -> None:
@@ -790,7 +795,7 @@ def serve(server: Server, monkeypatch: pytest.MonkeyPatch, name: str, *contents:
         )
         for path, content in files.items()
     )
-    monkeypatch.setitem(datasets.SPECS, name, replace(datasets.SPECS[name], sources=sources))
+    monkeypatch.setitem(known.SPECS, name, replace(known.SPECS[name], sources=sources))
 
 
 @pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
@@ -801,10 +806,10 @@ def test_archives_are_unpacked_into_a_file_beside_mnist(
     serve(server, monkeypatch, name, *contents)
     seen: list[tuple[int, int]] = []
 
-    path = datasets.download(name, folder, lambda done, total: seen.append((done, total)))
+    path = downloading.download(name, folder, lambda done, total: seen.append((done, total)))
 
-    assert names(folder) == [datasets.SPECS[name].file] == [path.name]
-    dataset = datasets.load(name, folder)
+    assert names(folder) == [known.SPECS[name].file] == [path.name]
+    dataset = loading.load(name, folder)
     for key, array in arrays.items():
         np.testing.assert_array_equal(getattr(dataset, key), array, strict=True)
     assert seen == sorted(seen)  # one progress for all files
@@ -821,16 +826,16 @@ def test_an_archive_is_not_opened_before_its_hash_was_found_right(
     server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve(server, monkeypatch, "cifar10", published_cifar()[1][0])
-    spec = datasets.SPECS["cifar10"]
+    spec = known.SPECS["cifar10"]
 
     def unpack(files: Sequence[Path]) -> published.Arrays:
         raise AssertionError(f"{files} are opened")
 
     wrong = (spec.sources[0]._replace(sha256="0" * 64),)
-    monkeypatch.setitem(datasets.SPECS, "cifar10", replace(spec, sources=wrong, unpack=unpack))
+    monkeypatch.setitem(known.SPECS, "cifar10", replace(spec, sources=wrong, unpack=unpack))
 
     with pytest.raises(DownloadError, match="does not match the known hash"):
-        datasets.download("cifar10", folder)
+        downloading.download("cifar10", folder)
 
     assert names(folder) == []
 
@@ -847,7 +852,7 @@ def test_when_one_of_several_files_fails_nothing_is_left(
     )
 
     with pytest.raises(DownloadError, match=rf"file-{wrong}\.gz: 404 Client Error"):
-        datasets.download("fashion-mnist", folder)
+        downloading.download("fashion-mnist", folder)
 
     assert names(folder) == []
 
@@ -858,7 +863,7 @@ def test_an_archive_with_something_else_in_it_is_a_download_error(
     serve(server, monkeypatch, "cifar10", b"no archive")
 
     with pytest.raises(DownloadError, match="CIFAR-10 could not be downloaded"):
-        datasets.download("cifar10", folder)
+        downloading.download("cifar10", folder)
 
     assert names(folder) == []
 
@@ -872,7 +877,7 @@ def test_datasets_come_from_where_keras_gets_them(name: str) -> None:
     module = Path(keras.origin).parent / "src" / "datasets" / f"{name.replace('-', '_')}.py"
     source = module.read_text()
 
-    for url, sha256, _ in datasets.SPECS[name].sources:
+    for url, sha256, _ in known.SPECS[name].sources:
         folder, _, file = url.rpartition("/")
         assert folder in source
         assert file in source
