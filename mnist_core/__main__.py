@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from PIL import Image
 from tqdm import tqdm
 
-from mnist_core import evaluation, network_input
+from mnist_core import evaluation
 from mnist_core.commands import add_run_argument, add_to, find_run
 from mnist_core.config import (
     PRESETS,
@@ -25,6 +25,7 @@ from mnist_core.config import (
     summarize,
 )
 from mnist_core.data import downloading, known, limits, loading, own, pictures, places
+from mnist_core.drawing import network_input
 from mnist_core.inference import Predictor
 from mnist_core.runs import Epoch, History, Run, RunError, RunStore
 from mnist_core.settings import Settings

@@ -35,7 +35,7 @@ ABOUT_THE_ARTICLE = (
     "Digit Lab began with a tutorial of 2021 on dense networks. This is what its network of 512 "
     "and 256 units reached on MNIST's test images; the preset Article has its settings."
 )
-SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing", "mnist_core.inference")
+SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing.digit", "mnist_core.inference")
 LOAD_AFTER = 1.0  # seconds; the browser is painting the first page, and asks for more, until then
 LOOK_SECONDS = 0.6  # between two looks at the runs, which other servers may change, too
 

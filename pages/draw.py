@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from streamlit_drawable_canvas import st_canvas
 
-from mnist_core import drawing, figures, network_input, words
+from mnist_core import figures, words
 from mnist_core.catalog import Summary
 from mnist_core.data import pictures
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
+from mnist_core.drawing import network_input
+from mnist_core.drawing.canvas import strokes_from_canvas
+from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import ModelError, Predictor
 from mnist_core.runs import Run, RunError
 from pages import _shared
@@ -90,8 +93,8 @@ def canvas(outline: Outline) -> NDArray[np.float32] | None:
             )
     if not drawn:
         return None
-    strokes = drawing.strokes_from_canvas({"objects": drawn})
-    return network_input.on_ground(drawing.image_from_strokes(strokes), outline)
+    strokes = strokes_from_canvas({"objects": drawn})
+    return network_input.on_ground(image_from_strokes(strokes), outline)
 
 
 # --- The other inputs ---

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import drawing
 from mnist_core.config import TrainingConfig
 from mnist_core.data import dataset, loading, own
 from mnist_core.data.own import import_file
+from mnist_core.drawing.canvas import strokes_from_canvas
+from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import Predictor
 from mnist_core.runs import Run, RunStore
 from mnist_core.workers import WorkerPool
@@ -452,7 +453,7 @@ def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
     assert page().markdown[0].value.startswith("Draw one of zero, 1, 2, 3")
     app = page(drawn=SEVEN)
 
-    ink = drawing.image_from_strokes(drawing.strokes_from_canvas({"objects": SEVEN}))
+    ink = image_from_strokes(strokes_from_canvas({"objects": SEVEN}))
     given = ink if ground == "dark" else 1 - ink
     expected = Predictor(run.folder).probabilities(given[np.newaxis])[0]
     assert probabilities(app) == pytest.approx(expected.tolist(), abs=1e-6)

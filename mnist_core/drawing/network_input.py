@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import drawing
 from mnist_core.data.dataset import Outline, ground
 from mnist_core.data.pictures import fitted
+from mnist_core.drawing.digit import image_from_picture
 
 
 def as_input(picture: Image.Image, outline: Outline) -> NDArray[np.float32]:
@@ -22,7 +22,7 @@ def as_input(picture: Image.Image, outline: Outline) -> NDArray[np.float32]:
         ValueError: the picture is damaged, or too large.
     """
     if outline.is_drawn and outline.ground != "mixed":
-        return on_ground(drawing.image_from_picture(picture), outline)
+        return on_ground(image_from_picture(picture), outline)
     image = fitted(picture, outline.image_shape)
     if image.ndim == 2 and {ground(image[np.newaxis]), outline.ground} == {"dark", "light"}:
         image = 255 - image
