@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not install
 from mnist_core.config import TrainingConfig
 from mnist_core.data import loading, places
 from mnist_core.data.dataset import Dataset
-from mnist_core.runs import Epoch, Event
+from mnist_core.runs.events import Epoch, Event
 from mnist_core.training import fit
 from mnist_core.training.augment import Augmenter
 

@@ -16,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not install
 
 from mnist_core.config import PRESETS, TrainingConfig, apply_preset
 from mnist_core.data import places
-from mnist_core.runs import History, Run, RunStore
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.store import RunStore
 from mnist_core.workers import WorkerPool
 
 

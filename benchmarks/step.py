@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not install
 
 from mnist_core.config import PRESETS, TrainingConfig, apply_preset
 from mnist_core.data import loading
-from mnist_core.runs import Epoch, Event
+from mnist_core.runs.events import Epoch, Event
 
 FIRST_EPOCH_OVER = "first epoch over"
 

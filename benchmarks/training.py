@@ -37,7 +37,7 @@ from mnist_core.config import TrainingConfig, apply_preset
 from mnist_core.data import loading, places
 from mnist_core.data.dataset import Dataset
 from mnist_core.inference import Predictor
-from mnist_core.runs import Batch, Event
+from mnist_core.runs.events import Batch, Event
 from mnist_core.training import export, fit
 
 

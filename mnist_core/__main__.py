@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 from PIL import Image
 from tqdm import tqdm
 
-from mnist_core import evaluation
 from mnist_core.commands import add_run_argument, add_to, find_run
 from mnist_core.config import (
     PRESETS,
@@ -27,7 +26,12 @@ from mnist_core.config import (
 from mnist_core.data import downloading, known, limits, loading, own, pictures, places
 from mnist_core.drawing import network_input
 from mnist_core.inference import Predictor
-from mnist_core.runs import Epoch, History, Run, RunError, RunStore
+from mnist_core.runs.events import Epoch
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.judging import judge
+from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
 from mnist_core.workers import WorkerPool
 
@@ -248,7 +252,7 @@ def _figure(loss: float | None) -> str:
 
 def _evaluate(options: argparse.Namespace) -> int:
     run = find_run(options.run_id)
-    result = evaluation.judge(run)
+    result = judge(run)
     low, high = result.interval
     if options.json:
         report = result.report.astype(object).where(result.report.notna(), None)

@@ -9,11 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mnist_core import bundle, comparison, takehome, trash
-from mnist_core.catalog import Damaged, Summary, summarize
+from mnist_core import comparison, takehome
 from mnist_core.config import TrainingConfig
-from mnist_core.evaluation import Evaluation, judge
-from mnist_core.runs import Run, RunError, RunStore, write_whole
+from mnist_core.evaluation import Evaluation
+from mnist_core.runs import archive, trash
+from mnist_core.runs.catalog import Damaged, Summary, summarize
+from mnist_core.runs.files import RunError, write_whole
+from mnist_core.runs.folder import Run
+from mnist_core.runs.judging import judge
+from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
 
 MOST_COMPARED = 8
@@ -223,7 +227,7 @@ def _export(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     store = RunStore(Settings.from_environment().runs)
     with options.file.open("rb") as file:
-        run = bundle.unpack(file, store)
+        run = archive.unpack(file, store)
     if options.json:
         print(json.dumps({"run": run.id, "folder": str(run.folder)}))
     else:

@@ -17,8 +17,10 @@ from mnist_core.config import TrainingConfig, shown, summarize
 from mnist_core.data import loading
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
-from mnist_core.evaluation import Evaluation, judge, mistakes, row_shares
-from mnist_core.runs import History, Mark, Run
+from mnist_core.evaluation import Evaluation, mistakes, row_shares
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History, Mark
+from mnist_core.runs.judging import judge
 from mnist_core.words import sureness
 
 if TYPE_CHECKING:

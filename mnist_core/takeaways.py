@@ -6,7 +6,7 @@ import numpy as np
 
 from mnist_core import words
 from mnist_core.evaluation import Evaluation, row_shares, wilson_interval
-from mnist_core.runs import History
+from mnist_core.runs.history import History
 
 OVERFITS_FROM = 0.01
 """By so much has the accuracy on training images to be above that on validation images, and above

@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_core import bundle, report, script
-from mnist_core.catalog import Damaged, summarize
+from mnist_core import report, script
 from mnist_core.data import known, loading, places
-from mnist_core.runs import Run, RunError
+from mnist_core.runs.archive import pack
+from mnist_core.runs.catalog import Damaged, summarize
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
 
 _PROJECT = Path(__file__).resolve().parents[1]
 
@@ -156,7 +158,7 @@ FORMATS = {
     "zip": Format(
         "Whole run",
         "All of it, for Digit Lab on another machine: import it there on the page Runs (.zip).",
-        bundle.pack,
+        pack,
         needs_model=False,
     ),
 }

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from mnist_core.runs import Ended, Run, State, append_event
+from mnist_core.runs.events import Ended, State, append_event
+from mnist_core.runs.folder import Run
 from mnist_core.settings import Settings
 
 _PROJECT = Path(__file__).resolve().parents[1]

@@ -18,14 +18,19 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import bundle, trash
-from mnist_core.catalog import Catalog, Damaged, Entry, Summary
 from mnist_core.data import known, loading, places
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Pace, Work
-from mnist_core.evaluation import Evaluation, judge
-from mnist_core.runs import History, Run, RunError, RunStore, State
+from mnist_core.evaluation import Evaluation
+from mnist_core.runs import archive, trash
+from mnist_core.runs.catalog import Catalog, Damaged, Entry, Summary
+from mnist_core.runs.events import State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.judging import judge
+from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
 from mnist_core.workers import WorkerPool
 from pages import _compat
@@ -132,7 +137,7 @@ def catalog() -> Catalog:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _catalog(store: RunStore) -> Catalog:
     trash.purge_leftovers(store)  # of servers that have ended
-    bundle.purge_leftovers(store)
+    archive.purge_leftovers(store)
     return Catalog(store)
 
 

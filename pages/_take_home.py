@@ -4,8 +4,9 @@ from functools import partial
 
 import streamlit as st
 
-from mnist_core import bundle, takehome
-from mnist_core.runs import Run
+from mnist_core import takehome
+from mnist_core.runs import archive
+from mnist_core.runs.folder import Run
 from pages import _shared
 
 ICONS = {
@@ -62,8 +63,8 @@ def uploader() -> None:
         st.session_state["imports"] += 1  # first: a click while it is checked begins anew
         try:
             with st.spinner("Checking the run and its network, about ten seconds"):
-                st.session_state["imported"] = bundle.unpack(file, _shared.store()).id
-        except (bundle.ImportRefused, OSError) as error:
+                st.session_state["imported"] = archive.unpack(file, _shared.store()).id
+        except (archive.ImportRefused, OSError) as error:
             st.session_state["refused"] = f"{file.name}: {error}"
         st.rerun()
     outcome()

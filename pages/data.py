@@ -11,11 +11,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures
-from mnist_core.catalog import Summary
 from mnist_core.data import downloading, known, limits, own, places
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
+from mnist_core.runs.catalog import Summary
 from pages import _shared
 
 SAMPLES = 20

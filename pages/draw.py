@@ -12,7 +12,6 @@ from PIL import Image, ImageOps
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import figures, words
-from mnist_core.catalog import Summary
 from mnist_core.data import pictures
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
@@ -20,7 +19,9 @@ from mnist_core.drawing import network_input
 from mnist_core.drawing.canvas import strokes_from_canvas
 from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import ModelError, Predictor
-from mnist_core.runs import Run, RunError
+from mnist_core.runs.catalog import Summary
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
 from pages import _shared
 from pages._live_chart import live_chart, load_plotly
 

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from mnist_core import figures
 from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, shown, summarize
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
-from mnist_core.runs import History, Run, RunError, State
+from mnist_core.runs.events import State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
 from mnist_core.sharing import command
 from mnist_core.takeaways import takeaways
 from mnist_core.words import sureness

@@ -6,10 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import trash
-from mnist_core.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
 from mnist_core.data.known import SPECS, title
-from mnist_core.runs import Labels, Run, RunError, State
+from mnist_core.runs import trash
+from mnist_core.runs.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
+from mnist_core.runs.events import State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Labels, Run
 from pages import _comparison, _run_table, _shared, _take_home
 
 

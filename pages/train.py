@@ -7,7 +7,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import estimate, figures
-from mnist_core.catalog import Summary
 from mnist_core.config import (
     ARTICLE_ACCURACY,
     AUGMENTATIONS,
@@ -30,7 +29,11 @@ from mnist_core.data import known, loading, places
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Work
-from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
+from mnist_core.runs.catalog import Summary
+from mnist_core.runs.events import Batch, Epoch, State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
 from mnist_core.sharing import LISTS, form_values, link_parameters
 from mnist_core.takeaways import no_better_than_guessing
 from pages import _augmentation, _link, _network, _shared

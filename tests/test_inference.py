@@ -11,7 +11,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from mnist_core.data import loading
 from mnist_core.inference import ModelError, Predictor
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 
 PROJECT = Path(__file__).parents[1]
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mnist_core.data import loading
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 
 PROJECT = Path(__file__).parents[1]
 

@@ -8,7 +8,9 @@ import pytest
 
 from mnist_core import report
 from mnist_core.report import ticks
-from mnist_core.runs import Ended, Labels, Run, RunStore, State, append_event
+from mnist_core.runs.events import Ended, State, append_event
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.store import RunStore
 from tests.conftest import SMALL
 
 

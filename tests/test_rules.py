@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 
 PROJECT = Path(__file__).parents[1]
 CORE = sorted((PROJECT / "mnist_core").rglob("*.py"))

@@ -21,20 +21,19 @@ from hypothesis import strategies as st
 
 from mnist_core import augmentation, script, takehome
 from mnist_core.config import TrainingConfig
-from mnist_core.runs import (
+from mnist_core.runs.events import (
     Batch,
     Continued,
     Ended,
     Epoch,
     Fitting,
     LearningRate,
-    Run,
-    RunError,
-    RunStore,
     State,
     append_event,
-    write_json,
 )
+from mnist_core.runs.files import RunError, write_json
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
 from mnist_core.workers import WorkerPool
 from tests.conftest import SMALL, wait_for_end, wait_until
 

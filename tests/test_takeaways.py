@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mnist_core.evaluation import Evaluation, evaluate
-from mnist_core.runs import Epoch, Fitting, History
+from mnist_core.runs.events import Epoch, Fitting
+from mnist_core.runs.history import History
 from mnist_core.takeaways import takeaways
 
 NAMES = ("cat", "dog", "emu")

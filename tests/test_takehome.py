@@ -11,7 +11,9 @@ import pytest
 from mnist_core import takehome
 from mnist_core.data import loading
 from mnist_core.inference import Predictor
-from mnist_core.runs import Ended, Run, RunStore, State, append_event
+from mnist_core.runs.events import Ended, State, append_event
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
 from mnist_core.takehome import FORMATS, ExportError, export, file_name, obstacle
 from tests.conftest import SMALL
 

@@ -11,8 +11,10 @@ import numpy as np
 import psutil
 import pytest
 
-from mnist_core.catalog import Catalog, Summary
-from mnist_core.runs import Run, RunStore, State
+from mnist_core.runs.catalog import Catalog, Summary
+from mnist_core.runs.events import State
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
 from mnist_core.workers import WorkerPool
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 
@@ -244,7 +246,7 @@ SERVER = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began us with &
 from pathlib import Path
-from mnist_core.runs import RunStore
+from mnist_core.runs.store import RunStore
 from mnist_core.workers import WorkerPool
 from tests.conftest import LONG
 store = RunStore(Path(sys.argv[1]))

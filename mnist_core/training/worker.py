@@ -20,17 +20,9 @@ from typing import TextIO
 
 from mnist_core.data import loading
 from mnist_core.evaluation import classification_report, evaluate
-from mnist_core.runs import (
-    Ended,
-    Evaluated,
-    Event,
-    Run,
-    Started,
-    State,
-    append_event,
-    write_json,
-    write_npz,
-)
+from mnist_core.runs.events import Ended, Evaluated, Event, Started, State, append_event
+from mnist_core.runs.files import write_json, write_npz
+from mnist_core.runs.folder import Run
 
 RUNS_PER_PROCESS = 10
 """Repeated trainings in one process leak a little whatever is cleared; so it is replaced."""

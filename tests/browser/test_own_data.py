@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from mnist_core.runs import RunStore
+from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server
 from tests.data.test_own import pets, zipped
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from mnist_core.runs import Ended, Labels, Run, RunStore, State, append_event
+from mnist_core.runs.events import Ended, State, append_event
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server, dashboard
 from tests.conftest import SMALL
 

@@ -12,7 +12,7 @@ from mnist_core.data import loading
 from mnist_core.drawing.digit import image_from_picture
 from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import Predictor
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 from tests.drawing.test_strokes import SEVEN, box, checked
 
 

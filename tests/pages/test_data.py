@@ -20,7 +20,7 @@ from mnist_core.config import TrainingConfig
 from mnist_core.data import known, loading, own, places
 from mnist_core.data.known import SPECS, Array, Source, Spec
 from mnist_core.data.own import import_file
-from mnist_core.runs import RunStore
+from mnist_core.runs.store import RunStore
 from tests.conftest import wait_until
 from tests.data.test_own import made_arrays, npz, pets, zipped
 from tests.data.test_published import cifar

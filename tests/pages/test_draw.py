@@ -18,7 +18,8 @@ from mnist_core.data.own import import_file
 from mnist_core.drawing.canvas import strokes_from_canvas
 from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import Predictor
-from mnist_core.runs import Run, RunStore
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
 from mnist_core.workers import WorkerPool
 from tests.conftest import SMALL, wait_for_end
 from tests.data.test_own import BLUE, RED, pets, zipped

@@ -10,20 +10,19 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data import loading
-from mnist_core.runs import (
+from mnist_core.runs.events import (
     Ended,
     Epoch,
     Evaluated,
     Fitting,
     LearningRate,
-    Run,
-    RunStore,
     Started,
     State,
     append_event,
-    write_json,
-    write_npz,
 )
+from mnist_core.runs.files import write_json, write_npz
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
 from pages import _shared
 
 APP = str(Path(__file__).parents[2] / "app.py")

@@ -12,22 +12,21 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data import loading
-from mnist_core.runs import (
+from mnist_core.runs.events import (
     Batch,
     Ended,
     Epoch,
     Evaluated,
     Event,
     Fitting,
-    Labels,
-    Run,
-    RunStore,
     Started,
     State,
     append_event,
-    write_npz,
 )
-from mnist_core.trash import TRASH
+from mnist_core.runs.files import write_npz
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.store import RunStore
+from mnist_core.runs.trash import TRASH
 from pages import _shared
 
 APP = str(Path(__file__).parents[2] / "app.py")

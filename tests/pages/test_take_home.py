@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import bundle, takehome
-from mnist_core.runs import Ended, Labels, Run, RunStore, State, append_event
+from mnist_core import takehome
+from mnist_core.runs.archive import pack
+from mnist_core.runs.events import Ended, State, append_event
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.store import RunStore
 from tests.conftest import SMALL
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -93,7 +96,7 @@ def upload(app: AppTest, data: bytes) -> AppTest:
 
 def test_an_uploaded_run_is_among_the_others(store: RunStore, tmp_path: Path) -> None:
     run = failed(RunStore(tmp_path / "there"), "From elsewhere")
-    app = upload(page("runs"), bundle.pack(run))
+    app = upload(page("runs"), pack(run))
 
     assert "From elsewhere" in app.success[0].value
     assert list(app.dataframe[0].value["name"]) == ["From elsewhere"]

@@ -9,9 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.config import PRESETS, TrainingConfig, apply_preset, measured, presets_for
 from mnist_core.data.own import import_file
-from mnist_core.runs import (
+from mnist_core.runs.events import (
     Batch,
-    Control,
     Ended,
     Epoch,
     Evaluated,
@@ -19,12 +18,13 @@ from mnist_core.runs import (
     Fitting,
     LearningRate,
     Paused,
-    RunStore,
     Started,
     State,
     append_event,
-    write_npz,
 )
+from mnist_core.runs.files import write_npz
+from mnist_core.runs.folder import Control
+from mnist_core.runs.store import RunStore
 from mnist_core.workers import WorkerPool
 from pages import _shared
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until

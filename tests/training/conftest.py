@@ -9,7 +9,8 @@ import pytest
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data.dataset import Dataset
-from mnist_core.runs import Control, Event
+from mnist_core.runs.events import Event
+from mnist_core.runs.folder import Control
 from mnist_core.training.fit import FitResult, fit
 
 SMALL = TrainingConfig(widths=(16, 8), epochs=2, batch_size=8, learning_rate=0.01)

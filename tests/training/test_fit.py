@@ -13,7 +13,9 @@ import tensorflow as tf
 
 from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.data.dataset import Dataset
-from mnist_core.runs import Batch, Control, Epoch, Fitting, Paused, Resumed, RunError
+from mnist_core.runs.events import Batch, Epoch, Fitting, Paused, Resumed
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Control
 from mnist_core.training import fit as fitting
 from mnist_core.training.fit import Diverged, fit, probabilities, shuffled, split
 

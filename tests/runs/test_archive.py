@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core import bundle
-from mnist_core.bundle import IMPORTS, ImportRefused, pack, purge_leftovers, unpack
-from mnist_core.catalog import Summary, summarize
-from mnist_core.runs import Ended, Epoch, Labels, Run, RunStore, State, append_event
+from mnist_core.runs.archive import IMPORTS, KEPT, ImportRefused, pack, purge_leftovers, unpack
+from mnist_core.runs.catalog import Summary, summarize
+from mnist_core.runs.events import Ended, Epoch, State, append_event
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.store import RunStore
 from tests.conftest import SMALL
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 Content = dict[str, bytes]
 
 
@@ -81,7 +82,7 @@ def test_a_run_comes_back_as_it_was(trained: Run, store: RunStore) -> None:
     run = unpack(io.BytesIO(pack(trained)), store)
 
     assert run.id == trained.id
-    assert content(run) == {n: data for n, data in before.items() if n in bundle.KEPT}
+    assert content(run) == {n: data for n, data in before.items() if n in KEPT}
     assert {"model.keras", "model.tflite", "checkpoint.npz", "test.npz"} <= content(run).keys()
     assert not list((store.folder / IMPORTS).iterdir())
     summary = summarize(run)
@@ -329,16 +330,16 @@ def test_the_checkpoint_of_another_network_is_refused(
 IMPORT = """
 import sys
 from pathlib import Path
-from mnist_core import bundle
-from mnist_core.runs import RunStore
+from mnist_core.runs import archive
+from mnist_core.runs.store import RunStore
 
 def wait(run):
     print("checking", flush=True)
     sys.stdin.read()
 
-bundle._check = wait
+archive._check = wait
 with open(sys.argv[1], "rb") as file:
-    bundle.unpack(file, RunStore(Path(sys.argv[2])))
+    archive.unpack(file, RunStore(Path(sys.argv[2])))
 """
 
 

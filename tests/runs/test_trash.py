@@ -5,18 +5,11 @@ import sys
 
 import pytest
 
-from mnist_core.runs import (
-    Ended,
-    Owner,
-    Run,
-    RunError,
-    RunStore,
-    Started,
-    State,
-    append_event,
-    write_whole,
-)
-from mnist_core.trash import TRASH, discard, purge, purge_leftovers, restore
+from mnist_core.runs.events import Ended, Started, State, append_event
+from mnist_core.runs.files import RunError, write_whole
+from mnist_core.runs.folder import Owner, Run
+from mnist_core.runs.store import RunStore
+from mnist_core.runs.trash import TRASH, discard, purge, purge_leftovers, restore
 from tests.conftest import SMALL
 
 

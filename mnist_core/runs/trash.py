@@ -12,8 +12,10 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from mnist_core.catalog import Summary, summarize
-from mnist_core.runs import Owner, Run, RunError, RunStore, write_whole
+from mnist_core.runs.catalog import Summary, summarize
+from mnist_core.runs.files import RunError, write_whole
+from mnist_core.runs.folder import Owner, Run
+from mnist_core.runs.store import RunStore
 
 TRASH = ".trash"
 

@@ -1,6 +1,6 @@
 """A run as one zip file, and back: what comes from elsewhere is checked before it is a run here.
 
-The archive holds one folder, named by the run's id, with the files that ``runs`` lists. Who owned
+The archive holds one folder, named by the run's id, with the files that ``folder`` lists. Who owned
 the run and what was wanted of it stays behind, and so do TensorBoard's files, which repeat its
 events. An import is unpacked and checked in the hidden folder ``.imports`` of the store, and moved
 among the runs when all is well; what the death of its process leaves there is cleaned up later.
@@ -24,26 +24,15 @@ from typing import IO, Annotated
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
-from mnist_core.catalog import Damaged, summarize
 from mnist_core.evaluation import evaluate
-from mnist_core.runs import (
-    DAMAGED_NPZ,
-    Batch,
-    Continued,
-    Epoch,
-    Evaluated,
-    Event,
-    Fitting,
-    Owner,
-    Run,
-    RunError,
-    RunStore,
-    is_run_id,
-    write_whole,
-)
+from mnist_core.runs.catalog import Damaged, summarize
+from mnist_core.runs.events import Batch, Continued, Epoch, Evaluated, Event, Fitting
+from mnist_core.runs.files import DAMAGED_NPZ, RunError, write_whole
+from mnist_core.runs.folder import Owner, Run
+from mnist_core.runs.store import RunStore, is_run_id
 
 IMPORTS = ".imports"
-_PROJECT = Path(__file__).resolve().parents[1]
+_PROJECT = Path(__file__).resolve().parents[2]
 
 MB = 2**20
 KEPT = {

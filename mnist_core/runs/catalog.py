@@ -1,7 +1,7 @@
 """Every run at a glance: what was asked, what came of it, and which are the best.
 
 A summary takes a run's configuration and the first and last of its events, so that thousands of
-runs list at once. What lies between, the curves, is in ``runs.History``.
+runs list at once. What lies between, the curves, is in ``history.History``.
 """
 
 from __future__ import annotations
@@ -16,18 +16,11 @@ from typing import BinaryIO, NamedTuple
 from mnist_core.config import TrainingConfig
 from mnist_core.data.known import title
 from mnist_core.evaluation import wilson_interval
-from mnist_core.runs import (
-    Batch,
-    Epoch,
-    Evaluated,
-    History,
-    Labels,
-    Run,
-    RunError,
-    RunStore,
-    State,
-    parse_events,
-)
+from mnist_core.runs.events import Batch, Epoch, Evaluated, State, parse_events
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.history import History
+from mnist_core.runs.store import RunStore
 
 # --- One run --------------------------------------------------------------------------------------
 

@@ -10,27 +10,32 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from mnist_core.catalog import BARS, Catalog, Damaged, Summary, leaderboards, mentions, summarize
 from mnist_core.config import TrainingConfig
 from mnist_core.data.known import SPECS
 from mnist_core.evaluation import wilson_interval
-from mnist_core.runs import (
+from mnist_core.runs.catalog import (
+    BARS,
+    Catalog,
+    Damaged,
+    Summary,
+    leaderboards,
+    mentions,
+    summarize,
+)
+from mnist_core.runs.events import (
     Batch,
     Ended,
     Epoch,
     Evaluated,
     Event,
     Fitting,
-    Labels,
-    Owner,
-    Run,
-    RunError,
-    RunStore,
     Started,
     State,
     append_event,
-    write_whole,
 )
+from mnist_core.runs.files import RunError, write_whole
+from mnist_core.runs.folder import Labels, Owner, Run
+from mnist_core.runs.store import RunStore
 from tests.conftest import SMALL
 
 START = 1_000_000.0

@@ -10,29 +10,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core import runs
 from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.data import loading
 from mnist_core.data.dataset import Outline
-from mnist_core.runs import (
+from mnist_core.runs import files
+from mnist_core.runs.events import (
     Batch,
-    Control,
     Ended,
     Epoch,
     Evaluated,
     Event,
     Fitting,
     LearningRate,
-    Owner,
     Paused,
     Resumed,
-    Run,
-    RunError,
-    RunStore,
     Started,
     State,
     append_event,
 )
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Control, Owner, Run
+from mnist_core.runs.store import RunStore
 
 BATCH = Batch(epoch=1, step=32, loss=0.5, accuracy=0.8, images_per_second=9000)
 EPOCH = Epoch(
@@ -248,7 +246,7 @@ def epoch(number: int) -> Epoch:
 
 
 def with_checkpoint(run: Run, last: Epoch) -> Run:
-    runs.write_npz(run.checkpoint, epoch=np.array(last.model_dump_json()))
+    files.write_npz(run.checkpoint, epoch=np.array(last.model_dump_json()))
     return run
 
 
@@ -328,7 +326,7 @@ def test_a_damaged_config_is_named(run: Run, content: bytes) -> None:
 def test_results_come_back_as_written(run: Run) -> None:
     probabilities = np.full((3, 10), 0.1, np.float32)
     labels = np.array([1, 2, 3], np.uint8)
-    runs.write_npz(run.folder / "test.npz", probabilities=probabilities, labels=labels)
+    files.write_npz(run.folder / "test.npz", probabilities=probabilities, labels=labels)
     read = run.test_results()
 
     np.testing.assert_array_equal(read[0], probabilities)
@@ -347,14 +345,14 @@ def test_a_failed_write_leaves_the_old_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
-    runs.write_whole(path, b"old")
+    files.write_whole(path, b"old")
 
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        runs.write_whole(path, b"new")
+        files.write_whole(path, b"new")
 
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
@@ -378,7 +376,7 @@ def on_pets(store: RunStore) -> Run:
 
 def test_what_the_worker_wrote_of_a_dataset_outlives_it(store: RunStore) -> None:
     run = on_pets(store)
-    runs.write_json(run.folder / "dataset.json", PETS.model_dump())
+    files.write_json(run.folder / "dataset.json", PETS.model_dump())
 
     assert store.get(run.id).dataset() == PETS
     assert store.get(run.id).config.dataset == "pets"
