@@ -16,7 +16,7 @@ from mnist_core.runs.history import History
 from mnist_core.sharing import command
 from mnist_core.takeaways import takeaways
 from mnist_core.words import sureness
-from pages import _compat, _shared, _take_home
+from pages import _compat, _export, _shared
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
@@ -434,7 +434,7 @@ except RunError as error:
 state = run.state(history)
 standing(run, state, history)
 headline_place = st.container()
-_take_home.downloads(run)
+_export.downloads(run)
 if history.epochs:
     curves(history, config.epochs if state.live else len(history.epochs))
 result = None

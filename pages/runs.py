@@ -12,7 +12,7 @@ from mnist_core.runs.catalog import Damaged, Entry, Leaderboard, Summary, leader
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
-from pages import _comparison, _run_table, _shared, _take_home
+from pages import _comparison, _export, _run_table, _shared
 
 
 def is_live(entry: Entry) -> bool:
@@ -220,7 +220,7 @@ def links(entry: Entry) -> None:
             "pages/evaluate.py",
             label="Take it home",
             icon=":material/download:",
-            query_params={"run": entry.run.id, _take_home.OPEN: "true"},
+            query_params={"run": entry.run.id, _export.OPEN: "true"},
         )
 
 
@@ -383,7 +383,7 @@ if entries:
         st.info("No run has all of that.", icon=":material/search_off:")
     if found or picked:
         actions(entries, picked)
-_take_home.uploader()
+_export.uploader()
 if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]
     if 2 <= len(readable) <= _comparison.MOST:

@@ -175,7 +175,8 @@ def test_import_names_what_it_refuses(store: RunStore, tmp_path: Path) -> None:
 
 SLOW_EXPORT = """
 import os, sys
-from mnist_core import __main__, takehome
+from mnist_core import __main__
+from mnist_core.export import formats
 
 # The disk is slow: half of each file is there, and the rest is awaited.
 real = os.replace

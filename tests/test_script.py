@@ -19,8 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mnist_core import augmentation, script, takehome
+from mnist_core import augmentation, script
 from mnist_core.config import TrainingConfig
+from mnist_core.export import formats
 from mnist_core.runs.events import (
     Batch,
     Continued,
@@ -78,7 +79,7 @@ def train(pool: WorkerPool, store: RunStore) -> Train:
 
 def repeated(run: Run, folder: Path) -> list[tuple[float | None, ...]]:
     """What the run's script, which knows nothing of us, gives for every epoch."""
-    with zipfile.ZipFile(io.BytesIO(takehome.export(run, "script"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(formats.export(run, "script"))) as archive:
         archive.extractall(folder)
     (place,) = folder.iterdir()
     subprocess.run(

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core import takehome
 from mnist_core.data import loading
+from mnist_core.export import formats
+from mnist_core.export.formats import FORMATS, ExportError, export, file_name, obstacle
 from mnist_core.inference import Predictor
 from mnist_core.runs.events import Ended, State, append_event
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
-from mnist_core.takehome import FORMATS, ExportError, export, file_name, obstacle
 from tests.conftest import SMALL
 
 CONVERTER = importlib.util.find_spec("tf2onnx") and importlib.util.find_spec("onnxruntime")
@@ -97,7 +97,7 @@ def test_what_goes_wrong_in_the_converter_is_told(trained: Run, store: RunStore)
     run = store.create(SMALL)
     append_event(run.folder, Ended(state=State.FINISHED))
     (run.folder / "model.keras").write_bytes(b"no network")
-    if takehome.obstacle(run, "onnx"):
+    if formats.obstacle(run, "onnx"):
         pytest.skip("the converter is not installed")
     with pytest.raises(ExportError, match=r"could not be converted to ONNX: .*model\.keras"):
         export(run, "onnx")

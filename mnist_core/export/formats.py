@@ -1,4 +1,4 @@
-"""A run -> one file to take away, in the format that somebody needs."""
+"""A run -> one file, in the format that somebody needs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_core import report, script
+from mnist_core import script
 from mnist_core.data import known, loading, places
+from mnist_core.export import report
 from mnist_core.runs.archive import pack
 from mnist_core.runs.catalog import Damaged, summarize
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 
-_PROJECT = Path(__file__).resolve().parents[1]
+_PROJECT = Path(__file__).resolve().parents[2]
 
 
 class ExportError(ValueError):
@@ -29,7 +30,7 @@ class ExportError(ValueError):
 
 
 class Format(NamedTuple):
-    """One way to take a run home."""
+    """One way to export a run."""
 
     title: str
     description: str

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import takehome
+from mnist_core.export import formats
 from mnist_core.runs.archive import pack
 from mnist_core.runs.events import Ended, State, append_event
 from mnist_core.runs.folder import Labels, Run
@@ -58,7 +58,7 @@ def test_every_format_is_offered_for_a_run_with_a_network(store: RunStore) -> No
     app = page("evaluate", run=run.id, take_home="true")
 
     offered = buttons(app)
-    assert list(offered) == [format.title for format in takehome.FORMATS.values()]
+    assert list(offered) == [format.title for format in formats.FORMATS.values()]
     assert all(can for title, can in offered.items() if title != "ONNX")  # needs a converter
 
 

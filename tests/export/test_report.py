@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core import report
-from mnist_core.report import ticks
+from mnist_core.export import report
+from mnist_core.export.report import ticks
 from mnist_core.runs.events import Ended, State, append_event
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore

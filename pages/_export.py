@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from mnist_core import takehome
+from mnist_core.export import formats
 from mnist_core.runs import archive
 from mnist_core.runs.folder import Run
 from pages import _shared
@@ -33,13 +33,13 @@ def downloads(run: Run) -> None:
     if not part.open:
         return
     with part, st.grid(3, min_column_width=240):
-        for name, format in takehome.FORMATS.items():
+        for name, format in formats.FORMATS.items():
             with st.container():
-                why_not = takehome.obstacle(run, name)
+                why_not = formats.obstacle(run, name)
                 st.download_button(
                     format.title,
-                    partial(takehome.export, run, name),
-                    file_name=takehome.file_name(run, name),
+                    partial(formats.export, run, name),
+                    file_name=formats.file_name(run, name),
                     key=f"take_home_{name}",
                     icon=ICONS[name],
                     on_click="ignore",
