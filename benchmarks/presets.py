@@ -39,7 +39,7 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.data.loading import DatasetError
 from mnist_core.inference import Predictor
 from mnist_core.settings import Settings
-from mnist_core.training import export, fit
+from mnist_core.training import fit, save
 
 
 def main() -> None:
@@ -181,7 +181,7 @@ def _drawings(as_pictures_too: bool) -> dict[str, Shown]:
 def _recognised(model: keras.Model, drawings: Mapping[str, Shown]) -> dict[str, float]:
     """The share of the digits that the exported network recognises."""
     with TemporaryDirectory() as folder:
-        export.save_tflite(model, Path(folder, "model.tflite"))
+        save.save_tflite(model, Path(folder, "model.tflite"))
         predictor = Predictor(folder)
         return {
             way: float(

@@ -19,7 +19,7 @@ from mnist_core.data import places
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
 from mnist_core.runs.store import RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 
 
 def seconds_until(history: History, answered: Callable[[], object]) -> float:

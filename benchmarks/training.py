@@ -38,7 +38,7 @@ from mnist_core.data import loading, places
 from mnist_core.data.dataset import Dataset
 from mnist_core.inference import Predictor
 from mnist_core.runs.events import Batch, Event
-from mnist_core.training import export, fit
+from mnist_core.training import fit, save
 
 
 class Result(NamedTuple):
@@ -117,7 +117,7 @@ def prediction_times(dataset: Dataset, repeats: int = 50) -> dict[str, float]:
     result = fit.fit(TrainingConfig(dataset=dataset.name, epochs=1), dataset, lambda event: None)
     image = np.divide(dataset.x_test[:1], 255, dtype=np.float32)
     with TemporaryDirectory() as folder:
-        export.save_tflite(result.model, Path(folder, "model.tflite"))
+        save.save_tflite(result.model, Path(folder, "model.tflite"))
         ways: dict[str, Callable[[], object]] = {
             "LiteRT": partial(Predictor(folder).probabilities, image),
             "model.predict": partial(result.model.predict, image, verbose=0),

@@ -33,7 +33,7 @@ from mnist_core.runs.history import History
 from mnist_core.runs.judging import judge
 from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 
 EXPECTED_ERRORS = (ValueError, OSError)
 """What a user can cause and mend, told in one line; anything else is ours, and shows as it is."""

@@ -32,7 +32,7 @@ from mnist_core.runs.history import History
 from mnist_core.runs.judging import judge
 from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 from pages import _compat
 
 RUNS_IN_PICKER = 50

@@ -13,6 +13,9 @@ from mnist_core.runs.folder import Run
 PROJECT = Path(__file__).parents[1]
 CORE = sorted((PROJECT / "mnist_core").rglob("*.py"))
 TRAINING = PROJECT / "mnist_core" / "training"
+WITHOUT_TENSORFLOW = [
+    path for path in CORE if TRAINING not in path.parents or path.name in {"__init__.py", "pool.py"}
+]
 
 
 def imported(path: Path) -> set[str]:
@@ -33,11 +36,7 @@ def test_the_core_never_imports_streamlit(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [
-        p
-        for p in [PROJECT / "app.py", *(PROJECT / "pages").glob("*.py"), *CORE]
-        if TRAINING not in p.parents
-    ],
+    [PROJECT / "app.py", *(PROJECT / "pages").glob("*.py"), *WITHOUT_TENSORFLOW],
     ids=lambda p: str(p.relative_to(PROJECT)),
 )
 def test_only_training_imports_tensorflow(path: Path) -> None:
@@ -47,8 +46,8 @@ def test_only_training_imports_tensorflow(path: Path) -> None:
 def test_importing_the_core_loads_neither() -> None:
     modules = [
         ".".join(path.relative_to(PROJECT).with_suffix("").parts)
-        for path in CORE
-        if TRAINING not in path.parents and path.name not in {"__init__.py", "__main__.py"}
+        for path in WITHOUT_TENSORFLOW
+        if path.name not in {"__init__.py", "__main__.py"}
     ]
     script = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     loaded = subprocess.run(

@@ -35,7 +35,7 @@ from mnist_core.runs.events import (
 from mnist_core.runs.files import RunError, write_json
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 from tests.conftest import SMALL, wait_for_end, wait_until
 
 PROJECT = Path(__file__).parents[1]

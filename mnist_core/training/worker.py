@@ -1,7 +1,7 @@
 """The process that trains: takes runs from its standard input, writes what happens into them.
 
-Started by ``mnist_core.workers`` as ``python -m mnist_core.training.worker THREADS``. Each line of
-its input is the folder of a run; when the input ends, so does the process, at once.
+Started by ``training.pool`` as ``python -m mnist_core.training.worker THREADS``. Each line of its
+input is the folder of a run; when the input ends, so does the process, at once.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Inbox:
 
 def train(run: Run, inbox: Inbox, threads: int) -> None:
     """Train and evaluate ``run``; whatever goes wrong becomes the run's state."""
-    from mnist_core.training import export, fit, tensorboard
+    from mnist_core.training import fit, save, tensorboard
 
     inbox.emit(Started())
     began = time.time()
@@ -78,8 +78,8 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
             probabilities.argmax(axis=1), dataset.y_test, dataset.class_names
         )
         evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names, report)
-        export.save_keras(result.model, run.folder / "model.keras")
-        export.save_tflite(result.model, run.folder / "model.tflite")
+        save.save_keras(result.model, run.folder / "model.keras")
+        save.save_tflite(result.model, run.folder / "model.tflite")
         write_npz(run.folder / "test.npz", probabilities=probabilities, labels=dataset.y_test)
         write_json(run.folder / "report.json", report)
         write_json(

@@ -20,7 +20,7 @@ from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import Predictor
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 from tests.conftest import SMALL, wait_for_end
 from tests.data.test_own import BLUE, RED, pets, zipped
 from tests.data.test_own import picture as pet

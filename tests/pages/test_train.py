@@ -25,7 +25,7 @@ from mnist_core.runs.events import (
 from mnist_core.runs.files import write_npz
 from mnist_core.runs.folder import Control
 from mnist_core.runs.store import RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 from pages import _shared
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 from tests.data.test_own import pets, zipped

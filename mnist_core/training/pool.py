@@ -25,7 +25,7 @@ from mnist_core.runs.events import Ended, State, append_event
 from mnist_core.runs.folder import Run
 from mnist_core.settings import Settings
 
-_PROJECT = Path(__file__).resolve().parents[1]
+_PROJECT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(eq=False)

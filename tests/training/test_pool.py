@@ -15,10 +15,10 @@ from mnist_core.runs.catalog import Catalog, Summary
 from mnist_core.runs.events import State
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 def submit(pool: WorkerPool, store: RunStore, config: object = SMALL) -> Run:
@@ -247,7 +247,7 @@ import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began us with &
 from pathlib import Path
 from mnist_core.runs.store import RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 from tests.conftest import LONG
 store = RunStore(Path(sys.argv[1]))
 pool = WorkerPool(1)

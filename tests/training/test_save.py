@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from mnist_core.data.dataset import Dataset
 from mnist_core.inference import Predictor
-from mnist_core.training import export
+from mnist_core.training import save
 from mnist_core.training.fit import probabilities
 
 from .conftest import Train
@@ -40,7 +40,7 @@ def test_keras_file_is_plain_and_whole(
     train: Train, blobs: Dataset, tmp_path: Path, name: str, kind: Any
 ) -> None:
     model: Any = train(optimizer=name)[0].model
-    export.save_keras(model, tmp_path / "model.keras")
+    save.save_keras(model, tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         described = json.loads(archive.read("config.json"))
     assert "mnist_core" not in json.dumps(described)
@@ -84,7 +84,7 @@ def test_keras_file_of_a_convolutional_network_is_plain_and_whole(
     train: Train, blobs: Dataset, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     model: Any = train(**settings)[0].model
-    export.save_keras(model, tmp_path / "model.keras")
+    save.save_keras(model, tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         described = archive.read("config.json").decode()
     assert "mnist_core" not in described
@@ -96,7 +96,7 @@ def test_keras_file_of_a_convolutional_network_is_plain_and_whole(
         loaded.predict(images, verbose=0), model.predict(images, verbose=0)
     )
     for ours, theirs in zip(
-        export._state(model.optimizer), export._state(loaded.optimizer), strict=True
+        save._state(model.optimizer), save._state(loaded.optimizer), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
     loaded.fit(images, blobs.y_test, epochs=1, verbose=0)
@@ -107,7 +107,7 @@ def test_tflite_of_a_convolutional_network_agrees(
     train: Train, blobs: Dataset, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     model = train(**settings)[0].model
-    export.save_tflite(model, tmp_path / "model.tflite")
+    save.save_tflite(model, tmp_path / "model.tflite")
     predictor = Predictor(tmp_path)
     assert predictor.input_shape == (6, 6)
     for count in (1, 7):
@@ -124,7 +124,7 @@ def test_tflite_takes_pictures_in_colour(train: Train, blobs: Dataset, tmp_path:
         x_test=np.repeat(blobs.x_test[..., None], 3, axis=3),
     )
     model = train(dataset=colour, **EVERYTHING)[0].model
-    export.save_tflite(model, tmp_path / "model.tflite")
+    save.save_tflite(model, tmp_path / "model.tflite")
     predictor = Predictor(tmp_path)
     assert predictor.input_shape == (6, 6, 3)
     given = colour.x_test[:5].astype(np.float32) / np.float32(255)
@@ -134,7 +134,7 @@ def test_tflite_takes_pictures_in_colour(train: Train, blobs: Dataset, tmp_path:
 
 def test_of_a_schedule_the_peak_remains(train: Train, tmp_path: Path) -> None:
     model = train(schedule="one-cycle")[0].model
-    export.save_keras(model, tmp_path / "model.keras")
+    save.save_keras(model, tmp_path / "model.keras")
     loaded = load(tmp_path / "model.keras")
     assert float(loaded.optimizer.learning_rate) == pytest.approx(0.01)
     assert int(loaded.optimizer.iterations) == 2 * 45
@@ -144,7 +144,7 @@ def test_of_a_schedule_the_peak_remains(train: Train, tmp_path: Path) -> None:
 @pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", "sigmoid"])
 def test_tflite_agrees(train: Train, blobs: Dataset, tmp_path: Path, activation: str) -> None:
     model = train(activation=activation, epochs=1)[0].model
-    export.save_tflite(model, tmp_path / "model.tflite")
+    save.save_tflite(model, tmp_path / "model.tflite")
     interpreter = Interpreter(model_path=str(tmp_path / "model.tflite"))
     (given,), (returned,) = interpreter.get_input_details(), interpreter.get_output_details()
     assert (tuple(given["shape"]), given["dtype"]) == ((1, 6, 6), np.float32)
@@ -165,8 +165,8 @@ def test_exports_are_quiet_and_leave_nothing_else(
 ) -> None:
     model = train(epochs=1)[0].model
     capfd.readouterr()
-    export.save_keras(model, tmp_path / "model.keras")
-    export.save_tflite(model, tmp_path / "model.tflite")
+    save.save_keras(model, tmp_path / "model.keras")
+    save.save_tflite(model, tmp_path / "model.tflite")
     assert capfd.readouterr().out == ""
     assert {path.name for path in tmp_path.iterdir()} == {"model.keras", "model.tflite"}
 
@@ -180,7 +180,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        export._write_whole(path, write)
+        save._write_whole(path, write)
     assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [
         ("model.keras", b"old")
     ]
