@@ -33,11 +33,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not install
 
 from benchmarks.strokes import STROKES, as_pictures, as_strokes, read
 from benchmarks.training import Result, train_plain
-from mnist_core.config import PRESETS, Measured, TrainingConfig, apply_preset
+from mnist_core.config import TrainingConfig
 from mnist_core.data import loading
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loading import DatasetError
 from mnist_core.inference import Predictor
+from mnist_core.presets import PRESETS, Measured, apply_preset
 from mnist_core.settings import Settings
 from mnist_core.training import fit, save
 

@@ -17,8 +17,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core.config import PRESETS, Measured, measured
 from mnist_core.data import known
+from mnist_core.presets import PRESETS, Measured, measured
 
 PROJECT = Path(__file__).parents[1]
 READMES = (PROJECT / "README.md", PROJECT / "benchmarks" / "README.md")

@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core.config import PRESETS, TrainingConfig, apply_preset
+from mnist_core.config import TrainingConfig
 from mnist_core.data import places
+from mnist_core.presets import PRESETS, apply_preset
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
 from mnist_core.runs.store import RunStore

@@ -21,8 +21,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core.config import PRESETS, TrainingConfig, apply_preset
+from mnist_core.config import TrainingConfig
 from mnist_core.data import loading
+from mnist_core.presets import PRESETS, apply_preset
 from mnist_core.runs.events import Epoch, Event
 
 FIRST_EPOCH_OVER = "first epoch over"

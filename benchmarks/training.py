@@ -33,10 +33,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core.config import TrainingConfig, apply_preset
+from mnist_core.config import TrainingConfig
 from mnist_core.data import loading, places
 from mnist_core.data.dataset import Dataset
 from mnist_core.inference import Predictor
+from mnist_core.presets import apply_preset
 from mnist_core.runs.events import Batch, Event
 from mnist_core.training import fit, save
 

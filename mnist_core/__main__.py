@@ -14,18 +14,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from mnist_core.commands import add_run_argument, add_to, find_run
-from mnist_core.config import (
-    PRESETS,
-    ConfigError,
-    TrainingConfig,
-    allowed,
-    preset_settings,
-    read_config,
-    summarize,
-)
+from mnist_core.config import ConfigError, TrainingConfig, allowed, read_config, summarize
 from mnist_core.data import downloading, known, limits, loading, own, pictures, places
 from mnist_core.drawing import network_input
 from mnist_core.inference import Predictor
+from mnist_core.presets import PRESETS, preset_settings
 from mnist_core.runs.events import Epoch
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run

@@ -8,20 +8,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import estimate, figures
 from mnist_core.config import (
-    ARTICLE_ACCURACY,
     AUGMENTATIONS,
     DEFAULT_WIDTHS,
-    OWN,
-    PRESETS,
     ConfigError,
     LayerSummary,
     TrainingConfig,
-    apply_preset,
     bounds,
     choices,
     list_bounds,
-    measured,
-    presets_for,
     read_config,
     summarize,
 )
@@ -29,13 +23,21 @@ from mnist_core.data import known, loading, places
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Work
+from mnist_core.lessons import no_better_than_guessing
+from mnist_core.link import LISTS, form_values, link_parameters
+from mnist_core.presets import (
+    ARTICLE_ACCURACY,
+    NOT_IN_PRESETS,
+    PRESETS,
+    apply_preset,
+    measured,
+    presets_for,
+)
 from mnist_core.runs.catalog import Summary
 from mnist_core.runs.events import Batch, Epoch, State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
-from mnist_core.sharing import LISTS, form_values, link_parameters
-from mnist_core.takeaways import no_better_than_guessing
 from pages import _augmentation, _link, _network, _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -94,7 +96,7 @@ def bring_back() -> None:
 def take_preset() -> None:
     preset = st.session_state["preset"]
     if preset:
-        kept = {name: st.session_state[name] for name in OWN}
+        kept = {name: st.session_state[name] for name in NOT_IN_PRESETS}
         put_in_form(apply_preset(preset, TrainingConfig(**kept)))
 
 

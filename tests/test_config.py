@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_core.config import (
-    PRESETS,
     ConfigError,
     TrainingConfig,
     allowed,
-    apply_preset,
     bounds,
     choices,
     list_bounds,
@@ -146,20 +144,6 @@ def test_every_field_can_be_shown_and_explained(name: str) -> None:
     elif not choices(name) and not isinstance(getattr(TrainingConfig(), name), bool):
         low, high = bounds(name)
         assert low < high
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_keeps_dataset_and_seed_and_resets_the_rest(preset: str) -> None:
-    mine = TrainingConfig(dataset="mnist-sample", seed=7, activation="tanh", dropout=0.7)
-
-    config = apply_preset(preset, mine)
-
-    assert (config.dataset, config.seed, config.activation) == ("mnist-sample", 7, "relu")
-
-
-def test_an_unknown_preset_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="preset is 'best'; allowed: article, fast, dense-best"):
-        apply_preset("best", TrainingConfig())
 
 
 @pytest.fixture

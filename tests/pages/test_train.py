@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.config import PRESETS, TrainingConfig, apply_preset, measured, presets_for
+from mnist_core.config import TrainingConfig
 from mnist_core.data.own import import_file
+from mnist_core.presets import PRESETS, apply_preset, measured, presets_for
 from mnist_core.runs.events import (
     Batch,
     Ended,

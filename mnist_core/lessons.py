@@ -13,7 +13,7 @@ OVERFITS_FROM = 0.01
 what chance explains, to be called overfitting."""
 
 
-def takeaways(result: Evaluation, history: History) -> list[str]:
+def lessons_of(result: Evaluation, history: History) -> list[str]:
     """Sentences on a run that was tested, each with the figures that it rests on."""
     guessing = no_better_than_guessing(result)
     if guessing:

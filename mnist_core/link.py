@@ -9,14 +9,8 @@ from typing import Annotated, Any, NamedTuple, get_args
 from annotated_types import Ge, Le
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from mnist_core.config import (
-    PRESETS,
-    TrainingConfig,
-    allowed,
-    choices,
-    list_bounds,
-    preset_settings,
-)
+from mnist_core.config import TrainingConfig, allowed, choices, list_bounds
+from mnist_core.presets import PRESETS, preset_settings
 
 # --- A command ------------------------------------------------------------------------------------
 

@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_core.__main__ import build_parser, config_of
-from mnist_core.config import (
-    CONVOLUTIONAL_ONLY,
-    PRESETS,
-    TrainingConfig,
-    apply_preset,
-    bounds,
-    choices,
-)
-from mnist_core.sharing import (
+from mnist_core.config import CONVOLUTIONAL_ONLY, TrainingConfig, bounds, choices
+from mnist_core.link import (
     LISTS,
     SWITCHES,
     arguments,
@@ -25,6 +18,7 @@ from mnist_core.sharing import (
     link_parameters,
     read_link,
 )
+from mnist_core.presets import PRESETS, apply_preset
 
 LABELS = {"sgd": "SGD with momentum", "one-cycle": "One-cycle", "mnist-sample": "Sample of MNIST"}
 
