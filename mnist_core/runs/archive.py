@@ -110,10 +110,7 @@ def unpack(source: IO[bytes], store: RunStore) -> Run:
 def purge_leftovers(store: RunStore) -> None:
     """Delete what imports have left whose process has ended."""
     for folder in (store.folder / IMPORTS).glob("*"):
-        try:
-            owner = Owner.model_validate_json((folder / "owner.json").read_bytes())
-        except (FileNotFoundError, NotADirectoryError, ValidationError):
-            owner = None
+        owner = Owner.read(folder / "owner.json")
         if owner is None or not owner.alive:
             shutil.rmtree(folder, ignore_errors=True)
 

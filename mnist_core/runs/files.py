@@ -1,4 +1,4 @@
-"""How a run's files are written, and what is raised where they can't be read."""
+"""How a run's files are read and written, and what is raised where they can't be."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import os
 import secrets
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 
 class RunError(ValueError):
@@ -21,6 +22,23 @@ class RunError(ValueError):
 
 DAMAGED_NPZ = (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile, zlib.error)
 """What NumPy raises at a damaged npz."""
+
+
+_Read = TypeVar("_Read", bound=BaseModel)
+
+
+def read_model(path: Path, kind: type[_Read]) -> _Read | None:
+    """What a file of JSON says, checked; None where there is no such file.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValidationError as error:
+        raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
 
 
 def write_whole(path: Path, content: bytes) -> None:

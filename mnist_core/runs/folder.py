@@ -37,13 +37,13 @@ from typing import Annotated, Any
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from mnist_core.config import ConfigError, TrainingConfig, read_config
 from mnist_core.data import loading
 from mnist_core.data.dataset import Outline
 from mnist_core.runs.events import Continued, Epoch, Event, State, read_events
-from mnist_core.runs.files import DAMAGED_NPZ, RunError, write_whole
+from mnist_core.runs.files import DAMAGED_NPZ, RunError, read_model, write_whole
 from mnist_core.runs.history import History
 
 
@@ -84,6 +84,14 @@ class Owner(BaseModel):
         return cls(
             host=socket.gethostname(), pid=os.getpid(), created=psutil.Process().create_time()
         )
+
+    @classmethod
+    def read(cls, path: Path) -> Owner | None:
+        """The process that a file names; None where there is none, or it can't be read."""
+        try:
+            return read_model(path, cls)
+        except RunError:
+            return None
 
     @property
     def alive(self) -> bool:
@@ -130,13 +138,10 @@ class Run:
         Raises:
             RunError: the file is damaged; or the worker has written none, and there is none here.
         """
-        path = self.folder / "dataset.json"
-        try:
-            return Outline.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            pass  # waits for its worker, or is from before datasets of one's own
-        except ValidationError as error:
-            raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+        written = read_model(self.folder / "dataset.json", Outline)
+        if written:
+            return written
+        # It waits for its worker, or is from before datasets of one's own.
         try:
             return loading.outline(self.config.dataset)
         except loading.DatasetError as error:
@@ -144,10 +149,7 @@ class Run:
 
     @cached_property
     def owner(self) -> Owner | None:
-        try:
-            return Owner.model_validate_json((self.folder / "owner.json").read_bytes())
-        except (FileNotFoundError, ValidationError):
-            return None
+        return Owner.read(self.folder / "owner.json")
 
     @property
     def created(self) -> datetime:
@@ -197,13 +199,7 @@ class Run:
         Raises:
             RunError: the file is damaged.
         """
-        path = self.folder / "control.json"
-        try:
-            return Control.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return Control()
-        except ValidationError as error:
-            raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+        return read_model(self.folder / "control.json", Control) or Control()
 
     def want(self, **wishes: Any) -> None:
         """Change what is wanted of the run: fields of :class:`Control`; the others stay.
@@ -239,13 +235,7 @@ class Run:
         Raises:
             RunError: the file is damaged.
         """
-        path = self.folder / "labels.json"
-        try:
-            return Labels.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return Labels()
-        except ValidationError as error:
-            raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+        return read_model(self.folder / "labels.json", Labels) or Labels()
 
     def set_labels(self, labels: Labels) -> None:
         """Call the run so from now on.

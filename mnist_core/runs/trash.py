@@ -10,8 +10,6 @@ import contextlib
 import shutil
 from collections.abc import Iterable
 
-from pydantic import ValidationError
-
 from mnist_core.runs.catalog import Summary, summarize
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Owner, Run
@@ -74,8 +72,5 @@ def purge_leftovers(store: RunStore) -> None:
 
 
 def _kept(discarded: Run) -> bool:
-    try:
-        path = discarded.folder / "deleted.json"
-        return Owner.model_validate_json(path.read_bytes()).alive
-    except (FileNotFoundError, ValidationError):
-        return False
+    owner = Owner.read(discarded.folder / "deleted.json")
+    return owner is not None and owner.alive
