@@ -21,10 +21,10 @@ import tensorflow as tf
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core import datasets
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import Dataset
-from mnist_core.runs import Epoch, Event
+from mnist_core.data import loading, places
+from mnist_core.data.dataset import Dataset
+from mnist_core.runs.events import Epoch, Event
 from mnist_core.training import fit
 from mnist_core.training.augment import Augmenter
 
@@ -64,11 +64,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=3, help="of each (default: 3)")
-    parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
+    parser.add_argument("--dataset", choices=places.names(), default=places.default_name())
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args()
     fit.warm_up(os.cpu_count() or 1)
-    dataset = datasets.load(arguments.dataset)
+    dataset = loading.load(arguments.dataset)
     contenders = {
         name: [(pipeline, NETWORKS["512-256"]), *((training, n) for n in NETWORKS.values())]
         for name in ALTERATIONS

@@ -19,9 +19,11 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from benchmarks.dashboard import server, tab
-from mnist_core.config import TrainingConfig, apply_preset
-from mnist_core.runs import Run, RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.config import TrainingConfig
+from mnist_core.presets import apply_preset
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
+from mnist_core.training.pool import WorkerPool
 
 MOST_SHOWN = 12
 SETTLED = 10_000  # ms that a page has to come to rest

@@ -33,12 +33,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not install
 
 from benchmarks.strokes import STROKES, as_pictures, as_strokes, read
 from benchmarks.training import Result, train_plain
-from mnist_core import datasets
-from mnist_core.config import PRESETS, Measured, TrainingConfig, apply_preset
-from mnist_core.datasets import Dataset, DatasetError
+from mnist_core.config import TrainingConfig
+from mnist_core.data import loading
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.loading import DatasetError
 from mnist_core.inference import Predictor
+from mnist_core.presets import PRESETS, Measured, apply_preset
 from mnist_core.settings import Settings
-from mnist_core.training import export, fit
+from mnist_core.training import fit, save
 
 
 def main() -> None:
@@ -145,7 +147,7 @@ def _measured(trained: list[Trained], plain: Result) -> Measured:
 
 @functools.cache
 def _dataset(name: str) -> Dataset:
-    return datasets.load(name)
+    return loading.load(name)
 
 
 def _plain() -> Result:
@@ -180,7 +182,7 @@ def _drawings(as_pictures_too: bool) -> dict[str, Shown]:
 def _recognised(model: keras.Model, drawings: Mapping[str, Shown]) -> dict[str, float]:
     """The share of the digits that the exported network recognises."""
     with TemporaryDirectory() as folder:
-        export.save_tflite(model, Path(folder, "model.tflite"))
+        save.save_tflite(model, Path(folder, "model.tflite"))
         predictor = Predictor(folder)
         return {
             way: float(

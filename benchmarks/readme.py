@@ -17,8 +17,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core import datasets
-from mnist_core.config import PRESETS, Measured, measured
+from mnist_core.data import known
+from mnist_core.presets import PRESETS, Measured, measured
 
 PROJECT = Path(__file__).parents[1]
 READMES = (PROJECT / "README.md", PROJECT / "benchmarks" / "README.md")
@@ -62,7 +62,7 @@ def presets(found: dict[str, Any]) -> list[str]:
     for name, row in figures.items():
         seeds = "one seed" if row.seeds == 1 else f"median of {row.seeds} seeds"
         lines.append(
-            f"| {datasets.title(PRESETS[name].dataset)} | {PRESETS[name].title} | {row.weights:,} "
+            f"| {known.title(PRESETS[name].dataset)} | {PRESETS[name].title} | {row.weights:,} "
             f"| {row.of_plain:.2f} | {row.accuracy:.2%} ({seeds}) "
             f"| {share(row.strokes)} | {share(row.pictures)} |"
         )

@@ -27,8 +27,9 @@ from playwright.sync_api import Locator, Page
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
 from benchmarks.dashboard import PROJECT, seconds, server, tab
-from mnist_core.catalog import Catalog
-from mnist_core.runs import Labels, RunStore
+from mnist_core.runs.catalog import Catalog
+from mnist_core.runs.folder import Labels
+from mnist_core.runs.store import RunStore
 
 REPEATS = 3
 IDLE_SECONDS = 6

@@ -14,10 +14,13 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core import datasets
-from mnist_core.config import PRESETS, TrainingConfig, apply_preset
-from mnist_core.runs import History, Run, RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.config import TrainingConfig
+from mnist_core.data import places
+from mnist_core.presets import PRESETS, apply_preset
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.store import RunStore
+from mnist_core.training.pool import WorkerPool
 
 
 def seconds_until(history: History, answered: Callable[[], object]) -> float:
@@ -67,7 +70,7 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=10, help="of each but stop (default: 10)")
     parser.add_argument("--preset", choices=PRESETS, default="article")
-    parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
+    parser.add_argument("--dataset", choices=places.names(), default=places.default_name())
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args()
 

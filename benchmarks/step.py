@@ -21,9 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core import datasets
-from mnist_core.config import PRESETS, TrainingConfig, apply_preset
-from mnist_core.runs import Epoch, Event
+from mnist_core.config import TrainingConfig
+from mnist_core.data import loading
+from mnist_core.presets import PRESETS, apply_preset
+from mnist_core.runs.events import Epoch, Event
 
 FIRST_EPOCH_OVER = "first epoch over"
 
@@ -53,7 +54,7 @@ def train(preset: str) -> None:
     """Say on the way when the first epoch was over, and at the end how long a step took."""
     from mnist_core.training import fit  # loads TensorFlow
 
-    dataset = datasets.load(PRESETS[preset].dataset)
+    dataset = loading.load(PRESETS[preset].dataset)
     config = apply_preset(preset, TrainingConfig(dataset=dataset.name)).model_copy(
         update={"epochs": 2, "validation_share": 0.0}
     )

@@ -29,7 +29,8 @@ from PIL import Image, ImageDraw
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core import drawing
+from mnist_core.drawing.digit import image_from_picture
+from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.evaluation import wilson_interval
 from mnist_core.inference import Predictor
 from mnist_core.settings import Settings
@@ -104,7 +105,7 @@ def measure(
 
 def as_strokes(drawings: list[Drawing]) -> NDArray[np.float32]:
     """What a network gets of digits drawn on the canvas, ``(n, 28, 28)``."""
-    return np.stack([drawing.image_from_strokes(drawn.strokes) for drawn in drawings])
+    return np.stack([image_from_strokes(drawn.strokes) for drawn in drawings])
 
 
 def as_pictures(drawings: list[Drawing]) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -151,7 +152,7 @@ def from_picture(
     picture = background + (ink - background) * inked
     if gradient:
         picture += chance.normal(0, 4, picture.shape)
-    return drawing.image_from_picture(picture.clip(0, 255).astype(np.uint8))
+    return image_from_picture(picture.clip(0, 255).astype(np.uint8))
 
 
 if __name__ == "__main__":

@@ -33,12 +33,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
-from mnist_core import datasets
-from mnist_core.config import TrainingConfig, apply_preset
-from mnist_core.datasets import Dataset
+from mnist_core.config import TrainingConfig
+from mnist_core.data import loading, places
+from mnist_core.data.dataset import Dataset
 from mnist_core.inference import Predictor
-from mnist_core.runs import Batch, Event
-from mnist_core.training import export, fit
+from mnist_core.presets import apply_preset
+from mnist_core.runs.events import Batch, Event
+from mnist_core.training import fit, save
 
 
 class Result(NamedTuple):
@@ -117,7 +118,7 @@ def prediction_times(dataset: Dataset, repeats: int = 50) -> dict[str, float]:
     result = fit.fit(TrainingConfig(dataset=dataset.name, epochs=1), dataset, lambda event: None)
     image = np.divide(dataset.x_test[:1], 255, dtype=np.float32)
     with TemporaryDirectory() as folder:
-        export.save_tflite(result.model, Path(folder, "model.tflite"))
+        save.save_tflite(result.model, Path(folder, "model.tflite"))
         ways: dict[str, Callable[[], object]] = {
             "LiteRT": partial(Predictor(folder).probabilities, image),
             "model.predict": partial(result.model.predict, image, verbose=0),
@@ -153,13 +154,13 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=3, help="of each (default: 3)")
     parser.add_argument("--epochs", type=int, default=10, help="of plain and article (default: 10)")
-    parser.add_argument("--dataset", choices=datasets.names(), default=datasets.default_name())
+    parser.add_argument("--dataset", choices=places.names(), default=places.default_name())
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
     arguments = parser.parse_args()
 
     threads = os.cpu_count() or 1
     fit.warm_up(threads)
-    dataset = datasets.load(arguments.dataset)
+    dataset = loading.load(arguments.dataset)
 
     def config(preset: str, seed: int) -> TrainingConfig:
         return apply_preset(preset, TrainingConfig(dataset=arguments.dataset, seed=seed))

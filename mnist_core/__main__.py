@@ -13,21 +13,20 @@ from typing import Any, NoReturn
 from PIL import Image
 from tqdm import tqdm
 
-from mnist_core import datasets, drawing, evaluation, own_data, pictures
 from mnist_core.commands import add_run_argument, add_to, find_run
-from mnist_core.config import (
-    PRESETS,
-    ConfigError,
-    TrainingConfig,
-    allowed,
-    preset_settings,
-    read_config,
-    summarize,
-)
+from mnist_core.config import ConfigError, TrainingConfig, allowed, read_config, summarize
+from mnist_core.data import downloading, known, limits, loading, own, pictures, places
+from mnist_core.drawing import network_input
 from mnist_core.inference import Predictor
-from mnist_core.runs import Epoch, History, Run, RunError, RunStore
+from mnist_core.presets import PRESETS, preset_settings
+from mnist_core.runs.events import Epoch
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.judging import judge
+from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 
 EXPECTED_ERRORS = (ValueError, OSError)
 """What a user can cause and mend, told in one line; anything else is ours, and shows as it is."""
@@ -78,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
 
     download = commands.add_parser("download", help="fetch a dataset")
-    download.add_argument("name", choices=[n for n, s in datasets.SPECS.items() if s.sources])
+    download.add_argument("name", choices=[n for n, s in known.SPECS.items() if s.sources])
     download.set_defaults(run=_download)
 
     bring = commands.add_parser(
@@ -89,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bring.add_argument("name", metavar="NAME", help="what to call it: a to z, 0 to 9 and -")
     bring.add_argument("file", type=Path, metavar="FILE")
-    low, high = datasets.SIDES
+    low, high = limits.SIDES
     bring.add_argument(
         "--side",
         type=int,
@@ -132,14 +131,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> int:
     config = config_of(options)
     # Missing, damaged or too small for the network: said now, not by a failed run.
-    dataset = datasets.load(config.dataset)
+    dataset = loading.load(config.dataset)
     summarize(config, dataset.image_shape, dataset.classes)
     return _see_through(RunStore(Settings.from_environment().runs).create(config), options.json)
 
 
 def _continue(options: argparse.Namespace) -> int:
     parent = find_run(options.run_id)
-    datasets.load(parent.config.dataset)
+    loading.load(parent.config.dataset)
     store = RunStore(parent.folder.parent)
     return _see_through(store.create_continuation(parent, options.epochs), options.json)
 
@@ -190,7 +189,7 @@ def config_of(options: argparse.Namespace) -> TrainingConfig:
         given["patience"] = None
     start = preset_settings(options.preset, given.get("architecture"))
     tuned_on = PRESETS[options.preset].dataset
-    dataset = datasets.default_name() if tuned_on == "mnist" else tuned_on
+    dataset = places.default_name() if tuned_on == "mnist" else tuned_on
     return read_config({"dataset": dataset} | start | given)
 
 
@@ -246,7 +245,7 @@ def _figure(loss: float | None) -> str:
 
 def _evaluate(options: argparse.Namespace) -> int:
     run = find_run(options.run_id)
-    result = evaluation.judge(run)
+    result = judge(run)
     low, high = result.interval
     if options.json:
         report = result.report.astype(object).where(result.report.notna(), None)
@@ -277,10 +276,10 @@ def _predict(options: argparse.Namespace) -> int:
     for path in options.images:
         try:
             with Image.open(path) as picture:
-                image = pictures.as_input(picture, outline)
+                image = network_input.as_input(picture, outline)
         except FileNotFoundError:
             raise ValueError(f"{path} does not exist") from None
-        except drawing.UNREADABLE:
+        except pictures.UNREADABLE:
             raise ValueError(f"{path} is not a picture that can be read") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
@@ -305,7 +304,7 @@ def _download(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        path = datasets.download(options.name, progress=progress)
+        path = downloading.download(options.name, progress=progress)
     print(path)
     return 0
 
@@ -321,10 +320,10 @@ def _import_data(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         try:
-            outline = own_data.import_file(
+            outline = own.import_file(
                 options.name, file, options.side, options.colour, progress=progress
             )
-        except own_data.ImportRefused as error:
+        except own.ImportRefused as error:
             raise ValueError(f"{options.file} can't be used:\n{error}") from error
     print(
         f"{outline.name}: {outline.train_images:,} images to train on, {outline.test_images:,} to "
@@ -335,7 +334,7 @@ def _import_data(options: argparse.Namespace) -> int:
 
 
 def _remove_data(options: argparse.Namespace) -> int:
-    own_data.remove(options.name)
+    own.remove(options.name)
     return 0
 
 

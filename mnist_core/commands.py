@@ -9,11 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mnist_core import bundle, comparison, takehome, trash
-from mnist_core.catalog import Damaged, Summary, summarize
+from mnist_core import comparison
 from mnist_core.config import TrainingConfig
-from mnist_core.evaluation import Evaluation, judge
-from mnist_core.runs import Run, RunError, RunStore, write_whole
+from mnist_core.evaluation import Evaluation
+from mnist_core.export import formats
+from mnist_core.runs import archive, trash
+from mnist_core.runs.catalog import Damaged, Summary, summarize
+from mnist_core.runs.files import RunError, write_whole
+from mnist_core.runs.folder import Run
+from mnist_core.runs.judging import judge
+from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
 
 MOST_COMPARED = 8
@@ -31,8 +36,8 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     export.add_argument(
         "--format",
         required=True,
-        choices=takehome.FORMATS,
-        help="; ".join(f"{name}: {f.title}" for name, f in takehome.FORMATS.items()),
+        choices=formats.FORMATS,
+        help="; ".join(f"{name}: {f.title}" for name, f in formats.FORMATS.items()),
     )
     export.add_argument(
         "--output",
@@ -198,20 +203,20 @@ class _Pair:
 
 def _export(options: argparse.Namespace) -> int:
     run = find_run(options.run_id)
-    name = takehome.file_name(run, options.format)
+    name = formats.file_name(run, options.format)
     path: Path = options.output or Path(name)
     if path.is_dir():
         path /= name
     if path.suffix != Path(name).suffix:
-        raise takehome.ExportError(
-            f"--output is {path}, but {takehome.FORMATS[options.format].title} of this run is a "
+        raise formats.ExportError(
+            f"--output is {path}, but {formats.FORMATS[options.format].title} of this run is a "
             f"{Path(name).suffix} file"
         )
     if path.exists() and not options.force:
-        raise takehome.ExportError(f"{path} is there already; --force replaces it")
+        raise formats.ExportError(f"{path} is there already; --force replaces it")
     if not path.parent.is_dir():
-        raise takehome.ExportError(f"the folder {path.parent} does not exist")
-    content = takehome.export(run, options.format)
+        raise formats.ExportError(f"the folder {path.parent} does not exist")
+    content = formats.export(run, options.format)
     write_whole(path, content)
     if options.json:
         print(json.dumps({"run": run.id, "file": str(path), "bytes": len(content)}))
@@ -223,7 +228,7 @@ def _export(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     store = RunStore(Settings.from_environment().runs)
     with options.file.open("rb") as file:
-        run = bundle.unpack(file, store)
+        run = archive.unpack(file, store)
     if options.json:
         print(json.dumps({"run": run.id, "folder": str(run.folder)}))
     else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from annotated_types import Ge, Le, MaxLen, MinLen
@@ -17,13 +16,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
 )
 from pydantic.fields import FieldInfo
 
-from mnist_core import datasets
+from mnist_core.data import known, limits, places
 
 Units = Annotated[int, Ge(1), Le(4096)]
 Filters = Annotated[int, Ge(1), Le(512)]
@@ -36,7 +34,7 @@ def _on_this_machine(name: str, info: ValidationInfo) -> str:
     return name
 
 
-DatasetName = Annotated[str, Field(pattern=f"^{datasets.NAME}$"), AfterValidator(_on_this_machine)]
+DatasetName = Annotated[str, Field(pattern=f"^{limits.NAME}$"), AfterValidator(_on_this_machine)]
 Architecture = Literal["dense", "convolutional"]
 Activation = Literal["relu", "gelu", "tanh", "sigmoid"]
 OptimizerName = Literal["adam", "sgd", "rmsprop"]
@@ -332,45 +330,8 @@ AUGMENTATIONS = ("shift", "rotation", "scale", "shear", "elastic", "flip", "eras
 """The fields that alter the training images."""
 
 
-ARTICLE_ACCURACY = 0.9803
-"""What the article's network reached on the 10,000 test images of MNIST."""
-
-
 class ConfigError(ValueError):
     """A configuration was refused; the message names the field, the value and what is allowed."""
-
-
-class Preset(NamedTuple):
-    """Settings that go together; what they leave out (dataset, seed) stays as the user has it."""
-
-    title: str
-    description: str
-    settings: dict[str, Any]
-    dataset: str = "mnist"
-    """What it was tuned on; those for MNIST are also offered for data that has none of its own."""
-
-
-class Measured(BaseModel):
-    """What ``make bench`` has measured of a preset, on two cores without a graphics card."""
-
-    model_config = ConfigDict(frozen=True)
-
-    accuracy: float
-    """Share of the test images that were recognised: the median of the seeds."""
-    seeds: int
-    """How many it was trained with."""
-    seconds: float
-    """Time in fit, of the first seed, which had the machine to itself."""
-    of_plain: float
-    """That, as a share of what the article's recipe takes as a plain Keras loop."""
-    weights: int
-    train_images: int
-    """Those to validate with included; there may be more of them where the preset is used."""
-    test_images: int
-    strokes: float | None = None
-    """Share of strangers' drawings that were recognised: the median of the seeds; MNIST only."""
-    pictures: float | None = None
-    """The same of seed 1, every third drawing as a picture: the least of three kinds of paper."""
 
 
 def read_config(
@@ -437,7 +398,7 @@ def choices(name: str) -> tuple[str, ...]:
     Of the dataset, they are those on this machine and those that can be downloaded.
     """
     if name == "dataset":
-        return datasets.names()
+        return places.names()
     annotation = TrainingConfig.model_fields[name].annotation
     values = get_args(annotation)
     return values if values and all(isinstance(v, str) for v in values) else ()
@@ -464,7 +425,7 @@ def allowed(name: str) -> str:
 def shown(name: str, value: Any) -> str:
     """A setting for people to read, e.g. ``"512-256"``, ``"off"``; None may be one that is none."""
     if name == "dataset":
-        return datasets.title(value)
+        return known.title(value)
     if isinstance(value, tuple):
         return "-".join(map(str, value)) or "none"
     if value is None and name in CONVOLUTIONAL_ONLY:
@@ -563,182 +524,3 @@ def _too_many_blocks(
         f"that {block - 1} halvings leave of {image_shape[0]} × {image_shape[1]}; allowed for "
         f"these images: at most {block - 1} blocks"
     )
-
-
-_QUICKLY: dict[str, Any] = {"schedule": "one-cycle", "batch_size": 128}
-_ALTERED: dict[str, Any] = {
-    "shift": 1.5,
-    "rotation": 8.0,
-    "scale": 0.12,
-    "shear": 0.12,
-    "elastic": 0.48,
-}
-_REGULARIZED: dict[str, Any] = {"weight_decay": 0.05, "label_smoothing": 0.05, "ema": 0.998}
-
-PRESETS: dict[str, Preset] = {
-    "article": Preset(
-        "Article",
-        "The recipe of the tutorial that Digit Lab began with: layers of 512 and 256 units, Adam "
-        "at 0.001, ten epochs.",
-        {},
-    ),
-    "fast": Preset(
-        "Fast",
-        "The article's network in three epochs: one-cycle learning rate, larger batches, averaged "
-        "weights; no dropout, which so short a training does not need.",
-        _QUICKLY | {"dropout": 0.0, "learning_rate": 0.004, "epochs": 3, "ema": 0.99},
-    ),
-    "dense-best": Preset(
-        "Dense best",
-        "The article's network for 30 epochs of images that are shifted, turned, scaled, sheared "
-        "and bent a little anew each time.",
-        _QUICKLY | _ALTERED | {"dropout": 0.0, "learning_rate": 0.003, "epochs": 30},
-    ),
-    "tiny": Preset(
-        "Tiny",
-        "A seventy-sixth of the article's weights: three blocks of small convolutions, and no "
-        "hidden layer behind them.",
-        _QUICKLY
-        | {
-            "architecture": "convolutional",
-            "filters": (8, 16, 24),
-            "widths": (),
-            "dropout": 0.0,
-            "learning_rate": 0.01,
-            "epochs": 8,
-            "shift": 1.2,
-            "rotation": 6.0,
-            "scale": 0.08,
-            "shear": 0.08,
-        },
-    ),
-    "cnn": Preset(
-        "CNN",
-        "Three blocks of convolutions and one hidden layer, on altered images.",
-        _QUICKLY
-        | _ALTERED
-        | _REGULARIZED
-        | {
-            "architecture": "convolutional",
-            "filters": (16, 48, 96),
-            "widths": (128,),
-            "learning_rate": 0.007,
-            "epochs": 8,
-            "elastic": 0.35,
-        },
-    ),
-    "cnn-best": Preset(
-        "CNN best",
-        "Two convolutions in each block, and more time: the best on MNIST and on drawings.",
-        _QUICKLY
-        | _ALTERED
-        | _REGULARIZED
-        | {
-            "architecture": "convolutional",
-            "filters": (16, 32, 64),
-            "convolutions": 2,
-            "widths": (128,),
-            "dropout": 0.4,
-            "learning_rate": 0.004,
-            "epochs": 15,
-            "elastic": 0.35,
-        },
-    ),
-    "fashion-dense": Preset(
-        "Dense",
-        "The article's network, tuned for clothes: weight decay, smoothed labels, images that are "
-        "shifted and scaled a little.",
-        _QUICKLY
-        | {
-            "dropout": 0.1,
-            "learning_rate": 0.0015,
-            "epochs": 28,
-            "weight_decay": 0.1,
-            "label_smoothing": 0.1,
-            "shift": 0.6,
-            "scale": 0.03,
-        },
-        "fashion-mnist",
-    ),
-    "fashion-cnn": Preset(
-        "CNN",
-        "Three blocks of two convolutions; images are mirrored and shifted by a pixel, and few are "
-        "held back for validation.",
-        _QUICKLY
-        | _REGULARIZED
-        | {
-            "architecture": "convolutional",
-            "filters": (16, 32, 64),
-            "convolutions": 2,
-            "widths": (128,),
-            "dropout": 0.3,
-            "learning_rate": 0.008,
-            "epochs": 18,
-            "validation_share": 0.03,
-            "flip": True,
-            "shift": 1.0,
-        },
-        "fashion-mnist",
-    ),
-    "cifar-cnn": Preset(
-        "CNN",
-        "Three blocks of convolutions; images are mirrored, shifted and scaled.",
-        _QUICKLY
-        | _REGULARIZED
-        | {
-            "architecture": "convolutional",
-            "filters": (32, 64, 128),
-            "widths": (128,),
-            "dropout": 0.3,
-            "learning_rate": 0.007,
-            "epochs": 13,
-            "flip": True,
-            "shift": 3.0,
-            "scale": 0.08,
-        },
-        "cifar10",
-    ),
-}
-
-
-def presets_for(dataset: str) -> list[str]:
-    """The presets to offer for a dataset: its own, else those for MNIST."""
-    own = [name for name, preset in PRESETS.items() if preset.dataset == dataset]
-    return own or presets_for("mnist")
-
-
-def measured() -> dict[str, Measured]:
-    """What has been measured of the presets; the file is written by ``benchmarks/presets.py``."""
-    path = Path(__file__).with_name("measured.json")
-    return TypeAdapter(dict[str, Measured]).validate_json(path.read_bytes())
-
-
-OWN = ("dataset", "seed", "tensorboard")
-"""The settings that presets leave as they are."""
-
-
-def preset_settings(preset: str, architecture: str | None = None) -> dict[str, Any]:
-    """The preset's settings; with another architecture than its own, those that still apply.
-
-    Raises:
-        ConfigError: no such preset.
-    """
-    if preset not in PRESETS:
-        raise ConfigError(f"preset is {preset!r}; allowed: {', '.join(PRESETS)}")
-    settings = PRESETS[preset].settings
-    if architecture in (None, settings.get("architecture", "dense")):
-        return dict(settings)
-    of_the_network = {"architecture", "widths", *CONVOLUTIONAL_ONLY}
-    return {name: settings[name] for name in settings if name not in of_the_network}
-
-
-def apply_preset(preset: str, config: TrainingConfig) -> TrainingConfig:
-    """The article's recipe with the preset's settings.
-
-    What presets have no say in, :data:`OWN`, is as in ``config``.
-
-    Raises:
-        ConfigError: no such preset.
-    """
-    own = {name: getattr(config, name) for name in OWN}
-    return TrainingConfig(**{**own, **preset_settings(preset)})

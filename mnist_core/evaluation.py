@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.runs import Run, RunError
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -104,21 +102,6 @@ def evaluate(
             labels.astype(np.int64) * classes + predicted, minlength=classes**2
         ).reshape(classes, classes),
     )
-
-
-def judge(run: Run) -> Evaluation:
-    """The run's answers to the test images, judged, with the report that it has kept.
-
-    Raises:
-        RunError: there are none (yet), or they are damaged.
-    """
-    class_names = run.dataset().class_names
-    probabilities, labels = run.test_results()
-    report = run.report()
-    try:
-        return evaluate(probabilities, labels, class_names, report)
-    except ValueError as error:
-        raise RunError(f"{run.folder / 'test.npz'} is damaged: {error}") from error
 
 
 def classification_report(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mnist_core import words
 from mnist_core.evaluation import row_shares
-from mnist_core.runs import History
+from mnist_core.runs.history import History
 
 Figure = dict[str, Any]
 

@@ -12,17 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mnist_core.config import TrainingConfig
-from mnist_core.runs import (
-    Batch,
-    Continued,
-    Epoch,
-    Fitting,
-    History,
-    LearningRate,
-    Run,
-    RunError,
-    State,
-)
+from mnist_core.runs.events import Batch, Continued, Epoch, Fitting, LearningRate, State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
 
 if TYPE_CHECKING:
     import jinja2

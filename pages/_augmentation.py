@@ -8,7 +8,7 @@ from PIL import Image
 
 from mnist_core import augmentation
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import DatasetError
+from mnist_core.data.loading import DatasetError
 from pages import _shared
 
 IMAGES = 16

@@ -6,7 +6,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures
-from mnist_core.catalog import Summary
 from mnist_core.comparison import (
     Comparison,
     NotComparable,
@@ -16,7 +15,9 @@ from mnist_core.comparison import (
 )
 from mnist_core.config import TrainingConfig, shown
 from mnist_core.evaluation import Evaluation
-from mnist_core.runs import History, RunError
+from mnist_core.runs.catalog import Summary
+from mnist_core.runs.files import RunError
+from mnist_core.runs.history import History
 from mnist_core.words import sureness
 from pages import _run_table, _shared
 from pages._live_chart import live_chart, load_plotly

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from mnist_core.config import TrainingConfig
-from mnist_core.sharing import command, link_parameters, read_link
+from mnist_core.link import command, link_parameters, read_link
 
 
 def check(labels: Mapping[str, str]) -> None:

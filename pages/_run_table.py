@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from mnist_core.catalog import Damaged, Entry, Summary
-from mnist_core.datasets import title
+from mnist_core.data.known import title
+from mnist_core.runs.catalog import Damaged, Entry, Summary
 from pages import _shared
 
 DAMAGED = "damaged"

@@ -18,14 +18,21 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import bundle, datasets, trash
-from mnist_core.catalog import Catalog, Damaged, Entry, Summary
-from mnist_core.datasets import Dataset, DatasetError
+from mnist_core.data import known, loading, places
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Pace, Work
-from mnist_core.evaluation import Evaluation, judge
-from mnist_core.runs import History, Run, RunError, RunStore, State
+from mnist_core.evaluation import Evaluation
+from mnist_core.runs import archive, trash
+from mnist_core.runs.catalog import Catalog, Damaged, Entry, Summary
+from mnist_core.runs.events import State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.judging import judge
+from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
-from mnist_core.workers import WorkerPool
+from mnist_core.training.pool import WorkerPool
 from pages import _compat
 
 RUNS_IN_PICKER = 50
@@ -33,7 +40,7 @@ ABOUT_THE_ARTICLE = (
     "Digit Lab began with a tutorial of 2021 on dense networks. This is what its network of 512 "
     "and 256 units reached on MNIST's test images; the preset Article has its settings."
 )
-SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing", "mnist_core.inference")
+SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing.digit", "mnist_core.inference")
 LOAD_AFTER = 1.0  # seconds; the browser is painting the first page, and asks for more, until then
 LOOK_SECONDS = 0.6  # between two looks at the runs, which other servers may change, too
 
@@ -60,19 +67,19 @@ def pool() -> WorkerPool:
 
 
 def dataset(name: str) -> Dataset:
-    """The images, read and checked once for all sessions; raises what ``datasets.load`` raises."""
+    """The images, read and checked once for all sessions; raises what ``loading.load`` raises."""
     return _dataset(name, dataset_version(name))
 
 
 def dataset_version(name: str) -> tuple[int, int] | None:
     """Differs once the dataset's file has come, gone, or been replaced."""
-    place = datasets.place(name)
+    place = places.place(name)
     return _version(place) if place else None
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the images")
 def _dataset(name: str, version: tuple[int, int] | None) -> Dataset:
-    return datasets.load(name)
+    return loading.load(name)
 
 
 def history(run: Run) -> History:
@@ -130,7 +137,7 @@ def catalog() -> Catalog:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _catalog(store: RunStore) -> Catalog:
     trash.purge_leftovers(store)  # of servers that have ended
-    bundle.purge_leftovers(store)
+    archive.purge_leftovers(store)
     return Catalog(store)
 
 
@@ -146,12 +153,12 @@ def load_ahead() -> None:
 
     Once in a server's life. The runs are listed, too: that takes long while the disk is cold.
     """
-    known = catalog()
+    found = catalog()
 
     def load() -> None:
         for name in SLOW_TO_LOAD:
             importlib.import_module(name)
-        known.list()
+        found.list()
 
     timer = threading.Timer(LOAD_AFTER, load)
     timer.daemon = True
@@ -250,7 +257,7 @@ def label(entry: Entry) -> str:
         return f"{run_name(entry)} · damaged"
     config = entry.config
     outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
-    return f"{run_name(entry)} · {outcome} · {datasets.title(config.dataset)} · {config.network}"
+    return f"{run_name(entry)} · {outcome} · {known.title(config.dataset)} · {config.network}"
 
 
 def run_name(entry: Entry) -> str:
@@ -282,7 +289,7 @@ def still_training(run: Run, state: State, words: str) -> None:
 
 def draw_label(run: Run) -> str:
     """What a link to the page Draw says."""
-    return "Draw digits for it" if datasets.is_digits(run.config.dataset) else "Show it pictures"
+    return "Draw digits for it" if known.is_digits(run.config.dataset) else "Show it pictures"
 
 
 # --- What happens to runs meanwhile, in this session, another one, or on another server ---

@@ -10,9 +10,12 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from mnist_core import datasets, figures, own_data
-from mnist_core.catalog import Summary
-from mnist_core.datasets import SPECS, Dataset, DatasetError
+from mnist_core import figures
+from mnist_core.data import downloading, known, limits, own, places
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.known import SPECS
+from mnist_core.data.loading import DatasetError
+from mnist_core.runs.catalog import Summary
 from pages import _shared
 
 SAMPLES = 20
@@ -73,7 +76,7 @@ def the_import() -> Job:
 
 def download(name: str) -> None:
     the_download(name).start(
-        "download", name, lambda progress: datasets.download(name, progress=progress)
+        "download", name, lambda progress: downloading.download(name, progress=progress)
     )
 
 
@@ -88,7 +91,7 @@ def running_jobs() -> list[Job]:
     return [job for job in jobs if job.running]
 
 
-def downloading(name: str, running: list[Job]) -> None:
+def download_button(name: str, running: list[Job]) -> None:
     """The button that fetches a dataset; its progress while it comes."""
     job = the_download(name)
     if job in running:
@@ -138,7 +141,7 @@ def whole_set(running: list[Job]) -> None:
             "Only the built-in sample is on this machine. With all 60,000 training images, a "
             "network gets about 98% of the test images right; with the sample, about 94%."
         )
-        downloading("mnist", running)
+        download_button("mnist", running)
 
 
 def more(on_disk: list[str], running: list[Job]) -> None:
@@ -149,14 +152,14 @@ def more(on_disk: list[str], running: list[Job]) -> None:
         for name in missing:
             with st.container(border=True):
                 st.markdown(f"**{SPECS[name].title}**  \n{SPECS[name].description}")
-                downloading(name, running)
+                download_button(name, running)
         bring(running)
 
 
 def bring(running: list[Job]) -> None:
     """The form that makes a dataset of a file."""
     job = the_import()
-    low, high = datasets.SIDES
+    low, high = limits.SIDES
     with st.form("own_data", enter_to_submit=False):
         st.markdown(FORMATS)
         left, right = st.columns(2)
@@ -167,7 +170,7 @@ def bring(running: list[Job]) -> None:
             "Zip or npz file",
             ["zip", "npz"],
             key="own_file",
-            max_upload_size=own_data.MOST_ARCHIVE_BYTES // MEGABYTE,
+            max_upload_size=own.MOST_ARCHIVE_BYTES // MEGABYTE,
         )
         side = left.number_input(
             "Scale pictures to a square of so many pixels",
@@ -194,7 +197,7 @@ def bring(running: list[Job]) -> None:
                 job.start(
                     "import",
                     name,
-                    lambda progress: own_data.import_file(
+                    lambda progress: own.import_file(
                         name, content, side, colour, progress=progress
                     ),
                 )
@@ -213,7 +216,7 @@ def missing_from_form(name: str, has_file: bool) -> list[str]:
     """What has to be filled in before there is anything to check."""
     faults = []
     try:
-        datasets.own_place(name)
+        places.own_place(name)
     except ValueError as error:
         faults.append(str(error))
     if not has_file:
@@ -225,8 +228,8 @@ FORMATS = f"""
 **Your own images**: a zip file of pictures, one folder a class, such as `cats/1.jpg` and
 `dogs/7.png`. A fifth of each class is put aside for the test, unless there are folders `train` and
 `test` around the classes. Or an npz file with `x_train`, `y_train`, `x_test` and `y_test`, of which
-the sizes stay as they are. At most {own_data.MOST_ARCHIVE_BYTES // MEGABYTE} MB and
-{datasets.CLASSES[1]} classes.
+the sizes stay as they are. At most {own.MOST_ARCHIVE_BYTES // MEGABYTE} MB and
+{limits.CLASSES[1]} classes.
 """
 
 
@@ -306,7 +309,7 @@ def ask_about(name: str | None) -> None:
 def remove(name: str) -> None:
     ask_about(None)
     try:
-        own_data.remove(name)
+        own.remove(name)
     except (ValueError, OSError) as error:
         st.session_state["not_removed"] = str(error)
 
@@ -328,7 +331,7 @@ def about(dataset: Dataset) -> None:
         whole = tuple(spec.arrays[key].shape[0] for key in ("x_train", "x_test"))
         if (train, test) != whole:
             st.markdown(f"This is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
-    if datasets.is_digits(dataset.name) and datasets.available("mnist"):
+    if known.is_digits(dataset.name) and places.available("mnist"):
         st.markdown("The whole of MNIST is on this machine, and every page can use it.")
     st.caption(f"Source: {_shared.plain(dataset.source)}")
     if not spec:
@@ -476,15 +479,15 @@ def as_input(dataset: Dataset) -> None:
 _shared.title("Data")
 running = running_jobs()
 show_imported(running)
-default = datasets.default_name()  # before the list, which a download may make longer meanwhile
-on_disk = [name for name in datasets.names() if datasets.available(name)]
+default = places.default_name()  # before the list, which a download may make longer meanwhile
+on_disk = [name for name in places.names() if places.available(name)]
 if st.session_state.get("images", on_disk[0]) not in on_disk:
     st.session_state["images"] = default  # it was removed
 name = st.segmented_control(
     "Dataset",
     on_disk,
     default=default,
-    format_func=datasets.title,
+    format_func=known.title,
     required=True,
     key="images",
     bind="query-params",

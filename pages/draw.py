@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from streamlit_drawable_canvas import st_canvas
 
-from mnist_core import drawing, figures, pictures, words
-from mnist_core.catalog import Summary
-from mnist_core.datasets import DatasetError, Outline
+from mnist_core import figures, words
+from mnist_core.data import pictures
+from mnist_core.data.dataset import Outline
+from mnist_core.data.loading import DatasetError
+from mnist_core.drawing import network_input
+from mnist_core.drawing.canvas import strokes_from_canvas
+from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import ModelError, Predictor
-from mnist_core.runs import Run, RunError
+from mnist_core.runs.catalog import Summary
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
 from pages import _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -88,8 +94,8 @@ def canvas(outline: Outline) -> NDArray[np.float32] | None:
             )
     if not drawn:
         return None
-    strokes = drawing.strokes_from_canvas({"objects": drawn})
-    return pictures.on_ground(drawing.image_from_strokes(strokes), outline)
+    strokes = strokes_from_canvas({"objects": drawn})
+    return network_input.on_ground(image_from_strokes(strokes), outline)
 
 
 # --- The other inputs ---
@@ -108,10 +114,10 @@ def picture(outline: Outline) -> NDArray[np.float32] | None:
         return None
     try:
         with Image.open(file) as opened:
-            image = pictures.as_input(opened, outline)
+            image = network_input.as_input(opened, outline)
             upright = ImageOps.exif_transpose(opened)
-    except (*drawing.UNREADABLE, ValueError) as error:
-        reason = "damaged, huge, or no picture" if isinstance(error, drawing.UNREADABLE) else error
+    except (*pictures.UNREADABLE, ValueError) as error:
+        reason = "damaged, huge, or no picture" if isinstance(error, pictures.UNREADABLE) else error
         st.error(
             f"Reason: {reason}. Allowed: PNG, JPEG and WebP pictures of up to {MEGABYTES} MB.",
             title=f"`{file.name}` can't be read",

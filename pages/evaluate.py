@@ -7,13 +7,17 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures
-from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, shown, summarize
+from mnist_core.config import TrainingConfig, shown, summarize
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
-from mnist_core.runs import History, Run, RunError, State
-from mnist_core.sharing import command
-from mnist_core.takeaways import takeaways
+from mnist_core.lessons import lessons_of
+from mnist_core.link import command
+from mnist_core.presets import ARTICLE_ACCURACY
+from mnist_core.runs.events import State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _compat, _shared, _take_home
+from pages import _compat, _export, _shared
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
@@ -390,11 +394,11 @@ def layers_table(run: Run, config: TrainingConfig) -> None:
     st.markdown(f"{sum(layer.weights for layer in layers):,} weights in all.")
 
 
-def take_away(result: Evaluation | None, history: History) -> None:
+def lessons(result: Evaluation | None, history: History) -> None:
     st.header("What to take away")
     if result:
         st.markdown(
-            "\n".join(f"- {_shared.plain(sentence)}" for sentence in takeaways(result, history))
+            "\n".join(f"- {_shared.plain(sentence)}" for sentence in lessons_of(result, history))
         )
     with st.expander("What holds for such networks in general", icon=":material/school:"):
         st.markdown(IN_GENERAL)
@@ -431,7 +435,7 @@ except RunError as error:
 state = run.state(history)
 standing(run, state, history)
 headline_place = st.container()
-_take_home.downloads(run)
+_export.downloads(run)
 if history.epochs:
     curves(history, config.epochs if state.live else len(history.epochs))
 result = None
@@ -451,4 +455,4 @@ if result:
     if images is not None:
         predictions(images, result)
 making(run, config, history)
-take_away(result, history)
+lessons(result, history)

@@ -6,11 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import trash
-from mnist_core.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
-from mnist_core.datasets import SPECS, title
-from mnist_core.runs import Labels, Run, RunError, State
-from pages import _comparison, _run_table, _shared, _take_home
+from mnist_core.data.known import SPECS, title
+from mnist_core.runs import trash
+from mnist_core.runs.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
+from mnist_core.runs.events import State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Labels, Run
+from pages import _comparison, _export, _run_table, _shared
 
 
 def is_live(entry: Entry) -> bool:
@@ -218,7 +220,7 @@ def links(entry: Entry) -> None:
             "pages/evaluate.py",
             label="Take it home",
             icon=":material/download:",
-            query_params={"run": entry.run.id, _take_home.OPEN: "true"},
+            query_params={"run": entry.run.id, _export.OPEN: "true"},
         )
 
 
@@ -381,7 +383,7 @@ if entries:
         st.info("No run has all of that.", icon=":material/search_off:")
     if found or picked:
         actions(entries, picked)
-_take_home.uploader()
+_export.uploader()
 if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]
     if 2 <= len(readable) <= _comparison.MOST:

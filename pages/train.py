@@ -6,31 +6,38 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core import datasets, estimate, figures
-from mnist_core.catalog import Summary
+from mnist_core import estimate, figures
 from mnist_core.config import (
-    ARTICLE_ACCURACY,
     AUGMENTATIONS,
     DEFAULT_WIDTHS,
-    OWN,
-    PRESETS,
     ConfigError,
     LayerSummary,
     TrainingConfig,
-    apply_preset,
     bounds,
     choices,
     list_bounds,
-    measured,
-    presets_for,
     read_config,
     summarize,
 )
-from mnist_core.datasets import DatasetError, Outline
+from mnist_core.data import known, loading, places
+from mnist_core.data.dataset import Outline
+from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Work
-from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
-from mnist_core.sharing import LISTS, form_values, link_parameters
-from mnist_core.takeaways import no_better_than_guessing
+from mnist_core.lessons import no_better_than_guessing
+from mnist_core.link import LISTS, form_values, link_parameters
+from mnist_core.presets import (
+    ARTICLE_ACCURACY,
+    NOT_IN_PRESETS,
+    PRESETS,
+    apply_preset,
+    measured,
+    presets_for,
+)
+from mnist_core.runs.catalog import Summary
+from mnist_core.runs.events import Batch, Epoch, State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
 from pages import _augmentation, _link, _network, _shared
 from pages._live_chart import live_chart, load_plotly
 
@@ -48,7 +55,7 @@ LABELS = {
     "cosine": "Cosine",
     "dense": "Dense",
     "convolutional": "Convolutional",
-} | {name: spec.title for name, spec in datasets.SPECS.items()}
+} | {name: spec.title for name, spec in known.SPECS.items()}
 REFRESH_SECONDS = 0.4
 RUN_ANCHOR = "run"
 STEP = 32  # batches; the longest that a worker trains without a look at what is wanted
@@ -78,7 +85,7 @@ def bring_back() -> None:
     if "form_shown" in st.session_state or left is None or set(st.query_params) - {"run"}:
         return
     texts = link_parameters(left, LABELS)
-    start = TrainingConfig(dataset=datasets.default_name(), architecture=left.architecture)
+    start = TrainingConfig(dataset=places.default_name(), architecture=left.architecture)
     by_default = form_values(start) | {"architecture": FIELDS["architecture"].default}
     changed = [k for k, value in form_values(left).items() if value != by_default.get(k)]
     if changed:
@@ -89,7 +96,7 @@ def bring_back() -> None:
 def take_preset() -> None:
     preset = st.session_state["preset"]
     if preset:
-        kept = {name: st.session_state[name] for name in OWN}
+        kept = {name: st.session_state[name] for name in NOT_IN_PRESETS}
         put_in_form(apply_preset(preset, TrainingConfig(**kept)))
 
 
@@ -210,7 +217,7 @@ def form() -> DeltaGenerator:
     notice_place = st.container()
     values: dict[str, Any] = {
         "dataset": field_widget(
-            "dataset", st.segmented_control, datasets.default_name(), required=True, wrap=True
+            "dataset", st.segmented_control, places.default_name(), required=True, wrap=True
         )
     }
     preset_place = st.container()
@@ -265,7 +272,7 @@ def form() -> DeltaGenerator:
         st.markdown(FIXED_PARTS)
     try:
         config = read_config(values, by_title=True)
-        outline = datasets.outline(config.dataset)
+        outline = loading.outline(config.dataset)
         layers = summarize(config, outline.image_shape, outline.classes)
     except (ConfigError, DatasetError) as error:
         config = None
@@ -316,7 +323,7 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
 
 def train_button(config: TrainingConfig | None) -> None:
     """It trains with ``config``; without one, it stands there and can't be pressed."""
-    if config is None or datasets.available(config.dataset):
+    if config is None or places.available(config.dataset):
         st.button(
             "Train",
             key="train",
@@ -329,7 +336,7 @@ def train_button(config: TrainingConfig | None) -> None:
         )
     else:
         st.info(
-            f"{datasets.title(config.dataset)} is not on this machine yet; the MNIST sample is.",
+            f"{known.title(config.dataset)} is not on this machine yet; the MNIST sample is.",
             icon=":material/cloud_download:",
         )
         st.page_link("pages/data.py", label="Download it", icon=":material/download:")
@@ -580,7 +587,7 @@ def what_next(run: Run, history: History) -> None:
             icon=":material/content_copy:",
             on_click=put_in_form,
             args=(run.config,),
-            disabled=not datasets.available(run.config.dataset),
+            disabled=not places.available(run.config.dataset),
             help="Copies this run's settings into the form.",
         )
     last = run.checkpoint_epoch()

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from mnist_core.config import TrainingConfig
-from mnist_core.runs import History, Run, RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.store import RunStore
+from mnist_core.training.pool import WorkerPool
 
 SMALL = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=2)
 """Learns in a second."""

@@ -11,19 +11,10 @@ from pathlib import Path
 import pytest
 
 from mnist_core.config import TrainingConfig
-from mnist_core.runs import (
-    Ended,
-    Evaluated,
-    Fitting,
-    Labels,
-    Run,
-    RunStore,
-    Started,
-    State,
-    append_event,
-    write_json,
-    write_npz,
-)
+from mnist_core.runs.events import Ended, Evaluated, Fitting, Started, State, append_event
+from mnist_core.runs.files import write_json, write_npz
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.store import RunStore
 from tests.conftest import SMALL
 from tests.test_main import PROJECT, command
 
@@ -184,7 +175,8 @@ def test_import_names_what_it_refuses(store: RunStore, tmp_path: Path) -> None:
 
 SLOW_EXPORT = """
 import os, sys
-from mnist_core import __main__, takehome
+from mnist_core import __main__
+from mnist_core.export import formats
 
 # The disk is slow: half of each file is there, and the rest is awaited.
 real = os.replace

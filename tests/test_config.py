@@ -6,19 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_core import datasets
 from mnist_core.config import (
-    PRESETS,
     ConfigError,
     TrainingConfig,
     allowed,
-    apply_preset,
     bounds,
     choices,
     list_bounds,
     read_config,
     summarize,
 )
+from mnist_core.data import known
 
 
 def test_defaults_are_the_articles_recipe() -> None:
@@ -148,20 +146,6 @@ def test_every_field_can_be_shown_and_explained(name: str) -> None:
         assert low < high
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_keeps_dataset_and_seed_and_resets_the_rest(preset: str) -> None:
-    mine = TrainingConfig(dataset="mnist-sample", seed=7, activation="tanh", dropout=0.7)
-
-    config = apply_preset(preset, mine)
-
-    assert (config.dataset, config.seed, config.activation) == ("mnist-sample", 7, "relu")
-
-
-def test_an_unknown_preset_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="preset is 'best'; allowed: article, fast, dense-best"):
-        apply_preset("best", TrainingConfig())
-
-
 @pytest.fixture
 def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with a dataset of one's own."""
@@ -171,7 +155,7 @@ def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_datasets_to_choose_from_are_the_known_ones_and_ones_own(pets: None) -> None:
-    assert choices("dataset") == (*datasets.SPECS, "pets")
+    assert choices("dataset") == (*known.SPECS, "pets")
     assert read_config({"dataset": "pets"}).dataset == "pets"
 
 
@@ -180,7 +164,7 @@ def test_another_dataset_is_refused_with_those_that_are_here(pets: None, name: s
     with pytest.raises(ConfigError) as refusal:
         read_config({"dataset": name})
 
-    assert str(refusal.value) == f"dataset is {name!r}; allowed: {', '.join(datasets.SPECS)}, pets"
+    assert str(refusal.value) == f"dataset is {name!r}; allowed: {', '.join(known.SPECS)}, pets"
 
 
 def test_the_config_of_a_run_is_read_also_where_its_dataset_is_gone(pets: None) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from mnist_core import figures
 from mnist_core.figures import Figure
-from mnist_core.runs import Batch, Continued, Epoch, Fitting, History, LearningRate
+from mnist_core.runs.events import Batch, Continued, Epoch, Fitting, LearningRate
+from mnist_core.runs.history import History
 
 NAMES = ("cat", "dog", "emu")
 CONFUSION = np.array([[8, 2, 0], [1, 999, 0], [0, 0, 0]])

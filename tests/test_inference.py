@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
-from mnist_core import datasets
+from mnist_core.data import loading
 from mnist_core.inference import ModelError, Predictor
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 
 PROJECT = Path(__file__).parents[1]
 
@@ -23,7 +23,7 @@ def predictor(trained: Run) -> Predictor:
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    return (datasets.load("mnist-sample").x_test / 255).astype(np.float32)
+    return (loading.load("mnist-sample").x_test / 255).astype(np.float32)
 
 
 def test_it_agrees_with_keras_to_five_decimals(

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_core import datasets
-from mnist_core.runs import Run
+from mnist_core.data import loading
+from mnist_core.runs.folder import Run
 
 PROJECT = Path(__file__).parents[1]
 
@@ -85,7 +85,7 @@ def test_evaluate_gives_the_runs_figures(trained: Run) -> None:
 
 
 def test_predict_names_the_digit_in_a_picture(trained: Run, tmp_path: Path) -> None:
-    data = datasets.load("mnist-sample")
+    data = loading.load("mnist-sample")
     probabilities, labels = trained.test_results()
     sure = int(np.argmax(np.where(probabilities.argmax(1) == labels, probabilities.max(1), 0)))
     Image.fromarray(data.x_test[sure]).resize((280, 280)).save(tmp_path / "digit.png")
@@ -150,7 +150,7 @@ def test_ones_own_pictures_are_imported_learned_and_removed(
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["test_accuracy"] == 1
     outline = Run(Path(result["folder"])).dataset()
-    assert outline == datasets.load("pets", tmp_path / "data").outline
+    assert outline == loading.load("pets", tmp_path / "data").outline
 
     assert command(runs, "remove-data", "pets").returncode == 0
     done = command(runs, "evaluate", "latest", "--json")

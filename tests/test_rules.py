@@ -4,15 +4,19 @@ import ast
 import os
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 
 PROJECT = Path(__file__).parents[1]
 CORE = sorted((PROJECT / "mnist_core").rglob("*.py"))
 TRAINING = PROJECT / "mnist_core" / "training"
+WITHOUT_TENSORFLOW = [
+    path for path in CORE if TRAINING not in path.parents or path.name in {"__init__.py", "pool.py"}
+]
 
 
 def imported(path: Path) -> set[str]:
@@ -33,22 +37,43 @@ def test_the_core_never_imports_streamlit(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [
-        p
-        for p in [PROJECT / "app.py", *(PROJECT / "pages").glob("*.py"), *CORE]
-        if TRAINING not in p.parents
-    ],
+    [PROJECT / "app.py", *(PROJECT / "pages").glob("*.py"), *WITHOUT_TENSORFLOW],
     ids=lambda p: str(p.relative_to(PROJECT)),
 )
 def test_only_training_imports_tensorflow(path: Path) -> None:
     assert not imported(path) & {"tensorflow", "keras"}
 
 
+def rooms_imported(path: Path) -> set[str]:
+    """The rooms of the core that a file imports, wherever in it; its own left out."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "mnist_core":
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mnist_core."):
+            modules.add(str(node.module).split(".")[1])
+    return modules - {room(path)}
+
+
+def room(path: Path) -> str:
+    """The sub-package of the core that a file is in, else its own module."""
+    return path.relative_to(PROJECT / "mnist_core").with_suffix("").parts[0]
+
+
+def test_imports_between_the_rooms_of_the_core_run_one_way() -> None:
+    imports: dict[str, set[str]] = {}
+    for path in CORE:
+        imports.setdefault(room(path), set()).update(rooms_imported(path))
+
+    assert {"config", "data", "runs", "training"} <= set(imports)
+    TopologicalSorter(imports).prepare()  # a CycleError names the circle
+
+
 def test_importing_the_core_loads_neither() -> None:
     modules = [
         ".".join(path.relative_to(PROJECT).with_suffix("").parts)
-        for path in CORE
-        if TRAINING not in path.parents and path.name not in {"__init__.py", "__main__.py"}
+        for path in WITHOUT_TENSORFLOW
+        if path.name not in {"__init__.py", "__main__.py"}
     ]
     script = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     loaded = subprocess.run(

@@ -19,23 +19,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mnist_core import augmentation, script, takehome
+from mnist_core import augmentation, script
 from mnist_core.config import TrainingConfig
-from mnist_core.runs import (
+from mnist_core.export import formats
+from mnist_core.runs.events import (
     Batch,
     Continued,
     Ended,
     Epoch,
     Fitting,
     LearningRate,
-    Run,
-    RunError,
-    RunStore,
     State,
     append_event,
-    write_json,
 )
-from mnist_core.workers import WorkerPool
+from mnist_core.runs.files import RunError, write_json
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
+from mnist_core.training.pool import WorkerPool
 from tests.conftest import SMALL, wait_for_end, wait_until
 
 PROJECT = Path(__file__).parents[1]
@@ -79,7 +79,7 @@ def train(pool: WorkerPool, store: RunStore) -> Train:
 
 def repeated(run: Run, folder: Path) -> list[tuple[float | None, ...]]:
     """What the run's script, which knows nothing of us, gives for every epoch."""
-    with zipfile.ZipFile(io.BytesIO(takehome.export(run, "script"))) as archive:
+    with zipfile.ZipFile(io.BytesIO(formats.export(run, "script"))) as archive:
         archive.extractall(folder)
     (place,) = folder.iterdir()
     subprocess.run(

@@ -1,1 +1,1 @@
-"""Training: the only part of Digit Lab that imports TensorFlow and Keras."""
+"""Training: the only part of Digit Lab that imports TensorFlow and Keras; the pool does neither."""

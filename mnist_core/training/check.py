@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.inference import Predictor
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 
 IN_KERAS_FILE = {"metadata.json", "config.json", "model.weights.h5"}
 CARRY_CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}

@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mnist_core.runs import DAMAGED_NPZ, Epoch, RunError, write_whole
+from mnist_core.runs.events import Epoch
+from mnist_core.runs.files import DAMAGED_NPZ, RunError, write_whole
 from mnist_core.training import optimizer
 
 

@@ -16,17 +16,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from mnist_core.config import ConfigError, TrainingConfig, summarize
-from mnist_core.datasets import Dataset
-from mnist_core.runs import (
-    Batch,
-    Control,
-    Epoch,
-    Event,
-    Fitting,
-    LearningRate,
-    Paused,
-    Resumed,
-)
+from mnist_core.data.dataset import Dataset
+from mnist_core.runs.events import Batch, Epoch, Event, Fitting, LearningRate, Paused, Resumed
+from mnist_core.runs.folder import Control
 from mnist_core.training import checkpoint as checkpoints
 from mnist_core.training import optimizer
 from mnist_core.training.augment import Augmenter, scaled

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from mnist_core.runs import Batch, Epoch, Event, Fitting, Run
+from mnist_core.runs.events import Batch, Epoch, Event, Fitting
+from mnist_core.runs.folder import Run
 
 # tf.summary.scalar would ask for the package tensorboard, only to write this.
 _SCALAR = tf.compat.v1.SummaryMetadata(

@@ -1,7 +1,7 @@
 """The process that trains: takes runs from its standard input, writes what happens into them.
 
-Started by ``mnist_core.workers`` as ``python -m mnist_core.training.worker THREADS``. Each line of
-its input is the folder of a run; when the input ends, so does the process, at once.
+Started by ``training.pool`` as ``python -m mnist_core.training.worker THREADS``. Each line of its
+input is the folder of a run; when the input ends, so does the process, at once.
 """
 
 from __future__ import annotations
@@ -18,19 +18,11 @@ import traceback
 from pathlib import Path
 from typing import TextIO
 
-from mnist_core import datasets
+from mnist_core.data import loading
 from mnist_core.evaluation import classification_report, evaluate
-from mnist_core.runs import (
-    Ended,
-    Evaluated,
-    Event,
-    Run,
-    Started,
-    State,
-    append_event,
-    write_json,
-    write_npz,
-)
+from mnist_core.runs.events import Ended, Evaluated, Event, Started, State, append_event
+from mnist_core.runs.files import write_json, write_npz
+from mnist_core.runs.folder import Run
 
 RUNS_PER_PROCESS = 10
 """Repeated trainings in one process leak a little whatever is cleared; so it is replaced."""
@@ -71,13 +63,13 @@ class Inbox:
 
 def train(run: Run, inbox: Inbox, threads: int) -> None:
     """Train and evaluate ``run``; whatever goes wrong becomes the run's state."""
-    from mnist_core.training import export, fit, tensorboard
+    from mnist_core.training import fit, save, tensorboard
 
     inbox.emit(Started())
     began = time.time()
     try:
         config = run.config
-        dataset = datasets.load(config.dataset)
+        dataset = loading.load(config.dataset)
         write_json(run.folder / "dataset.json", dataset.outline.model_dump())
         with tensorboard.recording(run, inbox.emit) as emit:
             result = fit.fit(config, dataset, emit, run.control, run.checkpoint)
@@ -86,8 +78,8 @@ def train(run: Run, inbox: Inbox, threads: int) -> None:
             probabilities.argmax(axis=1), dataset.y_test, dataset.class_names
         )
         evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names, report)
-        export.save_keras(result.model, run.folder / "model.keras")
-        export.save_tflite(result.model, run.folder / "model.tflite")
+        save.save_keras(result.model, run.folder / "model.keras")
+        save.save_tflite(result.model, run.folder / "model.tflite")
         write_npz(run.folder / "test.npz", probabilities=probabilities, labels=dataset.y_test)
         write_json(run.folder / "report.json", report)
         write_json(

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server
 from tests.conftest import wait_until
 

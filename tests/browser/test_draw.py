@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server
 from tests.conftest import wait_until
 

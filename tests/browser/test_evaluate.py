@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.first_clicks import first_click
-from mnist_core.runs import Run
+from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from mnist_core.runs import RunStore
+from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server
-from tests.test_own_data import pets, zipped
+from tests.data.test_own import pets, zipped
 
 LONG = "dogs that have a rather long name"
 

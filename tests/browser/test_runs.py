@@ -5,19 +5,10 @@ import re
 from playwright.sync_api import Page, expect
 
 from mnist_core.config import TrainingConfig
-from mnist_core.runs import (
-    Ended,
-    Epoch,
-    Evaluated,
-    Fitting,
-    Labels,
-    Run,
-    RunStore,
-    Started,
-    State,
-    append_event,
-)
-from mnist_core.trash import TRASH
+from mnist_core.runs.events import Ended, Epoch, Evaluated, Fitting, Started, State, append_event
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.store import RunStore
+from mnist_core.runs.trash import TRASH
 from tests.browser.conftest import Server
 from tests.conftest import wait_until
 

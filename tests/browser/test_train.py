@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from mnist_core.runs import RunStore
+from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server
 from tests.browser.test_walk import ENDLESS, press_train
 from tests.conftest import SMALL

@@ -4,7 +4,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from mnist_core.runs import Labels, RunStore, State
+from mnist_core.runs.events import State
+from mnist_core.runs.folder import Labels
+from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server
 from tests.conftest import wait_until
 

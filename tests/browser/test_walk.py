@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from mnist_core.runs import RunStore
+from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server
 from tests.conftest import wait_until
 

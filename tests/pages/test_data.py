@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import datasets, own_data
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import SPECS, Array, Source, Spec
-from mnist_core.own_data import import_file
-from mnist_core.runs import RunStore
+from mnist_core.data import known, loading, own, places
+from mnist_core.data.known import SPECS, Array, Source, Spec
+from mnist_core.data.own import import_file
+from mnist_core.runs.store import RunStore
 from tests.conftest import wait_until
-from tests.test_own_data import made_arrays, npz, pets, zipped
-from tests.test_published import cifar
+from tests.data.test_own import made_arrays, npz, pets, zipped
+from tests.data.test_published import cifar
 
 APP = str(Path(__file__).parents[2] / "app.py")
-SAMPLE = datasets.load("mnist-sample")
+SAMPLE = loading.load("mnist-sample")
 
 
 def page() -> AppTest:
@@ -154,7 +154,7 @@ def server(empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
             title="MNIST",
             description="100 random images.",
             credit="Nobody",
-            class_names=datasets.DIGITS,
+            class_names=known.DIGITS,
             file="mnist.npz",
             arrays={
                 key: Array(array.shape, hashlib.sha256(array.tobytes()).hexdigest())
@@ -296,7 +296,7 @@ def test_other_datasets_can_be_downloaded_from_where_they_are(
 
     assert "CIFAR-10" in app.segmented_control(key="images").options
     assert not [b for b in app.button if b.label == "Download 170 MB"]
-    assert len(datasets.load("cifar10").x_train) == len(arrays["x_train"])
+    assert len(loading.load("cifar10").x_train) == len(arrays["x_train"])
 
 
 # --- One's own ---
@@ -320,7 +320,7 @@ def test_pictures_become_a_dataset_like_the_others(empty_machine: Path) -> None:
     assert app.segmented_control(key="images").value == "pets"  # shown at once
     assert "Your own images. **12 images to train on and 3 to test with**, 16 × 16" in words(app)
     assert sorted(alt.partition(",")[0] for alt in alts(app)[:12]) == ["cats"] * 8 + ["dogs"] * 4
-    assert datasets.load("pets").image_shape == (16, 16, 3)
+    assert loading.load("pets").image_shape == (16, 16, 3)
     assert not app.error
 
 
@@ -355,7 +355,7 @@ def test_arrays_become_a_dataset_too(empty_machine: Path) -> None:
 def test_an_import_that_ends_while_the_page_is_drawn_is_seen(
     empty_machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = datasets.names
+    names = places.names
 
     def names_when_imported(*folder: Path) -> tuple[str, ...]:
         for thread in threading.enumerate():
@@ -364,7 +364,7 @@ def test_an_import_that_ends_while_the_page_is_drawn_is_seen(
         return names(*folder)
 
     app = page()
-    monkeypatch.setattr(datasets, "names", names_when_imported)  # asked after the job, at the top
+    monkeypatch.setattr(places, "names", names_when_imported)  # asked after the job, at the top
     app.text_input(key="own_name").set_value("pets")
     app.file_uploader(key="own_file").upload("pets.zip", zipped(pets()).getvalue())
     checked(button(app, "Import").click().run())
@@ -382,11 +382,11 @@ def test_every_fault_is_listed_and_nothing_is_imported(empty_machine: Path) -> N
     assert len(app.error[0].value.splitlines()) == 2
     assert "'../x.png': the path leads out of the archive" in app.error[0].value
     assert app.text_input(key="own_name").value == "pets"  # to be tried again
-    assert not datasets.available("pets")
+    assert not places.available("pets")
 
     app = fill(app, "pets", "pets.zip", zipped(pets()).getvalue())
     assert not app.error
-    assert datasets.available("pets")
+    assert places.available("pets")
 
 
 @pytest.mark.parametrize(
@@ -424,11 +424,11 @@ def test_removing_is_asked_once_more(empty_machine: Path) -> None:
     assert "Runs that were trained on it: 1." in words(app)
     assert "it will fail" in app.warning[0].value
     checked(button(app, "Keep").click().run())
-    assert datasets.available("pets")
+    assert places.available("pets")
 
     checked(button(app, "Remove").click().run())
     checked(button(app, "Yes, remove it").click().run())
-    assert not datasets.available("pets")
+    assert not places.available("pets")
     assert app.segmented_control(key="images").value == "mnist-sample"
     assert "pets" not in app.segmented_control(key="images").options
 
@@ -436,7 +436,7 @@ def test_removing_is_asked_once_more(empty_machine: Path) -> None:
 def test_another_dataset_under_the_same_name_is_shown_anew(empty_machine: Path) -> None:
     import_file("pets", zipped(pets()))
     assert alts(about("pets"))[-1] == "Mean of all training images of dogs"
-    own_data.remove("pets")
+    own.remove("pets")
     import_file("pets", npz(made_arrays()))
 
     assert alts(about("pets"))[-1] == "Mean of all training images of 2"
@@ -470,4 +470,4 @@ def test_many_classes_have_a_menu(empty_machine: Path) -> None:
 def test_the_server_takes_files_as_large_as_an_import_may_be() -> None:
     config = tomllib.loads(Path(APP).with_name(".streamlit").joinpath("config.toml").read_text())
 
-    assert config["server"]["maxUploadSize"] * 1_000_000 >= own_data.MOST_ARCHIVE_BYTES
+    assert config["server"]["maxUploadSize"] * 1_000_000 >= own.MOST_ARCHIVE_BYTES

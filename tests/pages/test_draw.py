@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import datasets, drawing, own_data
 from mnist_core.config import TrainingConfig
+from mnist_core.data import dataset, loading, own
+from mnist_core.data.own import import_file
+from mnist_core.drawing.canvas import strokes_from_canvas
+from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import Predictor
-from mnist_core.own_data import import_file
-from mnist_core.runs import Run, RunStore
-from mnist_core.workers import WorkerPool
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
+from mnist_core.training.pool import WorkerPool
 from tests.conftest import SMALL, wait_for_end
-from tests.test_own_data import BLUE, RED, pets, zipped
-from tests.test_own_data import picture as pet
+from tests.data.test_own import BLUE, RED, pets, zipped
+from tests.data.test_own import picture as pet
 
 APP = str(Path(__file__).parents[2] / "app.py")
 INVITATION = "Draw a digit from 0 to 9. The network answers after every stroke."
@@ -121,7 +124,7 @@ def photo(digit: NDArray[np.uint8], kind: str = "PNG", mode: str = "L", **option
 
 def known(digit: int) -> NDArray[np.uint8]:
     """A test image of this digit."""
-    images = datasets.load("mnist-sample")
+    images = loading.load("mnist-sample")
     image: NDArray[np.uint8] = images.x_test[images.y_test == digit][0]
     return image
 
@@ -427,13 +430,13 @@ def test_a_picture_reaches_the_network_in_its_colours(
 
 def test_a_test_image_in_colour_is_labelled_with_its_classs_name(pets_run: Run) -> None:
     app = about_test_image(0)
-    label = datasets.load("pets").y_test[0]
+    label = loading.load("pets").y_test[0]
 
     assert f"it is labelled {('cats', 'dogs')[label]}" in words(app)
 
 
 def test_without_its_dataset_a_network_still_names_what_it_sees(pets_run: Run) -> None:
-    own_data.remove("pets")
+    own.remove("pets")
 
     assert answer(about_picture("pet.png", pet(RED))) == "cats"
     assert "pets.npz" in about_test_image(0).warning[0].value
@@ -441,7 +444,7 @@ def test_without_its_dataset_a_network_still_names_what_it_sees(pets_run: Run) -
 
 @pytest.mark.parametrize("ground", ["dark", "light"])
 def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
-    run: Run, ground: datasets.Ground
+    run: Run, ground: dataset.Ground
 ) -> None:
     names = ("zero", *map(str, range(1, 10)))
     outline = run.dataset().model_copy(
@@ -451,7 +454,7 @@ def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
     assert page().markdown[0].value.startswith("Draw one of zero, 1, 2, 3")
     app = page(drawn=SEVEN)
 
-    ink = drawing.image_from_strokes(drawing.strokes_from_canvas({"objects": SEVEN}))
+    ink = image_from_strokes(strokes_from_canvas({"objects": SEVEN}))
     given = ink if ground == "dark" else 1 - ink
     expected = Predictor(run.folder).probabilities(given[np.newaxis])[0]
     assert probabilities(app) == pytest.approx(expected.tolist(), abs=1e-6)

@@ -8,22 +8,21 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import datasets
 from mnist_core.config import TrainingConfig
-from mnist_core.runs import (
+from mnist_core.data import loading
+from mnist_core.runs.events import (
     Ended,
     Epoch,
     Evaluated,
     Fitting,
     LearningRate,
-    Run,
-    RunStore,
     Started,
     State,
     append_event,
-    write_json,
-    write_npz,
 )
+from mnist_core.runs.files import write_json, write_npz
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
 from pages import _shared
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -48,7 +47,7 @@ def trained(store: RunStore, run_id: str, config: TrainingConfig = SAMPLE) -> Ru
     It is sure of its mistakes in that order, 0.9, 0.8 and 0.7, and of right answers with 0.95.
     """
     run = asked(store, run_id, config)
-    labels = datasets.load("mnist-sample").y_test
+    labels = loading.load("mnist-sample").y_test
     probabilities = np.full((len(labels), 10), 0.05 / 9, np.float32)
     probabilities[np.arange(len(labels)), labels] = 0.95
     for digit, confidence in ((3, 0.9), (4, 0.8), (5, 0.7)):
@@ -474,7 +473,7 @@ def on_shirts(store: RunStore, run_id: str = "20260101-120000-aaaa") -> Run:
     """A finished run on people's own data, which is not on this machine any more."""
     run = trained(store, run_id, SAMPLE.model_copy(update={"dataset": "shirts"}))
     names = ("T-shirt/top", "*trouser*", *"cdefghij")
-    outline = datasets.load("mnist-sample").outline.model_copy(
+    outline = loading.load("mnist-sample").outline.model_copy(
         update={"name": "shirts", "class_names": names, "image_shape": (8, 9, 3)}
     )
     write_json(run.folder / "dataset.json", outline.model_dump())

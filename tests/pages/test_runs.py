@@ -10,24 +10,23 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import datasets
 from mnist_core.config import TrainingConfig
-from mnist_core.runs import (
+from mnist_core.data import loading
+from mnist_core.runs.events import (
     Batch,
     Ended,
     Epoch,
     Evaluated,
     Event,
     Fitting,
-    Labels,
-    Run,
-    RunStore,
     Started,
     State,
     append_event,
-    write_npz,
 )
-from mnist_core.trash import TRASH
+from mnist_core.runs.files import write_npz
+from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.store import RunStore
+from mnist_core.runs.trash import TRASH
 from pages import _shared
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -72,7 +71,7 @@ def trained(
     labels: np.ndarray[tuple[int], np.dtype[np.uint8]] | None = None,
 ) -> Run:
     """A finished run that is wrong, by one digit, on these of the sample's test images."""
-    labels = datasets.load("mnist-sample").y_test if labels is None else labels
+    labels = loading.load("mnist-sample").y_test if labels is None else labels
     answers = labels.copy()
     answers[wrong] = (labels[wrong] + 1) % 10
     probabilities = np.full((len(labels), 10), 0.05 / 9, np.float32)
@@ -487,7 +486,7 @@ def test_the_images_that_one_alone_got_right_are_shown(store: RunStore) -> None:
     assert "Only One · 16 is right: 9" in words(app)
     assert "Only Other · 16 is right: 2" in words(app)
     alts = [image.alt for grid in app.get("image") for image in grid.proto.imgs]
-    labels = datasets.load("mnist-sample").y_test
+    labels = loading.load("mnist-sample").y_test
     assert alts == [
         f"{labels[i]}, taken for {(labels[i] + 1) % 10} with 95.0%; test image {i}"
         for i in [*range(3, 11), 0, 1]

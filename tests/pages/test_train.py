@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.config import PRESETS, TrainingConfig, apply_preset, measured, presets_for
-from mnist_core.own_data import import_file
-from mnist_core.runs import (
+from mnist_core.config import TrainingConfig
+from mnist_core.data.own import import_file
+from mnist_core.presets import PRESETS, apply_preset, measured, presets_for
+from mnist_core.runs.events import (
     Batch,
-    Control,
     Ended,
     Epoch,
     Evaluated,
@@ -19,16 +19,17 @@ from mnist_core.runs import (
     Fitting,
     LearningRate,
     Paused,
-    RunStore,
     Started,
     State,
     append_event,
-    write_npz,
 )
-from mnist_core.workers import WorkerPool
+from mnist_core.runs.files import write_npz
+from mnist_core.runs.folder import Control
+from mnist_core.runs.store import RunStore
+from mnist_core.training.pool import WorkerPool
 from pages import _shared
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
-from tests.test_own_data import pets, zipped
+from tests.data.test_own import pets, zipped
 
 APP = str(Path(__file__).parents[2] / "app.py")
 FITTING = Fitting(weights=535_818, train_images=3_600, validation_images=400, steps_per_epoch=57)

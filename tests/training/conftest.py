@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mnist_core.config import TrainingConfig
-from mnist_core.datasets import Dataset
-from mnist_core.runs import Control, Event
+from mnist_core.data.dataset import Dataset
+from mnist_core.runs.events import Event
+from mnist_core.runs.folder import Control
 from mnist_core.training.fit import FitResult, fit
 
 SMALL = TrainingConfig(widths=(16, 8), epochs=2, batch_size=8, learning_rate=0.01)
@@ -25,7 +26,7 @@ def blobs() -> Dataset:
     for image, label in zip(images, labels, strict=True):
         row, column = divmod(int(label), 2)
         image[3 * row : 3 * row + 3, 3 * column : 3 * column + 3] += 60
-    images.setflags(write=False)  # as datasets.load gives them
+    images.setflags(write=False)  # as loading.load gives them
     return Dataset(
         name="blobs",
         title="Blobs",

@@ -12,8 +12,10 @@ import pytest
 import tensorflow as tf
 
 from mnist_core.config import ConfigError, TrainingConfig
-from mnist_core.datasets import Dataset
-from mnist_core.runs import Batch, Control, Epoch, Fitting, Paused, Resumed, RunError
+from mnist_core.data.dataset import Dataset
+from mnist_core.runs.events import Batch, Epoch, Fitting, Paused, Resumed
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Control
 from mnist_core.training import fit as fitting
 from mnist_core.training.fit import Diverged, fit, probabilities, shuffled, split
 
@@ -435,16 +437,16 @@ def test_repeats_to_the_last_digit_in_one_process(train: Train, settings: dict[s
 
 
 SCRIPT = """
-from mnist_core import datasets
+from mnist_core.data import loading
 from mnist_core.config import TrainingConfig
 from mnist_core.training import fit
 fit.warm_up(threads={threads})
 config = TrainingConfig(dataset="mnist-sample", epochs=2, **{settings})
 for before in {before}:
-    fit.fit(before, datasets.load("mnist-sample"), lambda event: None)
+    fit.fit(before, loading.load("mnist-sample"), lambda event: None)
 def emit(event):
     print(event.model_dump(exclude={{"time", "seconds", "elapsed", "images_per_second"}}))
-fit.fit(config, datasets.load("mnist-sample"), emit)
+fit.fit(config, loading.load("mnist-sample"), emit)
 """
 
 

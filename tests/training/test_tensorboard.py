@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mnist_core.runs import Batch, Epoch, Event, RunStore, append_event
+from mnist_core.runs.events import Batch, Epoch, Event, append_event
+from mnist_core.runs.store import RunStore
 from mnist_core.training.tensorboard import recording
 
 from .conftest import SMALL, Train

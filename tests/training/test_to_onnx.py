@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_core.datasets import Dataset
-from mnist_core.training import export, to_onnx
+from mnist_core.data.dataset import Dataset
+from mnist_core.training import save, to_onnx
 from mnist_core.training.fit import probabilities
 from mnist_core.training.to_onnx import convert
 
@@ -29,7 +29,7 @@ def test_it_agrees(
 ) -> None:
     settings = {"activation": activation, "architecture": architecture, "epochs": 1}
     model: Any = train(**settings)[0].model
-    export.save_keras(model, tmp_path / "model.keras")
+    save.save_keras(model, tmp_path / "model.keras")
     convert(tmp_path / "model.keras", tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     images = blobs.x_test.astype(np.float32) / 255
@@ -44,7 +44,7 @@ def test_it_agrees(
 def test_an_operation_that_onnx_lacks_is_named(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export.save_keras(train(activation="gelu", epochs=1)[0].model, tmp_path / "model.keras")
+    save.save_keras(train(activation="gelu", epochs=1)[0].model, tmp_path / "model.keras")
     monkeypatch.setattr(to_onnx, "_gelu", keras.activations.gelu)
     with pytest.raises(ValueError, match=r"can't be written as ONNX: .*Erfc"):
         convert(tmp_path / "model.keras", tmp_path / "model.onnx")

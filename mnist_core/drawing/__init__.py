@@ -1,0 +1,1 @@
+"""Drawing: what a person drew or photographed -> the image that a network sees."""

@@ -1,0 +1,283 @@
+"""A run as one zip file, and back: what comes from elsewhere is checked before it is a run here.
+
+The archive holds one folder, named by the run's id, with the files that ``folder`` lists. Who owned
+the run and what was wanted of it stays behind, and so do TensorBoard's files, which repeat its
+events. An import is unpacked and checked in the hidden folder ``.imports`` of the store, and moved
+among the runs when all is well; what the death of its process leaves there is cleaned up later.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Annotated
+
+import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+
+from mnist_core.evaluation import evaluate
+from mnist_core.runs.catalog import Damaged, summarize
+from mnist_core.runs.events import Batch, Continued, Epoch, Evaluated, Event, Fitting
+from mnist_core.runs.files import DAMAGED_NPZ, RunError, write_whole
+from mnist_core.runs.folder import Owner, Run
+from mnist_core.runs.store import RunStore, is_run_id
+
+IMPORTS = ".imports"
+_PROJECT = Path(__file__).resolve().parents[2]
+
+MB = 2**20
+KEPT = {
+    "config.json": MB,
+    "before.jsonl": 200 * MB,
+    "events.jsonl": 200 * MB,
+    "labels.json": MB,
+    "dataset.json": MB,
+    "environment.json": MB,
+    "checkpoint.npz": 2048 * MB,
+    "model.keras": 2048 * MB,
+    "model.tflite": 1024 * MB,
+    "test.npz": 64 * MB,
+    "report.json": MB,
+    "worker.log": 50 * MB,
+}
+"""The files that travel, and how large each may be. The largest network that can be asked for has
+1.5 GB with the state of its optimizer."""
+LEFT_BEHIND = {"owner.json", "control.json"}
+"""These belong to the machine that trained the run; an archive may have them, if it was made by
+hand, but they are not taken over."""
+MOST_SQUEEZED = 200
+"""So many times smaller than its content, an archive may be. What runs write gets ten times."""
+
+
+class ImportRefused(ValueError):  # noqa: N818
+    """An archive is no run, or one that can't be trusted; the message names what and why."""
+
+
+# --- There ---
+
+
+def pack(run: Run) -> bytes:
+    """The run as a zip file.
+
+    Raises:
+        RunError: there is no such run any more.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", strict_timestamps=False) as archive:
+        for name in KEPT:
+            path = run.folder / name
+            if path.is_file():
+                # Networks are compressed already, or can't be.
+                dense = path.suffix in (".keras", ".npz", ".tflite")
+                how = zipfile.ZIP_STORED if dense else zipfile.ZIP_DEFLATED
+                archive.write(path, f"{run.id}/{name}", how)
+        if f"{run.id}/config.json" not in archive.namelist():
+            raise RunError(f"there is no run {run.id!r} any more")
+    return buffer.getvalue()
+
+
+# --- And back ---
+
+
+def unpack(source: IO[bytes], store: RunStore) -> Run:
+    """Take in a run that :func:`pack` has made somewhere; all of it or nothing.
+
+    An id that is here already is refused, whatever is behind it: runs don't change, but for their
+    labels, so the other one is the same run.
+
+    Raises:
+        ImportRefused: something in it is not as it should be.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            run_id, members = _look_through(archive)
+            if (store.folder / run_id).exists():
+                raise ImportRefused(f"run {run_id} is here already")
+            return _take_in(archive, run_id, members, store)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise ImportRefused(f"the file is no zip archive, or damaged: {error}") from error
+
+
+def purge_leftovers(store: RunStore) -> None:
+    """Delete what imports have left whose process has ended."""
+    for folder in (store.folder / IMPORTS).glob("*"):
+        owner = Owner.read(folder / "owner.json")
+        if owner is None or not owner.alive:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _look_through(archive: zipfile.ZipFile) -> tuple[str, dict[str, zipfile.ZipInfo]]:
+    """The run's id, and its files by name, judged by the archive's table of contents alone."""
+    files: dict[str, zipfile.ZipInfo] = {}
+    run_ids = set()
+    for member in archive.infolist():
+        run_id, slash, name = member.filename.partition("/")
+        known = KEPT.keys() | LEFT_BEHIND | {""}
+        if not slash or not is_run_id(run_id) or name not in known or name in files:
+            raise ImportRefused(
+                f"{member.filename!r} does not belong in a run's archive; allowed: one folder "
+                f"named like a run, and in it, once each: {', '.join(KEPT)}"
+            )
+        run_ids.add(run_id)
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG if name else stat.S_IFDIR):
+            raise ImportRefused(f"{member.filename!r} is no plain file")
+        packed_plainly = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        if member.flag_bits & 1 or not packed_plainly:
+            raise ImportRefused(f"{member.filename!r} is encrypted, or packed in an unusual way")
+        if name in KEPT:
+            files[name] = member
+            if member.file_size > KEPT[name]:
+                raise ImportRefused(
+                    f"{name} has {member.file_size:,} bytes; allowed: {KEPT[name]:,}"
+                )
+    if len(run_ids) != 1:
+        raise ImportRefused(f"the archive holds {len(run_ids)} folders of runs; allowed: one")
+    if "config.json" not in files:
+        raise ImportRefused("config.json is missing: that is no run")
+    unpacked = sum(member.file_size for member in files.values())
+    if unpacked > MB + MOST_SQUEEZED * sum(member.compress_size for member in files.values()):
+        raise ImportRefused(f"it would grow to {unpacked:,} bytes, which no run does")
+    return run_ids.pop(), files
+
+
+def _take_in(
+    archive: zipfile.ZipFile, run_id: str, files: dict[str, zipfile.ZipInfo], store: RunStore
+) -> Run:
+    imports = store.folder / IMPORTS
+    imports.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(dir=imports))
+    try:
+        write_whole(place / "owner.json", Owner.this_process().model_dump_json().encode())
+        run = Run(place / run_id)
+        run.folder.mkdir()
+        for name, member in files.items():
+            with archive.open(member) as packed, (run.folder / name).open("wb") as file:
+                shutil.copyfileobj(packed, file)
+        _check(run)
+        try:
+            return Run(run.folder.rename(store.folder / run_id))
+        except OSError as error:
+            raise ImportRefused(f"run {run_id} is here already") from error
+    finally:
+        shutil.rmtree(place)
+
+
+# --- What a run must be ---
+
+_REPORT: TypeAdapter[object] = TypeAdapter(dict[str, dict[str, float] | float])
+_ENVIRONMENT: TypeAdapter[object] = TypeAdapter(
+    Annotated[
+        dict[
+            Annotated[str, Field(max_length=50)],
+            Annotated[str, Field(max_length=500)] | int | float | None,
+        ],
+        Field(max_length=50),
+    ]
+)
+
+
+def _check(run: Run) -> None:
+    """Read all of a run's files; the networks by a process of their own.
+
+    Raises:
+        ImportRefused: one is damaged, or not what a run of this configuration has.
+    """
+    try:
+        config = run.config
+        run.labels()
+        if run.dataset().name != config.dataset:
+            raise ValueError(
+                f"dataset.json is of {run.dataset().name!r}, not of {config.dataset!r}"
+            )
+        _ENVIRONMENT.validate_python(run.environment())
+        _check_events([*run.before(), *run.events()], config.epochs)
+        report = run.report()
+        if report is not None:
+            _REPORT.validate_python(report)
+        if (run.folder / "test.npz").exists():
+            _check_arrays(run.folder / "test.npz", allowed={"probabilities", "labels"})
+            evaluate(*run.test_results(), run.dataset().class_names, report)
+        if run.checkpoint.exists():
+            _check_arrays(run.checkpoint)
+            run.checkpoint_epoch()
+        summary = summarize(run)
+    except RunError as error:
+        # What is wrong, without the place where it was unpacked.
+        raise ImportRefused(str(error).replace(f"{run.folder}{os.sep}", "")) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ImportRefused(f"{error.title}: {where}: {first['msg']}") from None
+    except (ValueError, RecursionError) as error:
+        raise ImportRefused(f"a file is not as a run has it: {error}") from None
+    if isinstance(summary, Damaged):
+        raise ImportRefused(summary.reason.replace(f"{run.folder}{os.sep}", ""))
+    _check_networks(run)
+
+
+def _check_events(events: list[Event], epochs: int) -> None:
+    """Hold the figures against what training can give, for pages divide by them and count on."""
+    done = 0
+    for event in events:
+        for name, value in event:
+            if isinstance(value, int | float) and not 0 <= value < 1e15:  # NaN, too
+                raise ValueError(f"an event {event.kind!r} has the {name} {value}")
+            if name.endswith("accuracy") and value is not None and value > 1:
+                raise ValueError(f"an event {event.kind!r} has the {name} {value}")
+        match event:
+            case Fitting() if not (event.weights and event.train_images and event.steps_per_epoch):
+                raise ValueError("an event 'fitting' is of no weights, images or steps")
+            case Evaluated() if not event.test_images:
+                raise ValueError("an event 'evaluated' is of no images")
+            case Continued() if not is_run_id(event.run):
+                raise ValueError(f"an event 'continued' names the run {event.run!r}")
+            case Epoch() if event.epoch != done + 1 or event.epoch > epochs:
+                raise ValueError(f"epoch {event.epoch} comes after epoch {done} of {epochs}")
+            case Batch() if event.epoch != done + 1 or event.epoch > epochs:
+                raise ValueError(f"a batch of epoch {event.epoch} comes after epoch {done}")
+            case Epoch():
+                done = event.epoch
+
+
+def _check_arrays(path: Path, allowed: set[str] | None = None) -> None:
+    """Look at the headers alone: an array may claim to hold terabytes, or be Python in disguise."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {member.filename.removesuffix(".npy") for member in archive.infolist()}
+            if allowed and names != allowed:
+                raise ValueError(f"has the arrays {sorted(names)}; allowed: {sorted(allowed)}")
+            if sum(member.file_size for member in archive.infolist()) > 2 * KEPT[path.name]:
+                raise ValueError("would grow larger than a run has it")
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    if np.lib.format.read_magic(file) != (1, 0):
+                        raise ValueError(f"{member.filename} is of an unusual version")
+                    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                    size = math.prod(shape) * dtype.itemsize
+                    if dtype.hasobject or file.tell() + size != member.file_size:
+                        raise ValueError(f"{member.filename} is not the {dtype} that it claims")
+    except (*DAMAGED_NPZ, RuntimeError, NotImplementedError, SyntaxError) as error:
+        raise ImportRefused(f"{path.name}: {error}") from None
+
+
+def _check_networks(run: Run) -> None:
+    """Have the networks read by a process of their own: it has Keras, and may be brought down."""
+    command = [sys.executable, "-m", "mnist_core.training.check", str(run.folder)]
+    done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        told = done.stdout.strip()
+        raise ImportRefused(told or f"its network can't be read: {_last_line(done.stderr)}")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip() or "no reason was given").splitlines()[-1]

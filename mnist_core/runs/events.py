@@ -1,0 +1,198 @@
+"""What happens in a run: a line of ``events.jsonl`` each, appended and read back."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from mnist_core.runs.files import RunError
+
+
+class State(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    """Waits for a worker; its owner is alive."""
+    RUNNING = "running"
+    """A worker has it; its owner is alive."""
+    PAUSED = "paused"
+    """The same, but the user has it wait between two steps."""
+    FINISHED = "finished"
+    """Trained to the end (or to its early stop) and evaluated."""
+    STOPPED = "stopped"
+    """Ended by the user; what was learned is kept and evaluated."""
+    FAILED = "failed"
+    """Ended by an error or by the death of its worker."""
+    INTERRUPTED = "interrupted"
+    """Its owner (the dashboard's server or the command line) ended first."""
+
+    @property
+    def live(self) -> bool:
+        """Whether more is to be expected."""
+        return self in (State.QUEUED, State.RUNNING, State.PAUSED)
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    time: float = Field(default_factory=time.time)
+    """Seconds since the epoch of Unix."""
+
+
+class Started(_Event):
+    """The worker has taken the run."""
+
+    kind: Literal["started"] = "started"
+
+
+class Fitting(_Event):
+    """Data and network are ready; training begins."""
+
+    kind: Literal["fitting"] = "fitting"
+    weights: int
+    train_images: int
+    validation_images: int
+    steps_per_epoch: int
+    multiply_adds: int | None = None
+    """For one image, on its way through the network."""
+
+
+class Batch(_Event):
+    """Some steps further: means over the epoch so far. ``loss`` is None when not finite."""
+
+    kind: Literal["batch"] = "batch"
+    epoch: int
+    step: int
+    loss: float | None
+    accuracy: float
+    images_per_second: float
+    elapsed: float = 0.0
+    """Seconds in training so far: without pauses, with those of the runs that were continued."""
+
+
+class Epoch(_Event):
+    """An epoch has ended. Validation figures are None where nothing is held back."""
+
+    kind: Literal["epoch"] = "epoch"
+    epoch: int
+    loss: float | None
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    """Without pauses."""
+    elapsed: float = 0.0
+    """As in :class:`Batch`."""
+    step: int | None = None
+    """How many steps it had: all, unless the user stopped it. None in runs of old."""
+
+
+class Paused(_Event):
+    """Training waits, after so many steps of the epoch and so many in all, for a change of wish."""
+
+    kind: Literal["paused"] = "paused"
+    epoch: int
+    step: int
+    steps: int
+
+
+class Resumed(_Event):
+    """Training goes on."""
+
+    kind: Literal["resumed"] = "resumed"
+
+
+class LearningRate(_Event):
+    """The user's new learning rate (the peak, where a schedule varies it).
+
+    It holds from the step after the epoch's ``step`` on.
+    """
+
+    kind: Literal["learning_rate"] = "learning_rate"
+    epoch: int
+    step: int
+    learning_rate: float
+
+
+class Continued(_Event):
+    """What comes next happened in another run, which took over where this one was."""
+
+    kind: Literal["continued"] = "continued"
+    run: str
+    """The id of the run that ends here."""
+    epochs: int
+    """How many were over."""
+    asked: int
+    """How many it had been asked for, which its learning-rate schedule spanned."""
+
+
+class Evaluated(_Event):
+    """The test set has been used, once. ``train_seconds`` is as ``elapsed`` in :class:`Batch`."""
+
+    kind: Literal["evaluated"] = "evaluated"
+    test_accuracy: float
+    test_loss: float
+    test_images: int
+    train_seconds: float
+
+
+class Ended(_Event):
+    """The last event of a run."""
+
+    kind: Literal["ended"] = "ended"
+    state: Literal[State.FINISHED, State.STOPPED, State.FAILED, State.INTERRUPTED]
+    message: str = ""
+    """For people: why it ended so, where that needs saying."""
+
+
+Event = (
+    Started
+    | Fitting
+    | Batch
+    | Epoch
+    | Paused
+    | Resumed
+    | LearningRate
+    | Continued
+    | Evaluated
+    | Ended
+)
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+
+def append_event(folder: Path, event: Event) -> None:
+    """Append one line; a line torn by the death of the last writer is closed first."""
+    with (folder / "events.jsonl").open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(event.model_dump_json().encode() + b"\n")
+
+
+def parse_events(lines: Iterable[bytes], path: Path) -> Iterator[Event]:
+    """The events in whole lines of ``path``, one after the other.
+
+    Raises:
+        RunError: a line is JSON but no event.
+    """
+    for line in lines:
+        try:
+            yield _EVENT.validate_json(line)
+        except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                continue  # torn: its writer died in the middle of it
+            raise RunError(f"{path}: not an event: {line[:200]!r} ({error})") from None
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """All events of a file; none where there is no file."""
+    if path.is_file():
+        yield from parse_events(path.read_bytes().splitlines(), path)

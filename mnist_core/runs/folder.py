@@ -1,0 +1,295 @@
+"""A run is a folder, and this is its format: who writes what, and how it is read back.
+
+    config.json       asked: the TrainingConfig; its presence makes the folder a run
+    owner.json        which process queued the run and answers for it
+    before.jsonl      happened in the runs that this one continues; as events.jsonl
+    events.jsonl      happened: one JSON object a line, appended by the run's one writer
+    control.json      wanted now: written whole by whoever steers, read by the worker
+    labels.json       name, tags and note, as people gave them; written whole
+    environment.json  versions, processor, threads: what the figures were made with
+    checkpoint.npz    all that training goes on from, as of the last epoch's end (or as of the last
+                      one of the run that this one continues)
+    dataset.json      class names, image shape, numbers of images: the dataset, without its images
+    model.keras       the trained network, for Keras
+    model.tflite      the same, for inference without TensorFlow
+    test.npz          probabilities (n, classes) float32 on the test set, and labels (n,) uint8
+    report.json       scikit-learn's classification report on the test set
+    worker.log        what the worker process printed
+    tensorboard/      the events again, for TensorBoard, where the configuration asks for it
+
+The writer of ``events.jsonl`` is the worker process while it lives, and the run's owner (see
+``training.pool``) before it starts and after it has died. Readers never lock: they may see the
+last line torn, and skip it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from mnist_core.config import ConfigError, TrainingConfig, read_config
+from mnist_core.data import loading
+from mnist_core.data.dataset import Outline
+from mnist_core.runs.events import Continued, Epoch, Event, State, read_events
+from mnist_core.runs.files import DAMAGED_NPZ, RunError, read_model, write_whole
+from mnist_core.runs.history import History
+
+
+class Control(BaseModel):
+    """What the user wants of a live run: how it should be, not what should be done to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stop: bool = False
+    pause_at: int | None = Field(None, ge=0)
+    """Wait once so many steps are done, in all epochs: 0 at once, None never."""
+    learning_rate: float | None = Field(None, ge=1e-5, le=1.0)
+    """The peak, where a schedule varies it; None for that of the configuration."""
+
+
+class Labels(BaseModel):
+    """What people call a run; it changes nothing about the run itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    name: str = Field("", max_length=60)
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=30)], ...] = Field((), max_length=10)
+    note: str = Field("", max_length=2000)
+
+
+class Owner(BaseModel):
+    """The process that answers for a run; a process id alone may be given to another one later."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    pid: int
+    created: float
+    """When the process began, in seconds since the epoch of Unix."""
+
+    @classmethod
+    def this_process(cls) -> Owner:
+        return cls(
+            host=socket.gethostname(), pid=os.getpid(), created=psutil.Process().create_time()
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Owner | None:
+        """The process that a file names; None where there is none, or it can't be read."""
+        try:
+            return read_model(path, cls)
+        except RunError:
+            return None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs, on this machine."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return bool(abs(process.create_time() - self.created) < 1)
+        except psutil.NoSuchProcess:
+            return False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder; every property reads the disk."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def config(self) -> TrainingConfig:
+        """What was asked.
+
+        Raises:
+            RunError: the file is missing, no JSON, or not a configuration.
+        """
+        path = self.folder / "config.json"
+        try:
+            return read_config(json.loads(path.read_bytes()), of_a_run=True)
+        except FileNotFoundError:
+            raise RunError(f"no run {self.id!r}: {path} does not exist") from None
+        except (json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
+            raise RunError(f"{path}: {error}") from None
+
+    def dataset(self) -> Outline:
+        """What it is trained on: as its worker wrote it down, else as it is on this machine.
+
+        Raises:
+            RunError: the file is damaged; or the worker has written none, and there is none here.
+        """
+        written = read_model(self.folder / "dataset.json", Outline)
+        if written:
+            return written
+        # It waits for its worker, or is from before datasets of one's own.
+        try:
+            return loading.outline(self.config.dataset)
+        except loading.DatasetError as error:
+            raise RunError(str(error)) from None
+
+    @cached_property
+    def owner(self) -> Owner | None:
+        return Owner.read(self.folder / "owner.json")
+
+    @property
+    def created(self) -> datetime:
+        """When the run was asked for (UTC)."""
+        return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+
+    def history(self) -> History:
+        """All that has happened so far."""
+        history = History(self.folder / "events.jsonl")
+        for event in self.before():
+            history.add(event)
+        history.update()
+        return history
+
+    def before(self) -> Iterator[Event]:
+        """What happened in the runs that this one continues."""
+        return read_events(self.folder / "before.jsonl")
+
+    @property
+    def parent(self) -> str | None:
+        """The id of the run that this one continues."""
+        continued = [event for event in self.before() if isinstance(event, Continued)]
+        return continued[-1].run if continued else None
+
+    def events(self) -> Iterator[Event]:
+        """What has happened in this run alone."""
+        return read_events(self.folder / "events.jsonl")
+
+    def state(self, history: History) -> State:
+        """Where the run stands, by what has happened and whether its owner is alive."""
+        if history.ended:
+            return State(history.ended.state)
+        if self.owner is None or not self.owner.alive:
+            return State.INTERRUPTED
+        if history.paused:
+            return State.PAUSED
+        return State.RUNNING if history.started else State.QUEUED
+
+    @property
+    def has_model(self) -> bool:
+        """Whether the run can be evaluated and asked: its model and test results are there."""
+        return all((self.folder / name).is_file() for name in ("model.tflite", "test.npz"))
+
+    def control(self) -> Control:
+        """What is wanted now.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return read_model(self.folder / "control.json", Control) or Control()
+
+    def want(self, **wishes: Any) -> None:
+        """Change what is wanted of the run: fields of :class:`Control`; the others stay.
+
+        Raises:
+            ValueError: a wish is out of bounds, or none that there is.
+        """
+        control = Control(**(self.control().model_dump() | wishes))
+        write_whole(self.folder / "control.json", control.model_dump_json().encode())
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that training goes on from; see ``training.checkpoint``."""
+        return self.folder / "checkpoint.npz"
+
+    def checkpoint_epoch(self) -> Epoch | None:
+        """The epoch that the checkpoint was made after; None without a checkpoint.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        try:
+            with self.checkpoint.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return Epoch.model_validate_json(str(arrays["epoch"]))
+        except FileNotFoundError:
+            return None
+        except DAMAGED_NPZ as error:
+            raise RunError(f"{self.checkpoint} is damaged: {error}") from error
+
+    def labels(self) -> Labels:
+        """What people call the run; all empty until somebody has named it.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return read_model(self.folder / "labels.json", Labels) or Labels()
+
+    def set_labels(self, labels: Labels) -> None:
+        """Call the run so from now on.
+
+        Raises:
+            RunError: the run is not there any more.
+        """
+        try:
+            write_whole(self.folder / "labels.json", labels.model_dump_json(indent=2).encode())
+        except FileNotFoundError:
+            raise RunError(f"there is no run {self.id!r} any more") from None
+
+    def test_results(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Probabilities ``(n, classes)`` float32 on the test set, and its labels ``(n,)`` uint8.
+
+        Raises:
+            RunError: the run has none (yet), or the file is damaged.
+        """
+        path = self.folder / "test.npz"
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return arrays["probabilities"], arrays["labels"]
+        except FileNotFoundError:
+            raise RunError(f"run {self.id} has no test results: {path} does not exist") from None
+        except DAMAGED_NPZ as error:
+            raise RunError(f"{path} is damaged: {error}") from error
+
+    def report(self) -> dict[str, Any] | None:
+        """The classification report that the worker kept; None where it kept none.
+
+        Raises:
+            RunError: the file is no JSON object.
+        """
+        return self._object("report.json")
+
+    def environment(self) -> dict[str, Any]:
+        """What the run was made with: versions, processor, threads; {} where that was not kept.
+
+        Without the worker's whole time, which of a continued run is only the last part's.
+
+        Raises:
+            RunError: the file is no JSON object.
+        """
+        found = self._object("environment.json") or {}
+        return {name: value for name, value in found.items() if name != "duration_seconds"}
+
+    def _object(self, name: str) -> dict[str, Any] | None:
+        path = self.folder / name
+        try:
+            found = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise RunError(f"{path} is damaged: {error}") from None
+        if not isinstance(found, dict):
+            raise RunError(f"{path} is damaged: not a JSON object")
+        return found

@@ -1,0 +1,124 @@
+"""What has happened in a run so far: its events, folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from mnist_core.runs.events import (
+    Batch,
+    Continued,
+    Ended,
+    Epoch,
+    Evaluated,
+    Event,
+    Fitting,
+    LearningRate,
+    Paused,
+    Resumed,
+    Started,
+    parse_events,
+)
+
+
+class Mark(NamedTuple):
+    """Something that people did to a run."""
+
+    at: float
+    """When, in epochs."""
+    label: str
+    """For a chart."""
+    words: str
+
+
+@dataclass
+class History:
+    """A run's events, folded; call :meth:`update` to take in what has been appended since.
+
+    Those of the runs that it continues come first, so that its curves begin with theirs.
+    """
+
+    path: Path
+    started: Started | None = None
+    fitting: Fitting | None = None
+    batches: list[Batch] = field(default_factory=list)
+    """Of the running epoch only."""
+    epochs: list[Epoch] = field(default_factory=list)
+    paused: Paused | None = None
+    """Where it waits, while it does."""
+    learning_rates: list[LearningRate] = field(default_factory=list)
+    continued: list[Continued] = field(default_factory=list)
+    """The runs that it continues, the last of them its parent."""
+    evaluated: Evaluated | None = None
+    ended: Ended | None = None
+    _offset: int = 0
+
+    def update(self) -> None:
+        """Read on from where the last update ended; cheap when nothing has happened.
+
+        Raises:
+            RunError: a whole line is JSON but no event.
+        """
+        for event in self._read_on():
+            self.add(event)
+
+    def add(self, event: Event) -> None:
+        """Take in what happened next."""
+        match event:
+            case Started():
+                self.started = event
+            case Fitting():
+                self.fitting = event
+            case Batch():
+                self.batches.append(event)
+            case Epoch():
+                self.epochs.append(event)
+                self.batches.clear()
+            case Paused():
+                self.paused = event
+            case Resumed():
+                self.paused = None
+            case LearningRate():
+                self.learning_rates.append(event)
+            case Continued():
+                self.continued.append(event)
+            case Evaluated():
+                self.evaluated = event
+            case Ended():
+                self.paused, self.ended = None, event
+
+    def marks(self) -> list[Mark]:
+        """What people did to it, in order: learning rates set by hand, runs that it took over."""
+        steps = self.fitting.steps_per_epoch if self.fitting else 1
+        # Of several rates that were set at one step, in a pause, only the last was trained with.
+        rates = {
+            (change.epoch, change.step): change.learning_rate for change in self.learning_rates
+        }
+        marks = [
+            Mark(
+                epoch - 1 + step / steps,
+                f"learning rate {rate:g}",
+                f"learning rate set to {rate:g} in epoch {epoch}",
+            )
+            for (epoch, step), rate in rates.items()
+        ]
+        marks += [
+            Mark(
+                past.epochs, "continued", f"continued from run {past.run} after epoch {past.epochs}"
+            )
+            for past in self.continued
+        ]
+        return sorted(marks)
+
+    def _read_on(self) -> Iterator[Event]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                text = file.read()
+        except FileNotFoundError:
+            return
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        yield from parse_events(whole.splitlines(), self.path)

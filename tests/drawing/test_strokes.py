@@ -1,0 +1,128 @@
+"""What the network sees of a drawing does not depend on where or how large it was drawn."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mnist_core.drawing.strokes import image_from_strokes
+
+COORDINATES = st.floats(0, 280, width=32)
+STROKES = st.lists(
+    st.lists(st.tuples(COORDINATES, COORDINATES), min_size=1, max_size=12), min_size=1, max_size=3
+)
+SEVEN = [[(60, 60), (200, 60), (110, 220)], [(90, 140), (180, 140)]]
+
+
+def checked(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    assert image.shape == (28, 28)
+    assert image.dtype == np.float32
+    assert image.min() >= 0
+    assert image.max() <= 1
+    return image
+
+
+def box(image: NDArray[np.float32], least: float = 0.05) -> tuple[int, int]:
+    """Width and height of the ink."""
+    rows, columns = (image > least).nonzero()
+    return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+def centre(image: NDArray[np.float32]) -> tuple[float, float]:
+    """Centre of mass, in pixels from the upper left corner."""
+    middles = np.arange(28) + 0.5
+    return (
+        float(image.sum(axis=0) @ middles / image.sum()),
+        float(image.sum(axis=1) @ middles / image.sum()),
+    )
+
+
+@given(
+    strokes=STROKES,
+    shift=st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)),
+    scale=st.floats(1e-2, 1e3),
+)
+@settings(max_examples=200, deadline=None)
+def test_neither_place_nor_size_matters(
+    strokes: list[list[tuple[float, float]]], shift: tuple[float, float], scale: float
+) -> None:
+    points = np.concatenate([np.array(stroke) for stroke in strokes])
+    extent = np.ptp(points, axis=0).max()
+    assume(extent == 0 or extent > 1e-3)
+    moved = [np.array(stroke) * scale + shift for stroke in strokes]
+
+    np.testing.assert_allclose(image_from_strokes(moved), image_from_strokes(strokes), atol=2e-3)
+
+
+@given(strokes=STROKES)
+@settings(max_examples=100, deadline=None)
+def test_every_drawing_gives_an_image_with_ink(strokes: list[Any]) -> None:
+    assert checked(image_from_strokes(strokes)).max() > 0.5
+
+
+def test_the_ink_fits_mnists_box_and_its_mass_lies_in_the_middle() -> None:
+    image = checked(image_from_strokes(SEVEN))
+
+    assert max(box(image)) == pytest.approx(20, abs=1)
+    assert centre(image) == pytest.approx((14.5, 14.5), abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("stroke", "width", "height"),
+    [
+        ([(10, 0), (10, 100)], (2, 4), (19, 21)),
+        ([(0, 10), (100, 10)], (19, 21), (2, 4)),
+        ([(5, 5)], (2, 4), (2, 4)),
+        ([(5, 5), (5, 5), (5, 5)], (2, 4), (2, 4)),
+        ([(0.1 + 0.2, 5), (0.3, 5)], (2, 4), (2, 4)),
+    ],
+    ids=["upright line", "level line", "dot", "dot of three points", "dot but for rounding"],
+)
+def test_lines_and_dots_are_as_wide_as_the_pen(
+    stroke: list[tuple[int, int]], width: tuple[int, int], height: tuple[int, int]
+) -> None:
+    found = box(checked(image_from_strokes([stroke])))
+
+    assert width[0] <= found[0] <= width[1]
+    assert height[0] <= found[1] <= height[1]
+
+
+def test_a_heavy_end_does_not_push_the_other_out_of_the_image() -> None:
+    tangle = np.random.default_rng(0).uniform(0, 30, (300, 2))
+
+    assert max(box(image_from_strokes([tangle, [(0, 15), (100, 15)]]))) == pytest.approx(20, abs=1)
+
+
+@pytest.mark.parametrize("nothing", [[], [[]], [np.empty((0, 2))]])
+def test_nothing_drawn_is_a_blank_image(nothing: list[Any]) -> None:
+    assert not checked(image_from_strokes(nothing)).any()
+
+
+def test_a_stroke_without_points_changes_nothing() -> None:
+    np.testing.assert_array_equal(image_from_strokes([*SEVEN, []]), image_from_strokes(SEVEN))
+
+
+def test_more_points_on_the_same_path_change_nothing() -> None:
+    few = [[(0, 0), (100, 200)]]
+    many = [np.linspace((0, 0), (100, 200), 5_000)]
+
+    np.testing.assert_allclose(image_from_strokes(many), image_from_strokes(few), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("strokes", "words"),
+    [
+        ([[(0, 0), (np.nan, 1)]], "stroke 0 .* NaN"),
+        ([[(0, 0)], [(np.inf, 1)]], "stroke 1 .* infinite"),
+        ([[(0, 0, 0)]], r"stroke 0 must be an \(n, 2\) array"),
+        ([[("a", "b")]], "stroke 0 must be"),
+        ([[(0, 0), (1,)]], "stroke 0 must be"),
+        ("0123", "must be a list"),
+    ],
+)
+def test_what_is_no_stroke_is_named(strokes: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        image_from_strokes(strokes)
