@@ -15,8 +15,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
-
 from mnist_core import datasets
 from mnist_core.config import PRESETS, Measured, measured
 
