@@ -30,12 +30,12 @@ bench: .venv/dev  ## measure everything, on an idle machine, and put it into the
 	$(BIN)/python benchmarks/readme.py
 
 tensorboard: .venv/extras  ## show the runs that wrote files for TensorBoard
-	$(BIN)/python -m tensorboard.main --logdir "$$($(BIN)/python -m mnist_core runs --folder)"
+	$(BIN)/python -m tensorboard.main --logdir "$$($(BIN)/digit-lab runs --folder)"
 
-.venv/app: requirements.txt
+.venv/app: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --editable .
 	@touch $@
 
 .venv/extras: .venv/app requirements-extras.txt

@@ -11,15 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data import loading, places

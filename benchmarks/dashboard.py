@@ -24,7 +24,7 @@ from urllib.request import urlopen
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
-PROJECT = Path(__file__).parents[1]
+APP = Path(__file__).parents[1] / "app.py"
 SWITCHES = 5
 SERVER_OPTIONS = ["--server.headless", "true", "--server.port"]
 CHROMIUM_FLAGS = [
@@ -131,8 +131,7 @@ def server(runs: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         port = free.getsockname()[1]
         free.close()
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *SERVER_OPTIONS, str(port)],
-            cwd=PROJECT,
+            [sys.executable, "-m", "streamlit", "run", str(APP), *SERVER_OPTIONS, str(port)],
             env=os.environ | {"DIGIT_LAB_RUNS": runs},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -29,8 +29,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
-
 from benchmarks.strokes import STROKES, as_pictures, as_strokes, read
 from benchmarks.training import Result, train_plain
 from mnist_core.config import TrainingConfig

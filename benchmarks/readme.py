@@ -15,8 +15,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
-
 from mnist_core.data import known
 from mnist_core.presets import PRESETS, Measured, measured
 

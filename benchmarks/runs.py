@@ -24,9 +24,7 @@ from typing import NamedTuple
 import psutil
 from playwright.sync_api import Locator, Page
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
-
-from benchmarks.dashboard import PROJECT, seconds, server, tab
+from benchmarks.dashboard import seconds, server, tab
 from mnist_core.runs.catalog import Catalog
 from mnist_core.runs.folder import Labels
 from mnist_core.runs.store import RunStore
@@ -73,7 +71,6 @@ def train(runs: Path) -> Path:
             *(sys.executable, "-m", "mnist_core", "train", "--json"),
             *("--dataset", "mnist-sample", "--epochs", "3"),
         ],
-        cwd=PROJECT,
         env=os.environ | {"DIGIT_LAB_RUNS": str(runs)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

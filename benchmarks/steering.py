@@ -5,14 +5,11 @@ python benchmarks/steering.py [--repeats 10] [--preset article] [--dataset mnist
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data import places

@@ -19,8 +19,6 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
-
 from mnist_core.config import TrainingConfig
 from mnist_core.data import loading
 from mnist_core.presets import PRESETS, apply_preset

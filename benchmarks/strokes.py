@@ -27,15 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
-
 from mnist_core.drawing.digit import image_from_picture
 from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.evaluation import wilson_interval
 from mnist_core.inference import Predictor
 from mnist_core.settings import Settings
 
-PROJECT = Path(__file__).parents[1]
 SIDE = 280  # of a drawn picture, in pixels
 STROKES = "strokes"
 PAPERS = (  # grey values of paper and ink, and how much the paper's changes from end to end
@@ -74,7 +71,6 @@ def train(preset: str, folder: str) -> Path:
     options = f"--dataset mnist --preset {preset} --seed 1 --json"
     done = subprocess.run(
         [sys.executable, "-m", "mnist_core", "train", *options.split()],
-        cwd=PROJECT,
         env=os.environ | {"DIGIT_LAB_RUNS": folder},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -30,8 +29,6 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the project is not installed
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data import loading, places

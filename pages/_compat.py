@@ -92,5 +92,5 @@ def mend_messages() -> None:
             for message in ended:
                 message.script_finished = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 
-    ForwardMsgQueue.enqueue = enqueue_one_address  # type: ignore[method-assign]
+    ForwardMsgQueue.enqueue = enqueue_one_address  # type: ignore[method-assign,assignment]
     ForwardMsgQueue.clear = clear_but_ends  # type: ignore[method-assign,assignment]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_core.__main__ import build_parser, config_of
+from mnist_core.cli.main import build_parser
+from mnist_core.cli.train import config_of
 from mnist_core.config import CONVOLUTIONAL_ONLY, TrainingConfig, bounds, choices
 from mnist_core.link import (
     LISTS,
@@ -65,7 +66,7 @@ def parsed(line: str) -> TrainingConfig:
     """What a shell would start."""
     python, module, name, *rest = shlex.split(line)
     assert (python, module, name) == ("python", "-m", "mnist_core")
-    return config_of(build_parser().parse_args(rest))
+    return config_of(build_parser("digit-lab").parse_args(rest))
 
 
 @given(configs)

@@ -1,4 +1,4 @@
-"""The commands that do something with runs that are there: compare, export, import, delete."""
+"""The commands for the runs that are there: runs, compare, export, import and delete."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ MOST_COMPARED = 8
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Their names and flags."""
+    runs = commands.add_parser("runs", help="list the runs, newest first")
+    runs.add_argument("--json", action="store_true", help="a line of JSON for each run")
+    runs.add_argument("--folder", action="store_true", help="only say where they are")
+    runs.set_defaults(run=_runs)
+
     compare = commands.add_parser("compare", help="runs side by side, and which one is better")
     compare.add_argument("run_ids", nargs="+", metavar="RUN", help="two to eight runs, or: latest")
     compare.add_argument("--json", action="store_true", help="as one line of JSON")
@@ -73,6 +78,34 @@ def find_run(run_id: str) -> Run:
     if not runs:
         raise RunError(f"there is no run yet in {store.folder}")
     return runs[0]
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+
+def _runs(options: argparse.Namespace) -> int:
+    store = RunStore(Settings.from_environment().runs)
+    if options.folder:
+        print(store.folder)
+        return 0
+    for run in store.list():
+        try:
+            history = run.history()
+            state = run.state(history)
+            config = run.config
+        except RunError as error:
+            print(error, file=sys.stderr)
+            continue
+        accuracy = history.evaluated.test_accuracy if history.evaluated else None
+        if options.json:
+            line = {"run": run.id, "state": state, "test_accuracy": accuracy}
+            print(json.dumps(line | config.model_dump(mode="json")))
+        else:
+            shown = "" if accuracy is None else f"{accuracy:.2%}"
+            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {config.network}")
+    if not store.list():
+        print(f"No runs yet in {store.folder}", file=sys.stderr)
+    return 0
 
 
 # --- compare --------------------------------------------------------------------------------------

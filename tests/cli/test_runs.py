@@ -1,4 +1,4 @@
-"""compare, export, import and delete, as an engineer would call them."""
+"""runs, compare, export, import and delete, as an engineer would call them."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from mnist_core.runs.events import Ended, Evaluated, Fitting, Started, State, ap
 from mnist_core.runs.files import write_json, write_npz
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore
+from tests.cli.conftest import PROJECT, command
 from tests.conftest import SMALL
-from tests.test_main import PROJECT, command
 
 
 def finished(store: RunStore, wrong: int = 0, **settings: object) -> Run:
@@ -42,6 +42,18 @@ def finished(store: RunStore, wrong: int = 0, **settings: object) -> Run:
     ):
         append_event(run.folder, event)
     return run
+
+
+# --- runs ---
+
+
+def test_runs_lists_what_is_there(trained: Run) -> None:
+    done = command(trained.folder.parent, "runs", "--json")
+
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["run"] == trained.id
+    assert json.loads(line)["state"] == "finished"
 
 
 # --- compare ---
@@ -175,8 +187,7 @@ def test_import_names_what_it_refuses(store: RunStore, tmp_path: Path) -> None:
 
 SLOW_EXPORT = """
 import os, sys
-from mnist_core import __main__
-from mnist_core.export import formats
+from mnist_core.cli import main
 
 # The disk is slow: half of each file is there, and the rest is awaited.
 real = os.replace
@@ -184,7 +195,7 @@ def replace(*paths):
     print("half", flush=True)
     sys.stdin.read()
 os.replace = replace
-sys.exit(__main__.main(sys.argv[1:]))
+sys.exit(main.main(sys.argv[1:]))
 """
 
 

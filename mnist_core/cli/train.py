@@ -1,0 +1,158 @@
+"""The commands that train: train and continue."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+from mnist_core.cli.runs import add_run_argument, find_run
+from mnist_core.config import TrainingConfig, allowed, read_config, summarize
+from mnist_core.data import loading, places
+from mnist_core.presets import PRESETS, preset_settings
+from mnist_core.runs.events import Epoch
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.store import RunStore
+from mnist_core.settings import Settings
+from mnist_core.training.pool import WorkerPool
+
+
+def add_to(commands: argparse._SubParsersAction[Any]) -> None:
+    """Their names and flags; the flags of ``train`` are the fields of TrainingConfig."""
+    train = commands.add_parser("train", help="train a network and evaluate it on the test set")
+    train.add_argument(
+        "--preset", default="article", choices=PRESETS, help="what to start from (article)"
+    )
+    for name, field in TrainingConfig.model_fields.items():
+        default = "the whole set if it is here" if name == "dataset" else "the preset's"
+        train.add_argument(
+            f"--{name.replace('_', '-')}",
+            nargs={"widths": "*", "filters": "+"}.get(name),
+            metavar=name.upper(),
+            help=f"{field.title}: {allowed(name)} ({default})",
+        )
+    train.add_argument("--json", action="store_true", help="end with one line of JSON")
+    train.set_defaults(run=_train)
+
+    go_on = commands.add_parser("continue", help="train a run's network for more epochs")
+    add_run_argument(go_on)
+    go_on.add_argument("--epochs", type=int, required=True, metavar="N", help="how many more")
+    go_on.add_argument("--json", action="store_true", help="end with one line of JSON")
+    go_on.set_defaults(run=_continue)
+
+
+def _train(options: argparse.Namespace) -> int:
+    config = config_of(options)
+    # Missing, damaged or too small for the network: said now, not by a failed run.
+    dataset = loading.load(config.dataset)
+    summarize(config, dataset.image_shape, dataset.classes)
+    return _see_through(RunStore(Settings.from_environment().runs).create(config), options.json)
+
+
+def _continue(options: argparse.Namespace) -> int:
+    parent = find_run(options.run_id)
+    loading.load(parent.config.dataset)
+    store = RunStore(parent.folder.parent)
+    return _see_through(store.create_continuation(parent, options.epochs), options.json)
+
+
+def _see_through(run: Run, as_json: bool) -> int:
+    """Train the run, show how it goes, and tell what came of it."""
+    settings = Settings.from_environment()
+    with WorkerPool(settings.workers) as pool:
+        pool.submit(run)
+        history = _follow(run)
+    assert history.ended
+    if history.ended.message:
+        print(history.ended.message, file=sys.stderr)
+    if not history.evaluated:
+        return 1
+    result = {
+        "run": run.id,
+        "folder": str(run.folder),
+        "state": history.ended.state,
+        "test_accuracy": history.evaluated.test_accuracy,
+        "test_loss": history.evaluated.test_loss,
+        "epochs": len(history.epochs),
+        "train_seconds": history.evaluated.train_seconds,
+    }
+    if as_json:
+        print(json.dumps(result))
+    else:
+        print(
+            f"Run {run.id}: test accuracy {history.evaluated.test_accuracy:.2%}, "
+            f"loss {history.evaluated.test_loss:.4f}, "
+            f"{history.evaluated.train_seconds:.1f} s in training\n{run.folder}"
+        )
+    return 0
+
+
+def config_of(options: argparse.Namespace) -> TrainingConfig:
+    """The configuration that the flags of ``train`` ask for.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
+    given: dict[str, Any] = {
+        name: value
+        for name in TrainingConfig.model_fields
+        if (value := getattr(options, name)) is not None
+    }
+    if given.get("patience") == "none":
+        given["patience"] = None
+    start = preset_settings(options.preset, given.get("architecture"))
+    tuned_on = PRESETS[options.preset].dataset
+    dataset = places.default_name() if tuned_on == "mnist" else tuned_on
+    return read_config({"dataset": dataset} | start | given)
+
+
+def _follow(run: Run) -> History:
+    """Show the run's progress until it ends; Ctrl-C asks it to stop and keep what it has."""
+    history = run.history()
+    told = len(history.epochs)  # those of the runs that it continues
+    with tqdm(unit=" steps", desc="Loading TensorFlow", dynamic_ncols=True) as bar:
+        while not history.ended:
+            try:
+                time.sleep(0.2)
+                history.update()
+                if history.fitting and bar.total is None:
+                    bar.reset(total=run.config.epochs * history.fitting.steps_per_epoch)
+                for epoch in history.epochs[told:]:
+                    bar.write(_line(epoch, run.config.epochs), file=sys.stderr)
+                told = len(history.epochs)
+                _advance(bar, history)
+            except KeyboardInterrupt:
+                if run.control().stop:
+                    raise
+                run.want(stop=True)
+                bar.write("Stopping; Ctrl-C again to drop the run.", file=sys.stderr)
+    return history
+
+
+def _advance(bar: tqdm[NoReturn], history: History) -> None:
+    if not history.fitting:
+        return
+    epoch = len(history.epochs)
+    steps = epoch * history.fitting.steps_per_epoch
+    if history.batches:
+        last = history.batches[-1]
+        steps += last.step
+        bar.set_postfix_str(f"accuracy {last.accuracy:.2%}", refresh=False)
+    bar.set_description(f"Epoch {epoch + 1 if history.batches else epoch}", refresh=False)
+    bar.update(steps - bar.n)
+
+
+def _line(epoch: Epoch, epochs: int) -> str:
+    figures = f"loss {_figure(epoch.loss)}  accuracy {epoch.accuracy:.2%}"
+    if epoch.val_accuracy is not None:
+        figures += f"  validation loss {_figure(epoch.val_loss)}  accuracy {epoch.val_accuracy:.2%}"
+    return f"Epoch {epoch.epoch}/{epochs}  {figures}  {epoch.seconds:.1f} s"
+
+
+def _figure(loss: float | None) -> str:
+    return "not finite" if loss is None else f"{loss:.4f}"
