@@ -133,6 +133,30 @@ def test_the_articles_accuracy_stands_beside_runs_on_mnist_only(store: RunStore)
     assert "this network is better" in words(app)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [
+        (0, "The article's figure lies below that: this network is better."),
+        (11, "The article's figure lies below that: this network is better."),
+        (12, "The article's figure lies in that range, too: the difference may be chance."),
+        (28, "The article's figure lies in that range, too: the difference may be chance."),
+        (29, "The article's figure lies above that: this network is worse."),
+        (500, "The article's figure lies above that: this network is worse."),
+    ],
+)
+def test_the_article_is_beaten_or_not_only_beyond_chance(
+    store: RunStore, wrong: int, verdict: str
+) -> None:
+    run = trained(store, "20260101-120000-aaaa", TrainingConfig(widths=(16,)))
+    _, labels = run.test_results()
+    answers = labels.copy()
+    answers[:wrong] = (labels[:wrong] + 1) % 10
+    probabilities = (0.01 + 0.9 * np.eye(10)[answers]).astype(np.float32)
+    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=labels)
+
+    assert [text for text in words(page()).splitlines() if "article's figure" in text] == [verdict]
+
+
 # --- Which run ---
 
 
