@@ -14,7 +14,6 @@ from mnist_core.config import TrainingConfig
 from mnist_core.runs import (
     Ended,
     Evaluated,
-    Fitting,
     Labels,
     Run,
     RunStore,
@@ -24,6 +23,7 @@ from mnist_core.runs import (
     write_json,
     write_npz,
 )
+from tests.builders import fitting
 from tests.conftest import SMALL
 from tests.test_main import PROJECT, command
 
@@ -42,10 +42,9 @@ def finished(store: RunStore, wrong: int = 0, **settings: object) -> Run:
         labels=labels,
     )
     (run.folder / "model.tflite").touch()
-    figures = {"weights": 12_730, "train_images": 3_600, "validation_images": 400}
     for event in (
         Started(),
-        Fitting(**figures, steps_per_epoch=57),
+        fitting(),
         Evaluated(test_accuracy=1 - wrong / 100, test_loss=0.2, test_images=100, train_seconds=1.5),
         Ended(state=State.FINISHED),
     ):

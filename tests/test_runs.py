@@ -14,13 +14,11 @@ from mnist_core import datasets, runs
 from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.datasets import Outline
 from mnist_core.runs import (
-    Batch,
     Control,
     Ended,
     Epoch,
     Evaluated,
     Event,
-    Fitting,
     LearningRate,
     Owner,
     Paused,
@@ -32,17 +30,10 @@ from mnist_core.runs import (
     State,
     append_event,
 )
+from tests.builders import batch, epoch, fitting
 
-BATCH = Batch(epoch=1, step=32, loss=0.5, accuracy=0.8, images_per_second=9000)
-EPOCH = Epoch(
-    epoch=1,
-    loss=0.4,
-    accuracy=0.9,
-    val_loss=0.3,
-    val_accuracy=0.91,
-    learning_rate=0.001,
-    seconds=2.5,
-)
+FITTING = fitting(train_images=90, validation_images=10, steps_per_epoch=2)
+BATCH = batch()
 
 
 @pytest.fixture
@@ -89,9 +80,9 @@ def test_an_id_from_outside_can_name_nothing_but_a_run(store: RunStore, run_id: 
 def test_events_fold_into_a_history(run: Run) -> None:
     for event in (
         Started(),
-        Fitting(weights=10, train_images=90, validation_images=10, steps_per_epoch=2),
+        FITTING,
         BATCH,
-        EPOCH,
+        epoch(1),
         BATCH,
     ):
         append_event(run.folder, event)
@@ -99,7 +90,7 @@ def test_events_fold_into_a_history(run: Run) -> None:
 
     assert history.fitting
     assert history.fitting.train_images == 90
-    assert history.epochs == [EPOCH]
+    assert history.epochs == [epoch(1)]
     assert history.batches == [BATCH]  # of the running epoch only
 
     append_event(
@@ -238,12 +229,7 @@ def test_a_paused_run_is_paused_until_it_goes_on(run: Run) -> None:
 
 # --- Going on where another run was ---
 
-FITTING = Fitting(weights=10, train_images=90, validation_images=10, steps_per_epoch=2)
 OVER = Ended(state=State.STOPPED)
-
-
-def epoch(number: int) -> Epoch:
-    return EPOCH.model_copy(update={"epoch": number})
 
 
 def with_checkpoint(run: Run, last: Epoch) -> Run:

@@ -9,7 +9,6 @@ from mnist_core.runs import (
     Ended,
     Epoch,
     Evaluated,
-    Fitting,
     Labels,
     Run,
     RunStore,
@@ -19,6 +18,7 @@ from mnist_core.runs import (
 )
 from mnist_core.trash import TRASH
 from tests.browser.conftest import Server
+from tests.builders import fitting
 from tests.conftest import wait_until
 
 CHECKBOX, FIRST_ROW, ROW = 18, 53, 35  # pixels in the table, which is painted on a canvas
@@ -31,7 +31,7 @@ def begun(server: Server, name: str) -> Run:
     append_event(run.folder, Started())
     append_event(
         run.folder,
-        Fitting(weights=9, train_images=3_600, validation_images=400, steps_per_epoch=57),
+        fitting(),
     )
     go_on(run, 1)
     return run

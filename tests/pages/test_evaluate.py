@@ -12,9 +12,7 @@ from mnist_core import datasets
 from mnist_core.config import TrainingConfig
 from mnist_core.runs import (
     Ended,
-    Epoch,
     Evaluated,
-    Fitting,
     LearningRate,
     Run,
     RunStore,
@@ -25,6 +23,7 @@ from mnist_core.runs import (
     write_npz,
 )
 from pages import _shared
+from tests.builders import epoch, fitting
 
 APP = str(Path(__file__).parents[2] / "app.py")
 SAMPLE = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=1)
@@ -59,16 +58,8 @@ def trained(store: RunStore, run_id: str, config: TrainingConfig = SAMPLE) -> Ru
     write_json(run.folder / "environment.json", {"keras": "3.15.1"})
     for event in (
         Started(),
-        Fitting(weights=12_730, train_images=3_600, validation_images=400, steps_per_epoch=57),
-        Epoch(
-            epoch=1,
-            loss=0.5,
-            accuracy=0.8,
-            val_loss=0.4,
-            val_accuracy=0.9,
-            learning_rate=0.001,
-            seconds=1,
-        ),
+        fitting(),
+        epoch(),
         Evaluated(test_accuracy=0.997, test_loss=0.1, test_images=1_000, train_seconds=1),
         Ended(state=State.FINISHED),
     ):

@@ -18,7 +18,6 @@ from mnist_core.runs import (
     Epoch,
     Evaluated,
     Event,
-    Fitting,
     Labels,
     Run,
     RunStore,
@@ -29,10 +28,12 @@ from mnist_core.runs import (
 )
 from mnist_core.trash import TRASH
 from pages import _shared
+from tests import builders
+from tests.builders import fitting
 
 APP = str(Path(__file__).parents[2] / "app.py")
 SAMPLE = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=2)
-FITTING = Fitting(weights=12_730, train_images=3_600, validation_images=400, steps_per_epoch=57)
+FITTING = fitting()
 FINISHED = Ended(state=State.FINISHED)
 
 
@@ -42,16 +43,7 @@ def store(empty_machine: Path) -> RunStore:
 
 
 def epoch(number: int) -> Epoch:
-    return Epoch(
-        time=FITTING.time + 2 * number,
-        epoch=number,
-        loss=0.5 / number,
-        accuracy=0.8,
-        val_loss=0.4,
-        val_accuracy=0.9,
-        learning_rate=0.001,
-        seconds=2,
-    )
+    return builders.epoch(number, time=FITTING.time + 2 * number, loss=0.5 / number, seconds=2)
 
 
 def asked(store: RunStore, *events: Event, name: str = "", config: TrainingConfig = SAMPLE) -> Run:

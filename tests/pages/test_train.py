@@ -10,13 +10,10 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.config import PRESETS, TrainingConfig, apply_preset, measured, presets_for
 from mnist_core.own_data import import_file
 from mnist_core.runs import (
-    Batch,
     Control,
     Ended,
-    Epoch,
     Evaluated,
     Event,
-    Fitting,
     LearningRate,
     Paused,
     RunStore,
@@ -27,21 +24,14 @@ from mnist_core.runs import (
 )
 from mnist_core.workers import WorkerPool
 from pages import _shared
+from tests.builders import batch, epoch, fitting
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 from tests.test_own_data import pets, zipped
 
 APP = str(Path(__file__).parents[2] / "app.py")
-FITTING = Fitting(weights=535_818, train_images=3_600, validation_images=400, steps_per_epoch=57)
-BATCH = Batch(epoch=1, step=32, loss=0.8, accuracy=0.75, images_per_second=12_345, elapsed=0.6)
-EPOCH = Epoch(
-    epoch=1,
-    loss=0.6,
-    accuracy=0.8123,
-    val_loss=0.4,
-    val_accuracy=0.8765,
-    learning_rate=0.001,
-    seconds=1,
-)
+FITTING = fitting()
+BATCH = batch(loss=0.8, accuracy=0.75, images_per_second=12_345, elapsed=0.6)
+EPOCH = epoch(loss=0.6, accuracy=0.8123, val_loss=0.4, val_accuracy=0.8765)
 
 
 @pytest.fixture
