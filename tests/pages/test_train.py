@@ -55,7 +55,7 @@ def checked(app: AppTest) -> AppTest:
 
 def set_up(app: AppTest) -> TrainingConfig:
     """Press Train and return what was asked for."""
-    checked(app.button[0].click().run())
+    checked(app.button(key="train").click().run())
     (run,) = _shared.store().list()
     run.want(stop=True)
     return run.config
@@ -507,7 +507,7 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
 def test_pressing_train_trains(app: AppTest) -> None:
     app.segmented_control(key="preset").set_value("tiny").run()
     app.number_input(key="epochs").set_value(1).run()
-    checked(app.button[0].click().run())
+    checked(app.button(key="train").click().run())
     (run,) = _shared.store().list()
     history = wait_for_end(run)
     checked(app.run())
@@ -532,7 +532,7 @@ def test_a_damaged_run_is_named_and_the_form_still_works(store: RunStore, file: 
     app = checked(AppTest.from_file(APP, default_timeout=30).run())
 
     assert file in app.error[0].value
-    assert app.button[0].label == "Train"
+    assert app.button(key="train").label == "Train"
 
 
 # --- Datasets ---
@@ -606,7 +606,8 @@ def test_the_notice_stays_until_it_is_dismissed(store: RunStore) -> None:
     checked(app.run())
     assert app.warning
 
-    checked(app.button[0].click().run())
+    (dismiss,) = (button for button in app.button if button.label == "Dismiss")
+    checked(dismiss.click().run())
     assert not app.warning
     checked(app.run())
     assert not app.warning
