@@ -1,5 +1,6 @@
 """The figures: plotly takes them, and they show the numbers that they were given."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,25 @@ def test_curves_show_training_and_validation_by_epoch() -> None:
     assert trace(accuracy, "Validation")["y"] == pytest.approx([0.4, 0.5, 0.6])
     assert trace(loss, "Training")["y"] == [1, None, 1 / 3]
     assert trace(loss, "Validation")["y"] == [2, 1, 2 / 3]
+
+
+def hover(trace: Figure, point: int) -> str:
+    """What is said under the pointer of the point's own figures, unrounded."""
+    return re.sub(
+        r"%\{customdata\[(\d+)\][^}]*\}",
+        lambda match: str(trace["customdata"][point][int(match[1])]),
+        trace["hovertemplate"],
+    )
+
+
+def test_the_pointer_is_told_the_learning_rate_and_the_time_of_its_epoch() -> None:
+    past = history(epochs=2)
+    past.epochs[1] = past.epochs[1].model_copy(update={"learning_rate": 0.003, "seconds": 7.5})
+
+    for figure in figures.training_curves(past, epochs=5):
+        training = trace(figure, "Training")
+        assert "learning rate 0.001, 2.5 s" in hover(training, 0)
+        assert "learning rate 0.003, 7.5 s" in hover(training, 1)
 
 
 def test_the_running_epoch_goes_on_where_the_last_one_ended() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from mnist_core.evaluation import Evaluation, evaluate
 from mnist_core.lessons import lessons_of
-from mnist_core.runs.events import Epoch, Fitting
 from mnist_core.runs.history import History
+from tests.builders import epoch, fitting
 
 NAMES = ("cat", "dog", "emu")
 
@@ -25,26 +25,9 @@ def trained(
 ) -> History:
     """A training with these accuracies, validation accuracies and validation losses."""
     history = History(Path("events.jsonl"))
-    history.add(
-        Fitting(
-            weights=1,
-            train_images=3_600,
-            validation_images=validation_images,
-            steps_per_epoch=57,
-        )
-    )
+    history.add(fitting(validation_images=validation_images))
     for number, (accuracy, val_accuracy, val_loss) in enumerate(epochs, 1):
-        history.add(
-            Epoch(
-                epoch=number,
-                loss=0.1,
-                accuracy=accuracy,
-                val_loss=val_loss,
-                val_accuracy=val_accuracy,
-                learning_rate=0.001,
-                seconds=1,
-            )
-        )
+        history.add(epoch(number, accuracy=accuracy, val_loss=val_loss, val_accuracy=val_accuracy))
     return history
 
 

@@ -23,11 +23,9 @@ from mnist_core import augmentation, script
 from mnist_core.config import TrainingConfig
 from mnist_core.export import formats
 from mnist_core.runs.events import (
-    Batch,
     Continued,
     Ended,
     Epoch,
-    Fitting,
     LearningRate,
     State,
     append_event,
@@ -36,6 +34,8 @@ from mnist_core.runs.files import RunError, write_json
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
+from tests import builders
+from tests.builders import batch, fitting
 from tests.conftest import SMALL, wait_for_end, wait_until
 
 PROJECT = Path(__file__).parents[1]
@@ -236,16 +236,11 @@ def over(store: RunStore, config: TrainingConfig, *events: Any, state: Any = Sta
     return run
 
 
-FITTING = Fitting(weights=1, train_images=3_600, validation_images=400, steps_per_epoch=57)
-
-
-def batch(epoch: int, step: int) -> Batch:
-    return Batch(epoch=epoch, step=step, loss=1, accuracy=0, images_per_second=1)
+FITTING = fitting()
 
 
 def epoch(number: int, step: int | None = 57) -> Epoch:
-    figures = {"loss": 1.0, "accuracy": 0.0, "val_loss": None, "val_accuracy": None}
-    return Epoch(epoch=number, step=step, learning_rate=0.1, seconds=1, **figures)
+    return builders.epoch(number, step=step)
 
 
 def share(most: float) -> st.SearchStrategy[float]:

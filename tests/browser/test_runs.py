@@ -5,11 +5,12 @@ import re
 from playwright.sync_api import Page, expect
 
 from mnist_core.config import TrainingConfig
-from mnist_core.runs.events import Ended, Epoch, Evaluated, Fitting, Started, State, append_event
+from mnist_core.runs.events import Ended, Epoch, Evaluated, Started, State, append_event
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore
 from mnist_core.runs.trash import TRASH
 from tests.browser.conftest import Server
+from tests.builders import fitting
 from tests.conftest import wait_until
 
 CHECKBOX, FIRST_ROW, ROW = 18, 53, 35  # pixels in the table, which is painted on a canvas
@@ -22,7 +23,7 @@ def begun(server: Server, name: str) -> Run:
     append_event(run.folder, Started())
     append_event(
         run.folder,
-        Fitting(weights=9, train_images=3_600, validation_images=400, steps_per_epoch=57),
+        fitting(),
     )
     go_on(run, 1)
     return run

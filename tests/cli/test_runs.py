@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from mnist_core.config import TrainingConfig
-from mnist_core.runs.events import Ended, Evaluated, Fitting, Started, State, append_event
+from mnist_core.runs.events import Ended, Evaluated, Started, State, append_event
 from mnist_core.runs.files import write_json, write_npz
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore
+from tests.builders import fitting
 from tests.cli.conftest import PROJECT, command
 from tests.conftest import SMALL
 
@@ -33,10 +34,9 @@ def finished(store: RunStore, wrong: int = 0, **settings: object) -> Run:
         labels=labels,
     )
     (run.folder / "model.tflite").touch()
-    figures = {"weights": 12_730, "train_images": 3_600, "validation_images": 400}
     for event in (
         Started(),
-        Fitting(**figures, steps_per_epoch=57),
+        fitting(),
         Evaluated(test_accuracy=1 - wrong / 100, test_loss=0.2, test_images=100, train_seconds=1.5),
         Ended(state=State.FINISHED),
     ):

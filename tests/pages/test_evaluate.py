@@ -12,9 +12,7 @@ from mnist_core.config import TrainingConfig
 from mnist_core.data import loading
 from mnist_core.runs.events import (
     Ended,
-    Epoch,
     Evaluated,
-    Fitting,
     LearningRate,
     Started,
     State,
@@ -24,6 +22,7 @@ from mnist_core.runs.files import write_json, write_npz
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
 from pages import _shared
+from tests.builders import epoch, fitting
 
 APP = str(Path(__file__).parents[2] / "app.py")
 SAMPLE = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=1)
@@ -58,16 +57,8 @@ def trained(store: RunStore, run_id: str, config: TrainingConfig = SAMPLE) -> Ru
     write_json(run.folder / "environment.json", {"keras": "3.15.1"})
     for event in (
         Started(),
-        Fitting(weights=12_730, train_images=3_600, validation_images=400, steps_per_epoch=57),
-        Epoch(
-            epoch=1,
-            loss=0.5,
-            accuracy=0.8,
-            val_loss=0.4,
-            val_accuracy=0.9,
-            learning_rate=0.001,
-            seconds=1,
-        ),
+        fitting(),
+        epoch(),
         Evaluated(test_accuracy=0.997, test_loss=0.1, test_images=1_000, train_seconds=1),
         Ended(state=State.FINISHED),
     ):
@@ -130,6 +121,30 @@ def test_the_articles_accuracy_stands_beside_runs_on_mnist_only(store: RunStore)
     app = page(run="20260101-120000-bbbb")
     assert metrics(app)["The article's accuracy"] == "98.03%"
     assert "this network is better" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [
+        (0, "The article's figure lies below that: this network is better."),
+        (11, "The article's figure lies below that: this network is better."),
+        (12, "The article's figure lies in that range, too: the difference may be chance."),
+        (28, "The article's figure lies in that range, too: the difference may be chance."),
+        (29, "The article's figure lies above that: this network is worse."),
+        (500, "The article's figure lies above that: this network is worse."),
+    ],
+)
+def test_the_article_is_beaten_or_not_only_beyond_chance(
+    store: RunStore, wrong: int, verdict: str
+) -> None:
+    run = trained(store, "20260101-120000-aaaa", TrainingConfig(widths=(16,)))
+    _, labels = run.test_results()
+    answers = labels.copy()
+    answers[:wrong] = (labels[:wrong] + 1) % 10
+    probabilities = (0.01 + 0.9 * np.eye(10)[answers]).astype(np.float32)
+    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=labels)
+
+    assert [text for text in words(page()).splitlines() if "article's figure" in text] == [verdict]
 
 
 # --- Which run ---

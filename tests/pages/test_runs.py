@@ -18,7 +18,6 @@ from mnist_core.runs.events import (
     Epoch,
     Evaluated,
     Event,
-    Fitting,
     Started,
     State,
     append_event,
@@ -28,10 +27,12 @@ from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore
 from mnist_core.runs.trash import TRASH
 from pages import _shared
+from tests import builders
+from tests.builders import fitting
 
 APP = str(Path(__file__).parents[2] / "app.py")
 SAMPLE = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=2)
-FITTING = Fitting(weights=12_730, train_images=3_600, validation_images=400, steps_per_epoch=57)
+FITTING = fitting()
 FINISHED = Ended(state=State.FINISHED)
 
 
@@ -41,16 +42,7 @@ def store(empty_machine: Path) -> RunStore:
 
 
 def epoch(number: int) -> Epoch:
-    return Epoch(
-        time=FITTING.time + 2 * number,
-        epoch=number,
-        loss=0.5 / number,
-        accuracy=0.8,
-        val_loss=0.4,
-        val_accuracy=0.9,
-        learning_rate=0.001,
-        seconds=2,
-    )
+    return builders.epoch(number, time=FITTING.time + 2 * number, loss=0.5 / number, seconds=2)
 
 
 def asked(store: RunStore, *events: Event, name: str = "", config: TrainingConfig = SAMPLE) -> Run:
@@ -69,6 +61,7 @@ def trained(
     wrong: range = range(0),
     config: TrainingConfig = SAMPLE,
     labels: np.ndarray[tuple[int], np.dtype[np.uint8]] | None = None,
+    loss: float = 0.2,
 ) -> Run:
     """A finished run that is wrong, by one digit, on these of the sample's test images."""
     labels = loading.load("mnist-sample").y_test if labels is None else labels
@@ -78,7 +71,7 @@ def trained(
     probabilities[np.arange(len(labels)), answers] = 0.95
     accuracy = 1 - len(wrong) / len(labels)
     tested = Evaluated(
-        test_accuracy=accuracy, test_loss=0.2, test_images=len(labels), train_seconds=4.2
+        test_accuracy=accuracy, test_loss=loss, test_images=len(labels), train_seconds=4.2
     )
     events = (Started(), FITTING, epoch(1), epoch(2), tested, FINISHED)
     run = asked(store, *events, name=name, config=config)
@@ -449,6 +442,48 @@ def test_only_the_settings_that_differ_are_compared(store: RunStore) -> None:
         "One · 16": {"Hidden layers": "16", "Early stopping": "off"},
         "Wide · 64-32": {"Hidden layers": "64-32", "Early stopping": "3"},
     }
+
+
+def test_the_figures_of_compared_runs_stand_beside_each_other(store: RunStore) -> None:
+    good = trained(store, "Good", wrong=range(10), loss=0.25)
+    bad = trained(
+        store, "Bad", wrong=range(40), config=SAMPLE.model_copy(update={"seed": 2}), loss=0.75
+    )
+    app = page(good, bad)
+    (figures,) = (table for table in app.dataframe if "figures of the compared" in table.proto.alt)
+    titles = {name: column["label"] for name, column in json.loads(figures.proto.columns).items()}
+    shown = figures.value[list(figures.proto.column_order)].rename(columns=titles)
+
+    assert list(shown.columns) == [
+        "State",
+        "Test accuracy",
+        "95% interval",
+        "Test loss",
+        "Weights",
+        "Epochs",
+        "Time in training",
+        "Seconds per epoch",
+    ]
+    assert list(shown.loc["Good · 16"]) == [
+        "finished",
+        pytest.approx(99),
+        "98.17% to 99.46%",
+        0.25,
+        12_730,
+        2,
+        4.2,
+        2.1,
+    ]
+    assert list(shown.loc["Bad · 16"]) == [
+        "finished",
+        pytest.approx(96),
+        "94.60% to 97.05%",
+        0.75,
+        12_730,
+        2,
+        4.2,
+        2.1,
+    ]
 
 
 def test_runs_of_the_same_settings_are_told_apart(store: RunStore) -> None:

@@ -11,12 +11,9 @@ from mnist_core.config import TrainingConfig
 from mnist_core.data.own import import_file
 from mnist_core.presets import PRESETS, apply_preset, measured, presets_for
 from mnist_core.runs.events import (
-    Batch,
     Ended,
-    Epoch,
     Evaluated,
     Event,
-    Fitting,
     LearningRate,
     Paused,
     Started,
@@ -28,21 +25,14 @@ from mnist_core.runs.folder import Control
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
 from pages import _shared
+from tests.builders import batch, epoch, fitting
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 from tests.data.test_own import pets, zipped
 
 APP = str(Path(__file__).parents[2] / "app.py")
-FITTING = Fitting(weights=535_818, train_images=3_600, validation_images=400, steps_per_epoch=57)
-BATCH = Batch(epoch=1, step=32, loss=0.8, accuracy=0.75, images_per_second=12_345, elapsed=0.6)
-EPOCH = Epoch(
-    epoch=1,
-    loss=0.6,
-    accuracy=0.8123,
-    val_loss=0.4,
-    val_accuracy=0.8765,
-    learning_rate=0.001,
-    seconds=1,
-)
+FITTING = fitting()
+BATCH = batch(loss=0.8, accuracy=0.75, images_per_second=12_345, elapsed=0.6)
+EPOCH = epoch(loss=0.6, accuracy=0.8123, val_loss=0.4, val_accuracy=0.8765)
 
 
 @pytest.fixture
@@ -66,7 +56,7 @@ def checked(app: AppTest) -> AppTest:
 
 def set_up(app: AppTest) -> TrainingConfig:
     """Press Train and return what was asked for."""
-    checked(app.button[0].click().run())
+    checked(app.button(key="train").click().run())
     (run,) = _shared.store().list()
     run.want(stop=True)
     return run.config
@@ -518,7 +508,7 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
 def test_pressing_train_trains(app: AppTest) -> None:
     app.segmented_control(key="preset").set_value("tiny").run()
     app.number_input(key="epochs").set_value(1).run()
-    checked(app.button[0].click().run())
+    checked(app.button(key="train").click().run())
     (run,) = _shared.store().list()
     history = wait_for_end(run)
     checked(app.run())
@@ -543,7 +533,7 @@ def test_a_damaged_run_is_named_and_the_form_still_works(store: RunStore, file: 
     app = checked(AppTest.from_file(APP, default_timeout=30).run())
 
     assert file in app.error[0].value
-    assert app.button[0].label == "Train"
+    assert app.button(key="train").label == "Train"
 
 
 # --- Datasets ---
@@ -617,7 +607,8 @@ def test_the_notice_stays_until_it_is_dismissed(store: RunStore) -> None:
     checked(app.run())
     assert app.warning
 
-    checked(app.button[0].click().run())
+    (dismiss,) = (button for button in app.button if button.label == "Dismiss")
+    checked(dismiss.click().run())
     assert not app.warning
     checked(app.run())
     assert not app.warning

@@ -28,7 +28,6 @@ from mnist_core.runs.events import (
     Epoch,
     Evaluated,
     Event,
-    Fitting,
     Started,
     State,
     append_event,
@@ -36,39 +35,21 @@ from mnist_core.runs.events import (
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Labels, Owner, Run
 from mnist_core.runs.store import RunStore
+from tests import builders
+from tests.builders import START, fitting
 from tests.conftest import SMALL
 
-START = 1_000_000.0
-FITTING = Fitting(
-    time=START, weights=12_730, train_images=3_600, validation_images=400, steps_per_epoch=50
-)
+FITTING = fitting(steps_per_epoch=50)
 FINISHED = Ended(state=State.FINISHED)
 
 
 def batch(epoch: int, step: int) -> Batch:
-    return Batch(
-        time=START + 10 * (epoch - 1) + step / 5,
-        epoch=epoch,
-        step=step,
-        loss=0.5,
-        accuracy=0.8,
-        images_per_second=9_000,
-        elapsed=10 * (epoch - 1) + step / 5,
-    )
+    elapsed = 10 * (epoch - 1) + step / 5
+    return builders.batch(epoch, step, time=START + elapsed, elapsed=elapsed)
 
 
 def epoch(number: int) -> Epoch:
-    return Epoch(
-        time=START + 10 * number,
-        epoch=number,
-        loss=0.4,
-        accuracy=0.9,
-        val_loss=0.3,
-        val_accuracy=0.91,
-        learning_rate=0.001,
-        seconds=10,
-        elapsed=10 * number,
-    )
+    return builders.epoch(number, time=START + 10 * number, seconds=10, elapsed=10 * number)
 
 
 def evaluated(accuracy: float = 0.952, seconds: float = 20.5) -> Evaluated:

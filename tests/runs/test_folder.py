@@ -15,12 +15,10 @@ from mnist_core.data import loading
 from mnist_core.data.dataset import Outline
 from mnist_core.runs import files
 from mnist_core.runs.events import (
-    Batch,
     Ended,
     Epoch,
     Evaluated,
     Event,
-    Fitting,
     LearningRate,
     Paused,
     Resumed,
@@ -31,17 +29,10 @@ from mnist_core.runs.events import (
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Control, Owner, Run
 from mnist_core.runs.store import RunStore
+from tests.builders import batch, epoch, fitting
 
-BATCH = Batch(epoch=1, step=32, loss=0.5, accuracy=0.8, images_per_second=9000)
-EPOCH = Epoch(
-    epoch=1,
-    loss=0.4,
-    accuracy=0.9,
-    val_loss=0.3,
-    val_accuracy=0.91,
-    learning_rate=0.001,
-    seconds=2.5,
-)
+FITTING = fitting(train_images=90, validation_images=10, steps_per_epoch=2)
+BATCH = batch()
 
 
 @pytest.fixture
@@ -88,9 +79,9 @@ def test_an_id_from_outside_can_name_nothing_but_a_run(store: RunStore, run_id: 
 def test_events_fold_into_a_history(run: Run) -> None:
     for event in (
         Started(),
-        Fitting(weights=10, train_images=90, validation_images=10, steps_per_epoch=2),
+        FITTING,
         BATCH,
-        EPOCH,
+        epoch(1),
         BATCH,
     ):
         append_event(run.folder, event)
@@ -98,7 +89,7 @@ def test_events_fold_into_a_history(run: Run) -> None:
 
     assert history.fitting
     assert history.fitting.train_images == 90
-    assert history.epochs == [EPOCH]
+    assert history.epochs == [epoch(1)]
     assert history.batches == [BATCH]  # of the running epoch only
 
     append_event(
@@ -237,12 +228,7 @@ def test_a_paused_run_is_paused_until_it_goes_on(run: Run) -> None:
 
 # --- Going on where another run was ---
 
-FITTING = Fitting(weights=10, train_images=90, validation_images=10, steps_per_epoch=2)
 OVER = Ended(state=State.STOPPED)
-
-
-def epoch(number: int) -> Epoch:
-    return EPOCH.model_copy(update={"epoch": number})
 
 
 def with_checkpoint(run: Run, last: Epoch) -> Run:
