@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from benchmarks.dashboard import server, tab
 from mnist_core.config import TrainingConfig
@@ -68,6 +68,21 @@ def train(store: RunStore, pool: WorkerPool, config: TrainingConfig) -> Run:
     return run
 
 
+def click_on_cell(matrix: Locator, true: int, predicted: int, touch: bool = False) -> None:
+    """Click or tap on a cell of a matrix of ten classes, once it has come to rest."""
+    cells = matrix.locator(".nsewdrag")
+    cells.scroll_into_view_if_needed()
+    box = cells.bounding_box()
+    assert box
+    press = cells.tap if touch else cells.click
+    press(
+        position={
+            "x": box["width"] * (predicted + 0.5) / 10,
+            "y": box["height"] * (true + 0.5) / 10,
+        }
+    )
+
+
 def first_click(browser: Browser, address: str, run: Run, cell: tuple[int, int]) -> list[str]:
     """Open the page Evaluate in a new window, click on a cell, and say what is wrong then.
 
@@ -78,15 +93,9 @@ def first_click(browser: Browser, address: str, run: Run, cell: tuple[int, int])
         page = context.new_page()
         page.goto(f"{address}/evaluate?run={run.id}")
         matrix = page.get_by_test_id("stPlotlyChart").filter(has_text="Predicted class")
-        matrix.scroll_into_view_if_needed()
-        cells = matrix.locator(".nsewdrag").bounding_box()
-        assert cells
         entries = page.evaluate("history.length")
         true, predicted = cell
-        page.mouse.click(
-            cells["x"] + cells["width"] * (predicted + 0.5) / 10,
-            cells["y"] + cells["height"] * (true + 0.5) / 10,
-        )
+        click_on_cell(matrix, true, predicted)
         said = f"{true}, recognised" if true == predicted else f"{true}, taken for {predicted}"
         caption = page.get_by_test_id("stMarkdown").filter(has_text=re.compile(f"^{said}: "))
         images = page.locator(".st-key-images_of_cell img")

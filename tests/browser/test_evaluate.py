@@ -5,7 +5,7 @@ import shutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.first_clicks import first_click
+from benchmarks.first_clicks import click_on_cell, first_click
 from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server
 
@@ -21,23 +21,12 @@ def test_a_cell_shows_its_images_and_survives_a_reload(
     touch = tab.evaluate("navigator.maxTouchPoints > 0")
     assert touch == (device == "phone")
 
-    def choose(true: int, predicted: int) -> None:
-        cells = matrix.locator(".nsewdrag").bounding_box()
-        assert cells
-        x = cells["x"] + cells["width"] * (predicted + 0.5) / 10
-        y = cells["y"] + cells["height"] * (true + 0.5) / 10
-        if touch:
-            tab.touchscreen.tap(x, y)
-        else:
-            tab.mouse.click(x, y)
-
     def is_chosen(true: int, predicted: int) -> None:
         for menu, digit in (("True class", true), ("Predicted class", predicted)):
             expect(tab.get_by_role("combobox", name=menu)).to_have_value(str(digit))
 
-    matrix.scroll_into_view_if_needed()
     for cell in ((3, 3), (5, 8), (7, 2)):
-        choose(*cell)
+        click_on_cell(matrix, *cell, touch)
         is_chosen(*cell)
     tab.go_back()  # one press a cell
     is_chosen(5, 8)
