@@ -69,16 +69,16 @@ def train(store: RunStore, pool: WorkerPool, config: TrainingConfig) -> Run:
 
 
 def click_on_cell(matrix: Locator, true: int, predicted: int, touch: bool = False) -> None:
-    """Click or tap on a cell of a matrix of ten classes, once it has come to rest."""
-    cells = matrix.locator(".nsewdrag")
-    cells.scroll_into_view_if_needed()
-    box = cells.bounding_box()
-    assert box
-    press = cells.tap if touch else cells.click
+    """Click or tap on a cell of a matrix of ten classes, once the chart has come to rest."""
+    cells = matrix.locator(".nsewdrag").bounding_box()
+    chart = matrix.bounding_box()
+    assert cells
+    assert chart
+    press = matrix.tap if touch else matrix.click
     press(
         position={
-            "x": box["width"] * (predicted + 0.5) / 10,
-            "y": box["height"] * (true + 0.5) / 10,
+            "x": cells["x"] - chart["x"] + cells["width"] * (predicted + 0.5) / 10,
+            "y": cells["y"] - chart["y"] + cells["height"] * (true + 0.5) / 10,
         }
     )
 

@@ -12,3 +12,14 @@ def sureness(probability: float) -> str:
     """A network's, in percent: ``"98.1%"``; at most ``">99.9%"``, for none is ever certain."""
     percent = f"{probability:.1%}"
     return ">99.9%" if percent == "100.0%" else percent
+
+
+def duration(seconds: float) -> str:
+    """Rounded for reading: ``"0.4 s"``, ``"12 s"``, ``"3 min 20 s"``."""
+    if seconds < 0.1:
+        return "under 0.1 s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

@@ -184,6 +184,12 @@ def choose_run(run_id: str) -> None:
     _keep_run(run_id)
 
 
+def submit(run: Run) -> None:
+    """In a callback: have it trained, and show it."""
+    pool().submit(run)
+    choose_run(run.id)
+
+
 def _keep_run(run_id: str) -> None:
     st.session_state["run"] = run_id
     st.query_params["run"] = run_id

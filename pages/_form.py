@@ -1,0 +1,386 @@
+"""The form of the page Train: every setting, the button, and the network before it is trained."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from mnist_core import estimate
+from mnist_core.config import (
+    AUGMENTATIONS,
+    DEFAULT_WIDTHS,
+    ConfigError,
+    LayerSummary,
+    TrainingConfig,
+    bounds,
+    choices,
+    list_bounds,
+    read_config,
+    summarize,
+)
+from mnist_core.data import known, loading, places
+from mnist_core.data.dataset import Outline
+from mnist_core.data.loading import DatasetError
+from mnist_core.estimate import Work
+from mnist_core.link import LISTS, form_values, link_parameters
+from mnist_core.presets import (
+    NOT_IN_PRESETS,
+    PRESETS,
+    apply_preset,
+    measured,
+    presets_for,
+)
+from mnist_core.words import duration
+from pages import _augmentation, _link, _network, _shared
+
+FIELDS = TrainingConfig.model_fields
+LABELS = {
+    "relu": "ReLU",
+    "gelu": "GELU",
+    "tanh": "tanh",
+    "sigmoid": "Sigmoid",
+    "adam": "Adam",
+    "sgd": "SGD with momentum",
+    "rmsprop": "RMSprop",
+    "constant": "Constant",
+    "one-cycle": "One-cycle",
+    "cosine": "Cosine",
+    "dense": "Dense",
+    "convolutional": "Convolutional",
+} | {name: spec.title for name, spec in known.SPECS.items()}
+
+
+# --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
+
+
+def put_in_form(config: TrainingConfig) -> None:
+    """Set every widget to ``config``'s values."""
+    texts = link_parameters(config, LABELS)
+    for key, value in form_values(config).items():
+        if key not in st.session_state:
+            # Streamlit puts a widget's value into the address when it changes, not when it comes.
+            st.query_params[key] = texts[key]
+        st.session_state[key] = value
+
+
+def bring_back() -> None:
+    """On arrival, make the form what it was when the page was left.
+
+    That is in the address, but for one case: Streamlit takes the settings out of it before it
+    changes the page, and the browser's Back leads there.
+    """
+    left = st.session_state.get("form_left")
+    if "form_shown" in st.session_state or left is None or set(st.query_params) - {"run"}:
+        return
+    texts = link_parameters(left, LABELS)
+    start = TrainingConfig(dataset=places.default_name(), architecture=left.architecture)
+    by_default = form_values(start) | {"architecture": FIELDS["architecture"].default}
+    changed = [k for k, value in form_values(left).items() if value != by_default.get(k)]
+    if changed:
+        st.query_params.update({key: texts[key] for key in changed})
+        st.rerun()  # the widgets take their values from the address of a run's beginning
+
+
+def take_preset() -> None:
+    preset = st.session_state["preset"]
+    if preset:
+        kept = {name: st.session_state[name] for name in NOT_IN_PRESETS}
+        put_in_form(apply_preset(preset, TrainingConfig(**kept)))
+
+
+def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **options: Any) -> Any:
+    """The widget of a config field: label, help, default and bounds are the field's own."""
+    field = FIELDS[name]
+    assert field.title
+    default = field.default if default is None else default
+    if choices(name):
+        options |= {
+            "options": choices(name),
+            "format_func": lambda value: LABELS.get(value, value),  # own data is called as it is
+            "default": default,
+        }
+    else:
+        options["value"] = default
+        # A field for numbers would refuse one out of bounds without a word, show it all the same,
+        # and go on with the one before. Without bounds it is passed on, and named by the form.
+        if widget == st.slider:
+            options["min_value"], options["max_value"] = bounds(name)
+    return widget(field.title, key=name, help=field.description, bind="query-params", **options)
+
+
+def list_widgets(
+    name: str, default: tuple[int, ...], count_label: str, item_label: str, fewest: int = 1
+) -> tuple[int, ...] | int:
+    """The widgets of a field of several values: how many, and each of them.
+
+    Returns:
+        The values; their number where it is out of bounds, which no configuration accepts.
+    """
+    count_key, item_key = LISTS[name]
+    (_, most), _ = list_bounds(name)
+    with st.grid(4, min_column_width=100, gap="small"):
+        count = st.number_input(
+            count_label,
+            value=len(default),
+            key=count_key,
+            help=FIELDS[name].description,
+            bind="query-params",
+        )
+        items = tuple(
+            st.number_input(
+                f"{item_label} {number}",
+                value=default[number - 1] if number <= len(default) else 128,
+                key=f"{item_key}_{number}",
+                bind="query-params",
+            )
+            for number in range(1, min(count, most) + 1)
+        )
+    return items if fewest <= count <= most else count
+
+
+def take_architecture() -> None:
+    """Begin with the hidden layers that suit it."""
+    for key, value in form_values(
+        TrainingConfig(architecture=st.session_state["architecture"])
+    ).items():
+        if key == "layers" or key.startswith("width_"):
+            st.session_state[key] = value
+
+
+def network_widgets() -> dict[str, Any]:
+    """The architecture, and the fields that apply to it."""
+    values: dict[str, Any] = {
+        "architecture": field_widget(
+            "architecture", st.segmented_control, required=True, on_change=take_architecture
+        )
+    }
+    blocks = values["architecture"] == "convolutional"
+    if blocks:
+        values["filters"] = list_widgets(
+            "filters", FIELDS["filters"].default, "Blocks", "Filters in"
+        )
+    widths = DEFAULT_WIDTHS[values["architecture"]]
+    values["widths"] = list_widgets(
+        "widths", widths, "Hidden layers", "Units in", fewest=0 if blocks else 1
+    )
+    return values
+
+
+def block_widgets() -> dict[str, Any]:
+    with st.expander("Convolutions", icon=":material/grid_view:", key="convolutions_part"):
+        with st.grid(2, min_column_width=200):
+            values = {
+                "kernel_size": field_widget("kernel_size", st.number_input),
+                "convolutions": field_widget("convolutions", st.number_input),
+            }
+        values["batch_normalization"] = field_widget("batch_normalization", st.toggle)
+        values["block_dropout"] = field_widget("block_dropout", st.slider, step=0.05)
+    return values
+
+
+def augmentation_widgets() -> tuple[dict[str, Any], DeltaGenerator | None]:
+    """The strengths, and the place of a preview where it can be seen."""
+    steps = {"shift": 0.5, "rotation": 1.0, "elastic": 0.1}
+    expander = st.expander(
+        "Augmentation", icon=":material/auto_fix_high:", key="augmentation", on_change="rerun"
+    )
+    with expander:
+        place = st.container()
+        values = {}
+        with st.grid(2, min_column_width=160):
+            for name in AUGMENTATIONS:
+                if FIELDS[name].annotation is bool:
+                    values[name] = field_widget(name, st.toggle)
+                else:
+                    values[name] = field_widget(name, st.slider, step=steps.get(name, 0.05))
+    return values, place if expander.open else None
+
+
+def form() -> DeltaGenerator:
+    """All settings, and the button that trains with them; the reason where they don't fit.
+
+    Returns:
+        The place below the button.
+    """
+    notice_place = st.container()
+    values: dict[str, Any] = {
+        "dataset": field_widget(
+            "dataset", st.segmented_control, places.default_name(), required=True, wrap=True
+        )
+    }
+    preset_place = st.container()
+    values |= network_widgets()
+    left, right = st.columns([1, 2])
+    with left:
+        values["epochs"] = field_widget("epochs", st.number_input)
+    with right:
+        values["dropout"] = field_widget("dropout", st.slider, step=0.05)
+    train_place, below_place = st.container(), st.container()
+    if values["architecture"] == "convolutional":
+        values |= block_widgets()
+    with st.expander(
+        "Activation, optimizer and learning rate", icon=":material/tune:", key="optimizer_part"
+    ):
+        values["activation"] = field_widget("activation", st.segmented_control, required=True)
+        values["optimizer"] = field_widget("optimizer", st.segmented_control, required=True)
+        values["learning_rate"] = field_widget(
+            "learning_rate", st.number_input, step=0.001, format="%.5f"
+        )
+        values["schedule"] = field_widget("schedule", st.segmented_control, required=True)
+        values["batch_size"] = field_widget("batch_size", st.number_input)
+        values["weight_decay"] = field_widget(
+            "weight_decay", st.number_input, step=0.001, format="%.4f"
+        )
+        values["label_smoothing"] = field_widget("label_smoothing", st.slider, step=0.01)
+        values["ema"] = field_widget("ema", st.number_input, step=0.01, format="%.4f")
+    alterations, preview_place = augmentation_widgets()
+    values |= alterations
+    with st.expander(
+        "Validation, early stopping, seed and files",
+        icon=":material/science:",
+        key="validation_part",
+    ):
+        values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
+        early_stopping = st.toggle(
+            "Early stopping",
+            key="early_stopping",
+            help=FIELDS["patience"].description,
+            bind="query-params",
+        )
+        if early_stopping:
+            values["patience"] = st.number_input(
+                "Patience in epochs",
+                value=3,
+                key="patience",
+                bind="query-params",
+            )
+        values["seed"] = field_widget("seed", st.number_input)
+        values["tensorboard"] = field_widget("tensorboard", st.toggle)
+    with st.expander("What is fixed, and why", icon=":material/help:", key="fixed_part"):
+        st.markdown(FIXED_PARTS)
+    try:
+        config = read_config(values, by_title=True)
+        outline = loading.outline(config.dataset)
+        layers = summarize(config, outline.image_shape, outline.classes)
+    except (ConfigError, DatasetError) as error:
+        config = None
+        with train_place:
+            st.error(str(error).replace("\n", "\n\n"), icon=":material/error:")
+            train_button(None)
+    with notice_place:
+        _link.notice(values)
+    with preset_place:
+        preset_widget(config, values["dataset"])
+    if config:
+        st.session_state["form_left"] = config
+        with train_place:
+            train_button(config)
+        if preview_place:
+            with preview_place:
+                _augmentation.preview(config)
+        summary(config, outline, layers)
+        _link.share(config, LABELS)
+    return below_place
+
+
+def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
+    """The presets for the dataset, and what the chosen one is and has been measured to reach."""
+    offered = presets_for(dataset)
+    matching = [name for name in offered if config and apply_preset(name, config) == config]
+    st.session_state["preset"] = matching[0] if matching else None
+    preset = st.segmented_control(
+        "Preset",
+        options=offered,
+        format_func=lambda name: PRESETS[name].title,
+        key="preset",
+        on_change=take_preset,
+        wrap=True,
+        help="  \n".join(f"**{PRESETS[n].title}**: {PRESETS[n].description}" for n in offered),
+    )
+    if not preset:
+        return
+    words = PRESETS[preset].description
+    figures = measured().get(preset)
+    if figures and dataset == PRESETS[preset].dataset:
+        words += (
+            f" Measured: {figures.accuracy:.2%} of the test images right, after "
+            f"{duration(figures.seconds)} on two cores with {figures.train_images:,} images."
+        )
+    st.caption(words)
+
+
+def train_button(config: TrainingConfig | None) -> None:
+    """It trains with ``config``; without one, it stands there and can't be pressed."""
+    if config is None or places.available(config.dataset):
+        st.button(
+            "Train",
+            key="train",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            on_click=start,
+            args=(config,),
+            disabled=config is None,
+        )
+    else:
+        st.info(
+            f"{known.title(config.dataset)} is not on this machine yet; the MNIST sample is.",
+            icon=":material/cloud_download:",
+        )
+        st.page_link("pages/data.py", label="Download it", icon=":material/download:")
+
+
+FIXED_PARTS = """
+- **Flatten** turns a picture into a row of numbers, 784 for MNIST's 28 × 28 pixels: a dense layer
+  has no notion of neighbouring pixels.
+- **A convolutional block** pads the picture with zeros, so that each convolution keeps its size.
+  Then it keeps the largest of every 2 × 2 values, normalizes, and applies the activation. In this
+  order, the last two steps have only a quarter of the values to work on.
+- **Softmax** turns the sums of the last layer, one for each class, into probabilities that add up
+  to one.
+- **Sparse categorical cross-entropy** is the loss: minus the logarithm of the probability given to
+  the right class. "Sparse" means that labels stay plain numbers instead of a one-hot table.
+"""
+
+
+# --- The network before training ---
+
+
+def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]) -> None:
+    """Layers, weights, and what an epoch will take."""
+    weights = sum(layer.weights for layer in layers)
+    held_back = round(outline.train_images * config.validation_share)
+    work = Work(
+        images=outline.train_images - held_back,
+        multiply_adds=sum(layer.multiply_adds for layer in layers),
+        batch_size=config.batch_size,
+        augmented=config.augments,
+    )
+    seconds = estimate.epoch_seconds(work, _shared.paces())
+    pace = f", {about(seconds)} per epoch" if seconds else ""
+    with st.expander(
+        f"{weights:,} weights{pace}", icon=":material/table_rows:", key="summary_part"
+    ):
+        _network.diagram(layers, outline.image_shape)
+        st.caption(
+            f"{outline.title}: {work.images:,} images to train on, {held_back:,} held back for "
+            f"validation, {outline.test_images:,} for testing; {outline.classes} classes."
+        )
+        st.caption(
+            f"{work.multiply_adds:,} multiplications per image. "
+            + (
+                "The time is estimated from the latest runs on this machine."
+                if seconds
+                else "How long an epoch takes here is unknown until the first run."
+            )
+        )
+
+
+def about(seconds: float) -> str:
+    taken = duration(seconds)
+    return taken if taken.startswith("under") else f"about {taken}"
+
+
+def start(config: TrainingConfig) -> None:
+    _shared.submit(_shared.store().create(config))
