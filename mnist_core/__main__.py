@@ -22,9 +22,9 @@ from mnist_core.config import (
     allowed,
     preset_settings,
     read_config,
-    summarize,
 )
 from mnist_core.inference import Predictor
+from mnist_core.network import describe
 from mnist_core.runs import Epoch, History, Run, RunError, RunStore
 from mnist_core.settings import Settings
 from mnist_core.workers import WorkerPool
@@ -133,7 +133,7 @@ def _train(options: argparse.Namespace) -> int:
     config = config_of(options)
     # Missing, damaged or too small for the network: said now, not by a failed run.
     dataset = datasets.load(config.dataset)
-    summarize(config, dataset.image_shape, dataset.classes)
+    describe(config, dataset.image_shape, dataset.classes)
     return _see_through(RunStore(Settings.from_environment().runs).create(config), options.json)
 
 

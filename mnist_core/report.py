@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_core import datasets
-from mnist_core.config import TrainingConfig, shown, summarize
+from mnist_core.config import TrainingConfig, shown
 from mnist_core.datasets import SPECS, DatasetError
 from mnist_core.evaluation import Evaluation, judge, mistakes, row_shares
+from mnist_core.network import describe
 from mnist_core.runs import History, Mark, Run
 from mnist_core.words import sureness
 
@@ -86,7 +87,7 @@ def write(run: Run) -> bytes:
             for name, value in config
             if config.uses(name)
         ],
-        layers=summarize(config, dataset.image_shape, dataset.classes),
+        layers=describe(config, dataset.image_shape, dataset.classes),
         made=f"{run.created.day} {run.created:%B %Y, %H:%M}",
         environment={name: _kept(value) for name, value in run.environment().items()},
         charts=_charts(history),

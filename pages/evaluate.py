@@ -7,8 +7,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures
-from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, shown, summarize
+from mnist_core.config import ARTICLE_ACCURACY, TrainingConfig, shown
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
+from mnist_core.network import describe
 from mnist_core.runs import History, Run, RunError, State
 from mnist_core.sharing import command
 from mnist_core.takeaways import takeaways
@@ -378,10 +379,10 @@ def layers_table(run: Run, config: TrainingConfig) -> None:
     except RunError:  # it never began, and the dataset is not here any more
         st.markdown("Not known without the dataset.")
         return
-    layers = summarize(config, outline.image_shape, outline.classes)
+    layers = describe(config, outline.image_shape, outline.classes)
     st.table(
         {
-            "Layer": [layer.kind for layer in layers],
+            "Layer": [layer.words for layer in layers],
             "Weights": [f"{layer.weights:,}" for layer in layers],
         },
         border="horizontal",

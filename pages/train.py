@@ -15,7 +15,6 @@ from mnist_core.config import (
     OWN,
     PRESETS,
     ConfigError,
-    LayerSummary,
     TrainingConfig,
     apply_preset,
     bounds,
@@ -24,10 +23,10 @@ from mnist_core.config import (
     measured,
     presets_for,
     read_config,
-    summarize,
 )
 from mnist_core.datasets import DatasetError, Outline
 from mnist_core.estimate import Work
+from mnist_core.network import Layer, describe
 from mnist_core.runs import Batch, Epoch, History, Run, RunError, State
 from mnist_core.sharing import LISTS, form_values, link_parameters
 from mnist_core.takeaways import no_better_than_guessing
@@ -266,7 +265,7 @@ def form() -> DeltaGenerator:
     try:
         config = read_config(values, by_title=True)
         outline = datasets.outline(config.dataset)
-        layers = summarize(config, outline.image_shape, outline.classes)
+        layers = describe(config, outline.image_shape, outline.classes)
     except (ConfigError, DatasetError) as error:
         config = None
         with train_place:
@@ -351,7 +350,7 @@ FIXED_PARTS = """
 # --- The network before training ---
 
 
-def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]) -> None:
+def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> None:
     """Layers, weights, and what an epoch will take."""
     weights = sum(layer.weights for layer in layers)
     held_back = round(outline.train_images * config.validation_share)

@@ -15,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mnist_core.config import ConfigError, TrainingConfig, summarize
+from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.datasets import Dataset
+from mnist_core.network import describe
 from mnist_core.runs import (
     Batch,
     Control,
@@ -86,7 +87,7 @@ def fit(
     training, validation = split(config, len(dataset.x_train))
     steps = math.ceil(len(training) / config.batch_size)
     model = build(config, dataset.image_shape, dataset.classes, steps=config.epochs * steps)
-    layers = summarize(config, dataset.image_shape, dataset.classes)
+    layers = describe(config, dataset.image_shape, dataset.classes)
     fitting = Fitting(
         weights=model.count_params(),
         multiply_adds=sum(layer.multiply_adds for layer in layers),
