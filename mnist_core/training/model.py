@@ -11,17 +11,14 @@ import tensorflow as tf
 
 from mnist_core.config import TrainingConfig
 from mnist_core.network import Layer, describe
-from mnist_core.training import optimizer
+from mnist_core.training.optimizer import build_optimizer
 
 STEPS_PER_EXECUTION = 32
 """Training steps that run in TensorFlow before Python is asked, where they are short."""
 
 
 class Dropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras has no types
-    """``keras.layers.Dropout`` with 16 random bits a unit instead of 32.
-
-    Drawing them is what costs the time. The rate is exact to 1/65536.
-    """
+    """Keras's with 16 random bits a unit, not 32: drawing them takes time. Exact to 1/65536."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:
@@ -136,7 +133,7 @@ def build(
     images = keras.Input(image_shape, name="images")
     model = keras.Sequential([images, *parts], name="digit_lab")
     model.compile(
-        optimizer.build(config, steps),
+        build_optimizer(config, steps),
         # Keras computes both from the softmax's logits.
         loss=SmoothedCrossentropy(config.label_smoothing)
         if config.label_smoothing
