@@ -103,7 +103,7 @@ def _blocks(
             place, shape = f"{block}_{number}", (height, width, filters)
             kernel = config.kernel_size**2 * channels * filters
             biases = 0 if config.batch_normalization else filters
-            parameters = {
+            parameters: dict[str, Any] = {
                 "filters": filters,
                 "kernel_size": config.kernel_size,
                 "use_bias": biases > 0,  # a normalization would take any bias away again

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_core import bundle, datasets, report, script
+from mnist_core import bundle, datasets, report
 from mnist_core.catalog import Damaged, summarize
+from mnist_core.export import script
 from mnist_core.runs import Run, RunError
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -72,8 +73,8 @@ def obstacle(run: Run, name: str) -> str | None:
         return "it has no network"
     if name == "script":
         try:
-            script.check(found.config)
-        except script.NotRepeatable as error:
+            script.check(run)
+        except (script.NotRepeatable, RunError) as error:
             return str(error)
         dataset = found.config.dataset
         if dataset not in script.IN_KERAS and not datasets.available(dataset):

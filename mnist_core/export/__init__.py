@@ -1,0 +1,1 @@
+"""What leaves the lab: formats, the report, the stand-alone script."""
