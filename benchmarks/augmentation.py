@@ -44,7 +44,8 @@ def pipeline(dataset: Dataset, config: TrainingConfig) -> float:
     began = time.perf_counter()
     if config.augments:
         augmenter = Augmenter(config, dataset.image_shape, len(images))
-    for _ in fit._batches(images, labels, order, config.batch_size, augmenter):
+    batches = fit.batches(images, labels, order, config.batch_size, augmenter)
+    for _ in fit.without_threads(batches.prefetch(8) if augmenter else batches):
         pass
     return time.perf_counter() - began
 

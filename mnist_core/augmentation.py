@@ -11,71 +11,71 @@ the elastic distortion.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.config import TrainingConfig
 
-STRETCHES = 4
-"""Into how many parts the elastic distortion divides each side: of 7 pixels each in MNIST."""
+STRETCHES = 4  # parts of each side in the elastic distortion: of 7 pixels each in MNIST
 
 
-class Alterations(NamedTuple):
+class Alterations(TypedDict, total=False):
     """What to do to each of ``n`` images."""
 
     coefficients: NDArray[np.float32]
-    """``(n, 2, k)``: of the rows of :func:`basis`, for the x and the y of the place, in pixels."""
-    boxes: NDArray[np.int32] | None
+    """``(n, 2, k)``: of the rows of :func:`basis`, for the x and the y of the place, in pixels;
+    only where pixels move."""
+    boxes: NDArray[np.int32]
     """``(n, 4)``: first row, row after the last, first column, column after the last of what is
-    erased; None where nothing is."""
+    erased; only where something is."""
 
 
 def draw(
     config: TrainingConfig, image_shape: tuple[int, ...], images: int, epoch: int
 ) -> Alterations:
-    """Draw the alterations of an epoch, counted from 0; they follow from seed and epoch alone.
-
-    Args:
-        image_shape: ``(height, width[, channels])``.
-        images: how many.
-    """
+    """Draw what is done to so many images in an epoch, from seed and epoch alone."""
     chance = np.random.default_rng([config.seed, epoch, 1])  # shuffling has [seed, epoch]
     height, width = image_shape[:2]
-
-    def within(limit: float) -> NDArray[np.float32]:
-        return (chance.random(images, np.float32) * 2 - 1) * np.float32(limit)
-
     # All are drawn, whatever is on, so that no setting changes what another one does.
-    angle = within(math.radians(config.rotation))
-    size = within(math.log1p(config.scale))
-    proportion = within(math.log1p(config.scale) / 2)
-    across, down = np.exp(size + proportion), np.exp(size - proportion)
-    slant = within(config.shear)
-    mirror = np.where(chance.random(images) < 0.5, -1, 1) if config.flip else 1
-    shift = np.stack([within(config.shift), within(config.shift)], axis=1)
-
-    # From a place in the output, seen from the centre, to one in the image: slanted, stretched,
-    # turned.
-    sine, cosine = np.sin(angle), np.cos(angle)
-    affine = np.empty((images, 2, 3), np.float32)
-    affine[:, 0, 0] = cosine * across * mirror
-    affine[:, 0, 1] = cosine * across * slant - sine * down
-    affine[:, 1, 0] = sine * across * mirror
-    affine[:, 1, 1] = sine * across * slant + cosine * down
-    centre = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
-    affine[:, :, 2] = centre + shift - affine[:, :, :2] @ centre
-
-    boxes = _boxes(chance, config.erasing, images, height, width) if config.erasing else None
-    if config.elastic == 0:
-        return Alterations(affine, boxes)
-    # Where bumps overlap, their sum varies less than each.
-    limit = math.sqrt(3) * config.elastic / _spread(STRETCHES * 7)
-    bumps = (chance.random((images, 2, (STRETCHES + 3) ** 2), np.float32) * 2 - 1) * np.float32(
-        limit
-    )
-    return Alterations(np.concatenate([affine, bumps], axis=2), boxes)
+    drawn = [*(chance.random((4, images), np.float32) * 2 - 1)]
+    if config.flip:
+        mirrored = chance.random(images) < 0.5
+    drawn += [*(chance.random((2, images), np.float32) * 2 - 1)]
+    alterations: Alterations = {}
+    if config.erasing:
+        alterations["boxes"] = _boxes(chance, config.erasing, images, height, width)
+    if config.moves:
+        # From a place in the output, seen from the centre, to one in the image.
+        affine = np.zeros((images, 2, 3), np.float32)
+        affine[:, 0, 0] = affine[:, 1, 1] = 1
+        if config.rotation:
+            angle = drawn[0] * np.float32(math.radians(config.rotation))
+            affine[:, 0, 0] = affine[:, 1, 1] = np.cos(angle)
+            affine[:, 0, 1], affine[:, 1, 0] = -np.sin(angle), np.sin(angle)
+        if config.scale:
+            size = drawn[1] * np.float32(math.log1p(config.scale))
+            proportion = drawn[2] * np.float32(math.log1p(config.scale) / 2)
+            affine[:, :, 0] *= np.exp(size + proportion)[:, None]
+            affine[:, :, 1] *= np.exp(size - proportion)[:, None]
+        if config.shear:
+            affine[:, :, 1] += affine[:, :, 0] * (drawn[3] * np.float32(config.shear))[:, None]
+        if config.flip:
+            affine[mirrored, :, 0] *= -1
+        centre = np.array([(width - 1) / 2, (height - 1) / 2], np.float32)
+        affine[:, :, 2] = centre
+        if config.shift:
+            affine[:, :, 2] += np.stack(drawn[4:], axis=1) * np.float32(config.shift)
+        affine[:, :, 2] -= affine[:, :, :2] @ centre
+        if config.elastic:
+            # Where bumps overlap, their sum varies less than each, on average over the image.
+            spread = (_splines(STRETCHES * 7) ** 2).sum(axis=0).mean()
+            limit = np.float32(math.sqrt(3) * config.elastic / spread)
+            bumps = chance.random((images, 2, (STRETCHES + 3) ** 2), np.float32) * 2 - 1
+            affine = np.concatenate([affine, bumps * limit], axis=2)
+        alterations["coefficients"] = affine
+    return alterations
 
 
 def basis(config: TrainingConfig, image_shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -85,11 +85,11 @@ def basis(config: TrainingConfig, image_shape: tuple[int, ...]) -> NDArray[np.fl
     """
     height, width = image_shape[:2]
     x, y = np.meshgrid(np.arange(width), np.arange(height))
-    affine = np.stack([x, y, np.ones_like(x)]).reshape(3, -1)
-    if config.elastic == 0:
-        return affine.astype(np.float32)
-    bumps = np.einsum("iy,jx->ijyx", _splines(height), _splines(width))
-    return np.concatenate([affine, bumps.reshape(-1, height * width)]).astype(np.float32)
+    rows = np.stack([x, y, np.ones_like(x)]).reshape(3, -1)
+    if config.elastic:
+        bumps = np.einsum("iy,jx->ijyx", _splines(height), _splines(width))
+        rows = np.concatenate([rows, bumps.reshape(-1, height * width)])
+    return rows.astype(np.float32)
 
 
 def apply(
@@ -102,18 +102,18 @@ def apply(
     # Not at the top: it takes a fifth of a second, and the first page is waiting.
     from scipy.ndimage import map_coordinates
 
-    height, width = images.shape[1:3]
-    places = alterations.coefficients @ basis(config, images.shape[1:])
-    rows_columns = places[:, ::-1].reshape(-1, 2, height, width)
-    layers = np.moveaxis(images.reshape(*images.shape[:3], -1), -1, 1).astype(np.float32) / 255
-    altered = np.stack(
-        [
-            [map_coordinates(layer, place, order=1, mode="nearest") for layer in image]
-            for image, place in zip(layers, rows_columns, strict=True)
-        ]
-    )
-    if alterations.boxes is not None:
-        for image, (top, bottom, left, right) in zip(altered, alterations.boxes, strict=True):
+    altered = np.moveaxis(images.reshape(*images.shape[:3], -1), -1, 1).astype(np.float32)
+    altered = altered / np.float32(255)
+    if config.moves:
+        height, width = images.shape[1:3]
+        places = alterations["coefficients"] @ basis(config, images.shape[1:])
+        rows_columns = places[:, ::-1].reshape(-1, 2, height, width)
+        for image, place in zip(altered, rows_columns, strict=True):
+            for layer in image:
+                layer[:] = map_coordinates(layer, place, order=1, mode="nearest")
+    if config.erasing:
+        boxes = alterations["boxes"]
+        for image, (top, bottom, left, right) in zip(altered, boxes, strict=True):
             image[:, top:bottom, left:right] = blank(images.shape[1:])
     return np.moveaxis(altered, 1, -1).reshape(images.shape)
 
@@ -141,8 +141,3 @@ def _splines(side: int) -> NDArray[np.float64]:
     away = np.abs(np.linspace(0, STRETCHES, side) - knots)
     near = 2 / 3 - away**2 + away**3 / 2
     return np.where(away < 1, near, np.maximum(0, 2 - away) ** 3 / 6)
-
-
-def _spread(side: int) -> float:
-    """The standard deviation of a sum of bumps, of 1 each, on average over the image."""
-    return float((_splines(side) ** 2).sum(axis=0).mean())

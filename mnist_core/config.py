@@ -6,9 +6,8 @@ widgets, the command-line flags, the validation and the stored JSON all come fro
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import (
@@ -433,94 +432,3 @@ def shown(name: str, value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "on" if value else "off"
     return str(value)
-
-
-class LayerSummary(NamedTuple):
-    """One line of the model summary. ``output_shape`` is without the batch axis."""
-
-    name: str
-    kind: str
-    output_shape: tuple[int, ...]
-    weights: int
-    """All that a file of the model holds, means and variances of a normalization included."""
-    multiply_adds: int = 0
-    """For one image, on its way through."""
-
-
-def summarize(
-    config: TrainingConfig, image_shape: tuple[int, ...], classes: int
-) -> list[LayerSummary]:
-    """The network's layers, first to last, as ``training.model.build`` makes them.
-
-    Args:
-        image_shape: of one image, e.g. ``(28, 28)`` or ``(32, 32, 3)``.
-        classes: how many outputs.
-
-    Raises:
-        ConfigError: there are more blocks than the image can be halved.
-    """
-    layers = _blocks(config, image_shape) if config.architecture == "convolutional" else []
-    inputs = math.prod(layers[-1].output_shape if layers else image_shape)
-    layers.append(LayerSummary("flatten", "Flatten", (inputs,), 0))
-    if config.dropout > 0 and not config.widths:
-        layers.append(LayerSummary("dropout", f"Dropout {config.dropout:g}", (inputs,), 0))
-    for number, units in enumerate(config.widths, start=1):
-        layers.append(_dense(f"dense_{number}", config.activation, inputs, units))
-        if config.dropout > 0:
-            layers.append(
-                LayerSummary(f"dropout_{number}", f"Dropout {config.dropout:g}", (units,), 0)
-            )
-        inputs = units
-    layers.append(_dense("probabilities", "softmax", inputs, classes))
-    return layers
-
-
-def _dense(name: str, activation: str, inputs: int, units: int) -> LayerSummary:
-    return LayerSummary(
-        name, f"Dense, {activation}", (units,), (inputs + 1) * units, inputs * units
-    )
-
-
-def _blocks(config: TrainingConfig, image_shape: tuple[int, ...]) -> list[LayerSummary]:
-    height, width, *rest = image_shape
-    channels = rest[0] if rest else 1
-    layers = [] if rest else [LayerSummary("channel", "Reshape", (height, width, 1), 0)]
-    size, normalized = config.kernel_size, config.batch_normalization
-    kind = f"Convolution {size} × {size}"
-    for block, filters in enumerate(config.filters, start=1):
-        for number in range(1, config.convolutions + 1):
-            place, shape = f"{block}_{number}", (height, width, filters)
-            kernel = size * size * channels * filters
-            weights = kernel if normalized else kernel + filters
-            layers.append(
-                LayerSummary(f"conv_{place}", kind, shape, weights, height * width * kernel)
-            )
-            channels = filters
-            if number == config.convolutions:
-                if min(height, width) < 2:
-                    raise ConfigError(_too_many_blocks(config, block, (height, width), image_shape))
-                height, width = height // 2, width // 2
-                shape = (height, width, filters)
-                layers.append(LayerSummary(f"pool_{block}", "Max pooling 2 × 2", shape, 0))
-            if normalized:
-                layers.append(
-                    LayerSummary(f"norm_{place}", "Batch normalization", shape, 4 * filters)
-                )
-            layers.append(
-                LayerSummary(f"act_{place}", f"Activation, {config.activation}", shape, 0)
-            )
-        if config.block_dropout > 0:
-            layers.append(
-                LayerSummary(f"drop_{block}", f"Dropout {config.block_dropout:g}", shape, 0)
-            )
-    return layers
-
-
-def _too_many_blocks(
-    config: TrainingConfig, block: int, left: tuple[int, int], image_shape: tuple[int, ...]
-) -> str:
-    return (
-        f"filters is {config.filters}, but block {block} can't halve {left[0]} × {left[1]}, all "
-        f"that {block - 1} halvings leave of {image_shape[0]} × {image_shape[1]}; allowed for "
-        f"these images: at most {block - 1} blocks"
-    )

@@ -11,19 +11,18 @@ from mnist_core.config import (
     AUGMENTATIONS,
     DEFAULT_WIDTHS,
     ConfigError,
-    LayerSummary,
     TrainingConfig,
     bounds,
     choices,
     list_bounds,
     read_config,
-    summarize,
 )
 from mnist_core.data import known, loading, places
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Work
 from mnist_core.link import LISTS, form_values, link_parameters
+from mnist_core.network import Layer, describe
 from mnist_core.presets import (
     NOT_IN_PRESETS,
     PRESETS,
@@ -262,7 +261,7 @@ def form() -> DeltaGenerator:
     try:
         config = read_config(values, by_title=True)
         outline = loading.outline(config.dataset)
-        layers = summarize(config, outline.image_shape, outline.classes)
+        layers = describe(config, outline.image_shape, outline.classes)
     except (ConfigError, DatasetError) as error:
         config = None
         with train_place:
@@ -347,7 +346,7 @@ FIXED_PARTS = """
 # --- The network before training ---
 
 
-def summary(config: TrainingConfig, outline: Outline, layers: list[LayerSummary]) -> None:
+def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> None:
     """Layers, weights, and what an epoch will take."""
     weights = sum(layer.weights for layer in layers)
     held_back = round(outline.train_images * config.validation_share)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mnist_core.config import LayerSummary
+from mnist_core.network import Layer
 
 SIDE = 34  # pixels, of the picture that goes in
 SHEETS = 7  # drawn for 64 channels and more
@@ -29,10 +29,10 @@ STYLE = """
 """
 
 
-def diagram(layers: Sequence[LayerSummary], image_shape: tuple[int, ...]) -> None:
+def diagram(layers: Sequence[Layer], image_shape: tuple[int, ...]) -> None:
     """From the picture to the probabilities: each layer, its shape drawn to scale, its weights."""
     rows = [_row("Picture", image_shape, image_shape, None)]
-    rows += [_row(layer.kind, layer.output_shape, image_shape, layer.weights) for layer in layers]
+    rows += [_row(layer.words, layer.output_shape, image_shape, layer.weights) for layer in layers]
     st.html(
         f"{STYLE}<table class='network' aria-label='The layers of the network with their output "
         "shapes and weights'><thead><tr><th></th><th scope='col'>Layer</th>"

@@ -7,10 +7,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures
-from mnist_core.config import TrainingConfig, shown, summarize
+from mnist_core.config import TrainingConfig, shown
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.lessons import lessons_of
 from mnist_core.link import command
+from mnist_core.network import describe
 from mnist_core.presets import ARTICLE_ACCURACY
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
@@ -382,10 +383,10 @@ def layers_table(run: Run, config: TrainingConfig) -> None:
     except RunError:  # it never began, and the dataset is not here any more
         st.markdown("Not known without the dataset.")
         return
-    layers = summarize(config, outline.image_shape, outline.classes)
+    layers = describe(config, outline.image_shape, outline.classes)
     st.table(
         {
-            "Layer": [layer.kind for layer in layers],
+            "Layer": [layer.words for layer in layers],
             "Weights": [f"{layer.weights:,}" for layer in layers],
         },
         border="horizontal",

@@ -58,7 +58,7 @@ def test_one_setting_does_not_change_what_another_does() -> None:
     alone = augmentation.draw(config(shift=3), SHAPE, 50, epoch=1)
     both = augmentation.draw(config(shift=3, elastic=1, erasing=0.1), SHAPE, 50, epoch=1)
 
-    np.testing.assert_array_equal(alone.coefficients, both.coefficients[:, :, :3])
+    np.testing.assert_array_equal(alone["coefficients"], both["coefficients"][:, :, :3])
 
 
 def test_shift_moves_by_up_to_its_pixels() -> None:
@@ -98,7 +98,7 @@ def test_shear_slants_upright_strokes() -> None:
 
 def test_elastic_distortion_moves_places_by_about_its_pixels_each_on_its_own() -> None:
     drawn = augmentation.draw(config(elastic=1.5), SHAPE, 2000, epoch=0)
-    places = drawn.coefficients @ augmentation.basis(config(elastic=1.5), SHAPE)
+    places = drawn["coefficients"] @ augmentation.basis(config(elastic=1.5), SHAPE)
     x, y = np.meshgrid(np.arange(28), np.arange(28))
     away = places - np.stack([x.ravel(), y.ravel()])
 

@@ -14,7 +14,6 @@ from mnist_core.config import (
     choices,
     list_bounds,
     read_config,
-    summarize,
 )
 from mnist_core.data import known
 
@@ -51,27 +50,6 @@ def test_defaults_are_the_articles_recipe() -> None:
         "seed": 1,
         "tensorboard": False,
     }
-
-
-def test_the_articles_network_has_the_articles_weights() -> None:
-    layers = summarize(TrainingConfig(), (28, 28), 10)
-
-    assert [layer.weights for layer in layers if layer.weights] == [401_920, 131_328, 2_570]
-    assert sum(layer.weights for layer in layers) == 535_818
-    assert [layer.output_shape for layer in layers] == [
-        (784,),
-        (512,),
-        (512,),
-        (256,),
-        (256,),
-        (10,),
-    ]
-
-
-def test_no_dropout_layer_where_there_is_no_dropout() -> None:
-    layers = summarize(TrainingConfig(dropout=0, widths=(8,)), (28, 28), 10)
-
-    assert [layer.name for layer in layers] == ["flatten", "dense_1", "probabilities"]
 
 
 @pytest.mark.parametrize(

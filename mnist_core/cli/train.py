@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from mnist_core.cli.runs import add_run_argument, find_run
-from mnist_core.config import TrainingConfig, allowed, read_config, summarize
+from mnist_core.config import TrainingConfig, allowed, read_config
 from mnist_core.data import loading, places
+from mnist_core.network import describe
 from mnist_core.presets import PRESETS, preset_settings
 from mnist_core.runs.events import Epoch
 from mnist_core.runs.folder import Run
@@ -50,7 +51,7 @@ def _train(options: argparse.Namespace) -> int:
     config = config_of(options)
     # Missing, damaged or too small for the network: said now, not by a failed run.
     dataset = loading.load(config.dataset)
-    summarize(config, dataset.image_shape, dataset.classes)
+    describe(config, dataset.image_shape, dataset.classes)
     return _see_through(RunStore(Settings.from_environment().runs).create(config), options.json)
 
 

@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_core import script
 from mnist_core.data import known, loading, places
-from mnist_core.export import report
+from mnist_core.export import report, script
 from mnist_core.runs.archive import pack
 from mnist_core.runs.catalog import Damaged, summarize
 from mnist_core.runs.files import RunError
@@ -76,8 +75,8 @@ def obstacle(run: Run, name: str) -> str | None:
         return "it has no network"
     if name == "script":
         try:
-            script.check(found.config)
-        except script.NotRepeatable as error:
+            script.check(run)
+        except (script.NotRepeatable, RunError) as error:
             return str(error)
         dataset = found.config.dataset
         if dataset not in script.IN_KERAS and not places.available(dataset):

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core.config import TrainingConfig, shown, summarize
+from mnist_core.config import TrainingConfig, shown
 from mnist_core.data import loading
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.evaluation import Evaluation, mistakes, row_shares
+from mnist_core.network import describe
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History, Mark
 from mnist_core.runs.judging import judge
@@ -89,7 +90,7 @@ def write(run: Run) -> bytes:
             for name, value in config
             if config.uses(name)
         ],
-        layers=summarize(config, dataset.image_shape, dataset.classes),
+        layers=describe(config, dataset.image_shape, dataset.classes),
         made=f"{run.created.day} {run.created:%B %Y, %H:%M}",
         environment={name: _kept(value) for name, value in run.environment().items()},
         charts=_charts(history),

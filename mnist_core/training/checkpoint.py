@@ -7,10 +7,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mnist_core.runs.events import Epoch
 from mnist_core.runs.files import DAMAGED_NPZ, RunError, write_whole
-from mnist_core.training import optimizer
+from mnist_core.training.optimizer import peak
 
 
 def save(model: keras.Model, epoch: Epoch, path: Path) -> None:
@@ -24,9 +25,7 @@ def save(model: keras.Model, epoch: Epoch, path: Path) -> None:
         buffer,
         allow_pickle=False,
         epoch=np.array(epoch.model_dump_json()),
-        learning_rate=np.float64(optimizer.learning_rate(model.optimizer)),
-        **{f"model_{i}": np.asarray(v) for i, v in enumerate(model.variables)},
-        **{f"optimizer_{i}": np.asarray(v) for i, v in enumerate(model.optimizer.variables)},
+        **{name: np.asarray(variable) for name, variable in _variables(model).items()},
     )
     write_whole(path, buffer.getvalue())
 
@@ -42,16 +41,19 @@ def restore(model: keras.Model, path: Path) -> Epoch:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            for kind, variables in (
-                ("model", model.variables),
-                ("optimizer", model.optimizer.variables),
-            ):
-                names = [f"{kind}_{i}" for i in range(len(variables))]
-                if sum(name.startswith(kind) for name in arrays) != len(names):
-                    raise ValueError(f"it is of a {kind} with other variables")
-                for name, variable in zip(names, variables, strict=True):
-                    variable.assign(arrays[name])
-            optimizer.set_learning_rate(model.optimizer, float(arrays["learning_rate"]))
+            variables = _variables(model)
+            if set(arrays) != {"epoch", *variables}:
+                raise ValueError("it is of a network with other variables")
+            for name, variable in variables.items():
+                variable.assign(arrays[name])
             return Epoch.model_validate_json(str(arrays["epoch"]))
     except DAMAGED_NPZ as error:
         raise RunError(f"{path} is damaged: {error}") from error
+
+
+def _variables(model: keras.Model) -> dict[str, tf.Variable | keras.Variable]:
+    return {
+        "learning_rate": peak(model.optimizer),
+        **{f"model_{i}": variable for i, variable in enumerate(model.variables)},
+        **{f"optimizer_{i}": variable for i, variable in enumerate(model.optimizer.variables)},
+    }

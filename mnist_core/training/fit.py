@@ -1,11 +1,10 @@
-"""Configuration and data -> trained network, through ``model.fit`` and one callback."""
+"""Configuration and data -> trained network, through ``model.fit`` and a few callbacks."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,16 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from mnist_core.config import ConfigError, TrainingConfig, summarize
+from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.data.dataset import Dataset
+from mnist_core.network import describe
 from mnist_core.runs.events import Batch, Epoch, Event, Fitting, LearningRate, Paused, Resumed
 from mnist_core.runs.folder import Control
 from mnist_core.training import checkpoint as checkpoints
-from mnist_core.training import optimizer
 from mnist_core.training.augment import Augmenter, scaled
+from mnist_core.training.callbacks import AveragedEarlyStopping, JudgedByAverages, Shuffle
 from mnist_core.training.model import build
+from mnist_core.training.optimizer import peak
 
 EVALUATION_BATCH = 256
 """Images at a time where nothing is learned from them."""
@@ -75,59 +76,80 @@ def fit(
         Diverged: the loss is not finite any more.
         RunError: the checkpoint is damaged or of another network.
     """
-    training, validation = split(config, len(dataset.x_train))
+    training, held_back = split(config, len(dataset.x_train))
+    if config.validation_share > 0 and len(held_back) == 0:
+        images = len(dataset.x_train)
+        raise ConfigError(
+            f"validation_share is {config.validation_share:g}, which holds back none of "
+            f"{images:,} images; allowed: 0, or at least {1 / images:.2g}"
+        )
     steps = math.ceil(len(training) / config.batch_size)
     model = build(config, dataset.image_shape, dataset.classes, steps=config.epochs * steps)
-    layers = summarize(config, dataset.image_shape, dataset.classes)
+    layers = describe(config, dataset.image_shape, dataset.classes)
     fitting = Fitting(
         weights=model.count_params(),
         multiply_adds=sum(layer.multiply_adds for layer in layers),
         train_images=len(training),
-        validation_images=len(validation),
+        validation_images=len(held_back),
         steps_per_epoch=steps,
     )
     images, labels = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
     order = tf.Variable(training)
     augmenter = Augmenter(config, dataset.image_shape, len(training)) if config.augments else None
-    held_back = _batches(images, labels, tf.constant(validation), EVALUATION_BATCH)
+    judged = JudgedByAverages() if config.ema else None
+    kind = AveragedEarlyStopping if config.ema else keras.callbacks.EarlyStopping
+    early = kind(patience=config.patience, restore_best_weights=True) if config.patience else None
     last = checkpoints.restore(model, checkpoint) if checkpoint and checkpoint.exists() else None
-    reporter = _Reporter(config, fitting, order, augmenter, emit, wanted, checkpoint, last)
-    early = _EarlyStopping(patience=config.patience or 0, restore_best_weights=True)
+    reporter = _Reporter(config, fitting, emit, wanted, checkpoint, last)
+    to_learn_from = batches(images, labels, order, config.batch_size, augmenter)
+    to_judge_by = batches(images, labels, tf.constant(held_back), EVALUATION_BATCH)
+    if augmenter:  # altered while the network learns from those before
+        to_learn_from = to_learn_from.prefetch(8)
+    callbacks = [Shuffle(order, training, config.seed), augmenter, judged, reporter, early]
 
     model.fit(
-        _batches(images, labels, order, config.batch_size, augmenter),
+        without_threads(to_learn_from),
         initial_epoch=reporter.epoch,
         epochs=config.epochs,
-        validation_data=held_back if len(validation) else None,
-        callbacks=[reporter] if config.patience is None else [reporter, early],
+        validation_data=without_threads(to_judge_by) if len(held_back) else None,
+        callbacks=[callback for callback in callbacks if callback],
         shuffle=False,  # the order is ours
         verbose=0,
     )
-    message = "" if config.patience is None else _about_weights(early, reporter.epoch)
+    message = _about_weights(early, reporter.epoch) if early else ""
     return FitResult(model, reporter.elapsed, reporter.stopped, message)
 
 
 def split(config: TrainingConfig, images: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Which of the training images to train on, and which to hold back for validation.
-
-    Drawn by the seed, so that it does not matter how the dataset is sorted.
-
-    Raises:
-        ConfigError: the validation share is not 0, but holds back no image.
-    """
-    held_back = round(config.validation_share * images)
-    if config.validation_share > 0 and held_back == 0:
-        raise ConfigError(
-            f"validation_share is {config.validation_share:g}, which holds back none of "
-            f"{images:,} images; allowed: 0, or at least {1 / images:.2g}"
-        )
+    """Which of so many images to train on, and which to hold back: drawn by the seed."""
     drawn = np.random.default_rng(config.seed).permutation(images).astype(np.int32)
+    held_back = round(config.validation_share * images) if config.validation_share else 0
     return drawn[held_back:], drawn[:held_back]
 
 
-def shuffled(training: NDArray[np.int32], seed: int, epoch: int) -> NDArray[np.int32]:
-    """The order of an epoch, counted from 0: from seed and epoch alone, not from earlier ones."""
-    return np.random.default_rng([seed, epoch]).permutation(training)
+def batches(
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    order: tf.Tensor | tf.Variable,
+    size: int,
+    alter: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
+) -> tf.data.Dataset:
+    """Batches of altered or only scaled images, and labels, in the order that holds at the time."""
+
+    def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        chosen = order[start : start + size]
+        found = tf.gather(images, chosen)
+        return alter(found, start) if alter else scaled(found), tf.gather(labels, chosen)
+
+    return tf.data.Dataset.range(0, order.shape[0], size).map(batch)
+
+
+def without_threads(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same, made in the thread that asks for them: handing so little work over costs more."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    return batches.with_options(options)
 
 
 def probabilities(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -166,8 +188,6 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         self,
         config: TrainingConfig,
         fitting: Fitting,
-        order: tf.Variable,
-        augmenter: Augmenter | None,
         emit: Callable[[Event], None],
         wanted: Callable[[], Control],
         checkpoint: Path | None,
@@ -176,9 +196,6 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         super().__init__()
         self._config = config
         self._fitting = fitting
-        self._order = order
-        self._augmenter = augmenter
-        self._training = order.numpy()
         self._emit = emit
         self._wanted = wanted
         self._checkpoint = checkpoint
@@ -197,9 +214,6 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         self._emit(self._fitting)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._order.assign(shuffled(self._training, self._config.seed, epoch))
-        if self._augmenter:
-            self._augmenter.begin(epoch)
         self.epoch = epoch + 1
         self._step = self._images = 0
         self._began = self._told = self.elapsed
@@ -224,13 +238,6 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
         if self._step < self._fitting.steps_per_epoch:  # else once the epoch has been judged
             self._obey()
 
-    def on_test_begin(self, logs: Any = None) -> None:
-        self._judged = averaged_weights(self.model)
-        self._judged.__enter__()
-
-    def on_test_end(self, logs: Any = None) -> None:
-        self._judged.__exit__(None, None, None)
-
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         elapsed = self.elapsed
         event = Epoch(
@@ -254,7 +261,7 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     def _check(self, *losses: float) -> None:
         if not all(map(math.isfinite, losses)):
-            rate = optimizer.learning_rate(self.model.optimizer)
+            rate = float(peak(self.model.optimizer))
             raise Diverged(
                 f"the loss is not a number after {int(self.model.optimizer.iterations):,} steps: "
                 f"try a lower learning rate than {rate:g}"
@@ -280,58 +287,13 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
     def _take_rate(self, control: Control) -> None:
         rate = control.learning_rate
         if rate is not None and rate != self._rate:
-            optimizer.set_learning_rate(self.model.optimizer, rate)
+            peak(self.model.optimizer).assign(rate)
             self._rate = rate
             self._emit(LearningRate(epoch=self.epoch, step=self._step, learning_rate=rate))
 
 
 def _pauses(control: Control, steps: int) -> bool:
     return control.pause_at is not None and control.pause_at <= steps and not control.stop
-
-
-class _EarlyStopping(keras.callbacks.EarlyStopping):  # type: ignore[misc]
-    """Keeps, of weights that are averaged, the averages."""
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        with averaged_weights(self.model):
-            super().on_epoch_end(epoch, logs)
-
-
-@contextlib.contextmanager
-def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Within it, the model has the averages of its weights, where there are any."""
-    if not model.optimizer.use_ema:
-        yield
-        return
-    newest = [variable.numpy() for variable in model.trainable_variables]
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    yield
-    for variable, value in zip(model.trainable_variables, newest, strict=True):
-        variable.assign(value)
-
-
-def _batches(
-    images: tf.Tensor,
-    labels: tf.Tensor,
-    order: tf.Tensor | tf.Variable,
-    size: int,
-    augmenter: Augmenter | None = None,
-) -> tf.data.Dataset:
-    """Batches of scaled images and their labels, in the ``order`` that holds at the time."""
-
-    def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        chosen = order[start : start + size]
-        found = tf.gather(images, chosen)
-        return augmenter(found, start) if augmenter else scaled(found), tf.gather(labels, chosen)
-
-    options = tf.data.Options()
-    # So little work is done in the thread that asks for it: handing it over costs more.
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = 1
-    batches = tf.data.Dataset.range(0, order.shape[0], size).map(batch)
-    if augmenter:
-        batches = batches.prefetch(8)  # altered while the network learns from those before
-    return batches.with_options(options)
 
 
 def _finite(value: float | None) -> float | None:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from mnist_core.config import LayerSummary, TrainingConfig, summarize
-from mnist_core.training import optimizer
+from mnist_core.config import TrainingConfig
+from mnist_core.network import Layer, describe
+from mnist_core.training.optimizer import build_optimizer
 
 STEPS_PER_EXECUTION = 32
 """Training steps that run in TensorFlow before Python is asked, where they are short."""
 
 
 class Dropout(keras.layers.Dropout):  # type: ignore[misc]  # Keras has no types
-    """``keras.layers.Dropout`` with 16 random bits a unit instead of 32.
-
-    Drawing them is what costs the time. The rate is exact to 1/65536.
-    """
+    """Keras's with 16 random bits a unit, not 32: drawing them takes time. Exact to 1/65536."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:
@@ -93,15 +90,37 @@ class SmoothedCrossentropy(keras.losses.Loss):  # type: ignore[misc]
         return keras.losses.categorical_crossentropy(labels, y_pred)
 
 
+def dense(units: int, activation: str, seed: int, name: str) -> keras.layers.Dense:
+    weights = keras.initializers.GlorotUniform(seed)
+    return keras.layers.Dense(units, activation, kernel_initializer=weights, name=name)
+
+
+def convolution(filters: int, kernel_size: int, use_bias: bool, seed: int, name: str) -> Conv2D:
+    weights = keras.initializers.HeUniform(seed)
+    options = {"padding": "same", "use_bias": use_bias, "kernel_initializer": weights}
+    return Conv2D(filters, kernel_size, **options, autocast=False, name=name)
+
+
+LAYERS: dict[str, Callable[..., keras.layers.Layer]] = {
+    "Reshape": keras.layers.Reshape,
+    "Conv2D": convolution,
+    "MaxPooling2D": keras.layers.MaxPooling2D,
+    "BatchNormalization": BatchNormalization,
+    "Activation": keras.layers.Activation,
+    "Flatten": keras.layers.Flatten,
+    "Dense": dense,
+    "Dropout": Dropout,
+}
+"""What makes a layer of each kind out of its parameters."""
+
+
 def build(
     config: TrainingConfig, image_shape: tuple[int, ...], classes: int, steps: int
 ) -> keras.Model:
     """The network, with fresh weights, compiled.
 
     It takes images ``(n, *image_shape)`` float32 in [0, 1] and gives probabilities
-    ``(n, classes)`` float32. First weights and dropout follow from ``config.seed`` alone: each
-    layer has a seed of its own, so that nothing that ran before in the process matters. All layers
-    are named, for Keras numbers the nameless through the life of the process.
+    ``(n, classes)`` float32.
 
     Args:
         steps: of the whole training, all epochs; a learning-rate schedule spans them.
@@ -109,25 +128,12 @@ def build(
     Raises:
         ConfigError: there are more convolutional blocks than the images can be halved.
     """
-    layers = summarize(config, image_shape, classes)
-    chance = np.random.default_rng(config.seed)
-    weight_seeds, dropout_seeds = chance.integers(2**31, size=(2, len(config.widths) + 1)).tolist()
-    block_seeds = iter(chance.integers(2**31, size=3 * 6).tolist())
-    parts = [keras.Input(image_shape, name="images")]
-    if config.architecture == "convolutional":
-        parts += _blocks(config, image_shape, block_seeds)
-    parts.append(keras.layers.Flatten(name="flatten"))
-    if config.dropout > 0 and not config.widths:
-        parts.append(Dropout(config.dropout, seed=dropout_seeds[0], name="dropout"))
-    for number, units in enumerate(config.widths, start=1):
-        parts.append(_dense(f"dense_{number}", units, config.activation, weight_seeds[number]))
-        if config.dropout > 0:
-            name = f"dropout_{number}"
-            parts.append(Dropout(config.dropout, seed=dropout_seeds[number], name=name))
-    parts.append(_dense("probabilities", classes, "softmax", weight_seeds[0]))
-    model = keras.Sequential(parts, name="digit_lab")
+    layers = describe(config, image_shape, classes)
+    parts = [LAYERS[layer.kind](**layer.parameters, name=layer.name) for layer in layers]
+    images = keras.Input(image_shape, name="images")
+    model = keras.Sequential([images, *parts], name="digit_lab")
     model.compile(
-        optimizer.build(config, steps),
+        build_optimizer(config, steps),
         # Keras computes both from the softmax's logits.
         loss=SmoothedCrossentropy(config.label_smoothing)
         if config.label_smoothing
@@ -141,7 +147,7 @@ def build(
     return model
 
 
-def steps_per_execution(layers: list[LayerSummary], batch_size: int) -> int:
+def steps_per_execution(layers: list[Layer], batch_size: int) -> int:
     """As many as a slow core does in half a second, so that a wish to stop is soon heard.
 
     A power of two, so that the executions of an epoch are of few lengths.
@@ -160,44 +166,3 @@ def has_bfloat16() -> bool:
     cpuinfo = Path("/proc/cpuinfo")  # only Linux has it
     flags = cpuinfo.read_text() if cpuinfo.is_file() else ""
     return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
-
-
-def _blocks(
-    config: TrainingConfig, image_shape: tuple[int, ...], seeds: Iterator[int]
-) -> list[keras.layers.Layer]:
-    layers: list[keras.layers.Layer] = []
-    if len(image_shape) == 2:
-        layers.append(keras.layers.Reshape((*image_shape, 1), name="channel"))
-    for block, filters in enumerate(config.filters, start=1):
-        for number in range(1, config.convolutions + 1):
-            place = f"{block}_{number}"
-            layers.append(
-                Conv2D(
-                    filters,
-                    config.kernel_size,
-                    padding="same",
-                    # A normalization would take any bias away again.
-                    use_bias=not config.batch_normalization,
-                    kernel_initializer=keras.initializers.HeUniform(next(seeds)),
-                    autocast=False,  # nor in what follows: bfloat16 stays what it is
-                    name=f"conv_{place}",
-                )
-            )
-            if number == config.convolutions:
-                # Before the rest, which then has a quarter of the values to work on.
-                layers.append(keras.layers.MaxPooling2D(2, autocast=False, name=f"pool_{block}"))
-            if config.batch_normalization:
-                layers.append(
-                    BatchNormalization(momentum=0.9, autocast=False, name=f"norm_{place}")
-                )
-            layers.append(
-                keras.layers.Activation(config.activation, autocast=False, name=f"act_{place}")
-            )
-        if config.block_dropout > 0:
-            layers.append(Dropout(config.block_dropout, seed=next(seeds), name=f"drop_{block}"))
-    return layers
-
-
-def _dense(name: str, units: int, activation: str, seed: int) -> keras.layers.Dense:
-    weights = keras.initializers.GlorotUniform(seed)
-    return keras.layers.Dense(units, activation, kernel_initializer=weights, name=name)

@@ -16,26 +16,22 @@ import tensorflow as tf
 from mnist_core.config import TrainingConfig
 
 
-class _Fused(keras.optimizers.Optimizer):  # type: ignore[misc]  # Keras has no types
-    """What all of ours do with weights beside the update itself: shrink them, and average them.
-
-    Both as Keras does (``weight_decay``, ``use_ema``), with fewer passes over the weights. The
-    averages are variables of the optimizer.
-    """
+class ShrinkingWeights(keras.optimizers.Optimizer):  # type: ignore[misc]  # Keras has no types
+    """Weight decay as Keras has it, in one pass; biases and normalizations are left alone."""
 
     def _apply_weight_decay(self, variables: list[keras.Variable]) -> None:
-        if self.weight_decay is None:
-            return
         share = tf.cast(self.learning_rate, tf.float32) * self.weight_decay
         for variable in variables:
-            if self._use_weight_decay(variable):
+            if variable.name not in ("bias", "gamma", "beta"):
                 tf.raw_ops.ResourceApplyGradientDescent(
                     var=variable.value.handle, alpha=share, delta=variable.value
                 )
 
+
+class AveragingWeights(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """Averages of the weights as Keras has them, variables of the optimizer, in one pass."""
+
     def _update_model_variables_moving_average(self, variables: list[keras.Variable]) -> None:
-        if not self.use_ema:
-            return
         # The first averages are of few steps, lest the untrained weights stay in them for long.
         before = tf.cast(self.iterations.value, tf.float32)  # 0 in the first step
         share = 1 - tf.minimum(self.ema_momentum, before / (before + 9))
@@ -46,7 +42,7 @@ class _Fused(keras.optimizers.Optimizer):  # type: ignore[misc]  # Keras has no 
             )
 
 
-class Adam(_Fused, keras.optimizers.Adam):  # type: ignore[misc]
+class Adam(keras.optimizers.Adam):  # type: ignore[misc]
     """``keras.optimizers.Adam``, fused (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980)."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
@@ -66,7 +62,7 @@ class Adam(_Fused, keras.optimizers.Adam):  # type: ignore[misc]
         )
 
 
-class SGD(_Fused, keras.optimizers.SGD):  # type: ignore[misc]
+class SGD(keras.optimizers.SGD):  # type: ignore[misc]
     """``keras.optimizers.SGD`` with momentum, fused."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
@@ -79,13 +75,12 @@ class SGD(_Fused, keras.optimizers.SGD):  # type: ignore[misc]
         )
 
 
-class RMSprop(_Fused, keras.optimizers.RMSprop):  # type: ignore[misc]
+class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
     """``keras.optimizers.RMSprop`` without momentum, fused."""
 
     def build(self, variables: list[keras.Variable]) -> None:
         if not self.built:
-            # The kernel wants a place for the momentum, though it is not used; no state of ours,
-            # so that Keras neither counts nor saves it.
+            # The kernel wants a place for a momentum; Keras shall neither count nor save it.
             self._no_momentums = [tf.Variable(tf.zeros(v.shape)) for v in variables]
         super().build(variables)
 
@@ -123,7 +118,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 
 
 class Cosine(OneCycle):
-    """From zero to ``peak`` during the first twentieth of ``steps``, then to zero along a cosine.
+    """From zero to ``peak`` in the first twentieth of ``steps``, then to zero along a cosine.
 
     After Loshchilov and Hutter 2016 (https://arxiv.org/abs/1608.03983), without restarts.
     """
@@ -134,41 +129,27 @@ class Cosine(OneCycle):
         return self.peak * tf.minimum(done / 0.05, falling)
 
 
-SCHEDULES: dict[str, type[OneCycle]] = {"one-cycle": OneCycle, "cosine": Cosine}
+OPTIMIZERS = {"adam": Adam, "sgd": SGD, "rmsprop": RMSprop}
+SCHEDULES = {"one-cycle": OneCycle, "cosine": Cosine}
 
 
-def build(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer that ``config`` asks for.
-
-    Args:
-        steps: of the whole training, all epochs.
-    """
-    rate: float | OneCycle = config.learning_rate
-    if config.schedule in SCHEDULES:
-        rate = SCHEDULES[config.schedule](config.learning_rate, steps)
-    settings: dict[str, Any] = {"name": config.optimizer}
+def build_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer that ``config`` asks for; a schedule spans ``steps``, those of all epochs."""
+    kind: Any = OPTIMIZERS[config.optimizer]
+    settings: dict[str, Any] = {"name": config.optimizer, "learning_rate": config.learning_rate}
+    if config.schedule != "constant":
+        settings["learning_rate"] = SCHEDULES[config.schedule](config.learning_rate, steps)
+    if config.optimizer == "sgd":
+        settings["momentum"] = 0.9
     if config.weight_decay:
+        kind = type(kind.__name__, (ShrinkingWeights, kind), {})
         settings["weight_decay"] = config.weight_decay
     if config.ema:
+        kind = type(kind.__name__, (AveragingWeights, kind), {})
         settings |= {"use_ema": True, "ema_momentum": config.ema}
-    match config.optimizer:
-        case "adam":
-            optimizer = Adam(rate, **settings)
-        case "sgd":
-            optimizer = SGD(rate, momentum=0.9, **settings)
-        case "rmsprop":
-            optimizer = RMSprop(rate, **settings)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    return kind(**settings)
 
 
-def learning_rate(ours: keras.optimizers.Optimizer) -> float:
-    """The learning rate; the peak, where a schedule varies it."""
-    schedule = ours._learning_rate
-    return float(schedule.peak if isinstance(schedule, OneCycle) else schedule)
-
-
-def set_learning_rate(ours: keras.optimizers.Optimizer, rate: float) -> None:
-    """Let the next steps have this learning rate; the peak, where a schedule varies it."""
-    schedule = ours._learning_rate
-    (schedule.peak if isinstance(schedule, OneCycle) else schedule).assign(rate)
+def peak(optimizer: keras.optimizers.Optimizer) -> tf.Variable | keras.Variable:
+    """The learning rate, or its peak where a schedule varies it; it can be assigned to."""
+    return getattr(optimizer._learning_rate, "peak", optimizer._learning_rate)

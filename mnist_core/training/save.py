@@ -16,8 +16,8 @@ def save_keras(model: keras.Model, path: Path) -> None:
     from, with their state. Of a schedule, which has run its course, the peak remains; labels are
     not smoothed any more.
     """
-    images = keras.Input(model.input_shape[1:], name="images")
-    stock = keras.Sequential([images, *map(_stock_layer, model.layers)], name=model.name)
+    # Our classes bear the names of those that they stand in for.
+    stock = keras.Sequential.from_config(model.get_config(), custom_objects=vars(keras.layers))
     stock.set_weights(model.get_weights())
     optimizer = _stock_optimizer(model.optimizer)
     optimizer.build(stock.trainable_variables)
@@ -33,11 +33,6 @@ def save_tflite(model: keras.Model, path: Path) -> None:
     n is 1 until the reader resizes the input.
     """
     _write_whole(path, lambda part: model.export(part, format="litert", verbose=False))
-
-
-def _stock_layer(layer: keras.Layer) -> keras.Layer:
-    # Our classes bear the names of those that they stand in for.
-    return getattr(keras.layers, type(layer).__name__).from_config(layer.get_config())
 
 
 def _stock_optimizer(ours: keras.Optimizer) -> keras.Optimizer:

@@ -26,7 +26,7 @@ def test_agrees_with_numpy(settings: dict[str, Any], shape: tuple[int, ...]) -> 
     images = np.random.default_rng(0).integers(0, 256, (23, *shape)).astype(np.uint8)
     augmenter = Augmenter(config, shape, 23)
     for epoch in (0, 4):
-        augmenter.begin(epoch)
+        augmenter.on_epoch_begin(epoch)
         drawn = augmentation.draw(config, shape, 23, epoch)
         expected = augmentation.apply(config, images, drawn)
         for start, end in ((0, 10), (10, 23)):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.data.dataset import Dataset
@@ -17,7 +18,8 @@ from mnist_core.runs.events import Batch, Epoch, Fitting, Paused, Resumed
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Control
 from mnist_core.training import fit as fitting
-from mnist_core.training.fit import Diverged, fit, probabilities, shuffled, split
+from mnist_core.training.callbacks import Shuffle
+from mnist_core.training.fit import Diverged, fit, probabilities, split
 
 from .conftest import SMALL, Train
 
@@ -124,6 +126,12 @@ def test_a_share_that_holds_nothing_back_is_refused(train: Train) -> None:
         train(validation_share=0.001)
 
 
+def shuffled(training: NDArray[np.int32], seed: int, epoch: int) -> NDArray[np.int32]:
+    order = tf.Variable(training)
+    Shuffle(order, training, seed).on_epoch_begin(epoch)
+    return np.asarray(order)
+
+
 def test_every_epoch_has_every_image_in_an_order_of_its_own() -> None:
     training = np.array([5, 7, 11, 13, 17, 19, 23, 29], np.int32)
     orders = [shuffled(training, seed, epoch) for seed in (1, 2) for epoch in (0, 1)]
@@ -134,9 +142,7 @@ def test_every_epoch_has_every_image_in_an_order_of_its_own() -> None:
 
 def test_batches_are_scaled_and_follow_the_order(blobs: Dataset) -> None:
     order = tf.Variable(np.arange(10, dtype=np.int32))
-    batches = fitting._batches(
-        tf.constant(blobs.x_train), tf.constant(blobs.y_train), order, size=4
-    )
+    batches = fitting.batches(tf.constant(blobs.x_train), tf.constant(blobs.y_train), order, size=4)
     for chosen in (np.arange(10), np.arange(10)[::-1] * 30):
         order.assign(chosen.astype(np.int32))
         images, labels = zip(*batches.as_numpy_iterator(), strict=True)

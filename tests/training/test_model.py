@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_core.config import ConfigError, TrainingConfig, summarize
+from mnist_core.config import ConfigError, TrainingConfig
+from mnist_core.network import describe
 from mnist_core.training import model as network
 from mnist_core.training.model import (
     BatchNormalization,
@@ -49,34 +50,17 @@ def weights(model: keras.Model) -> dict[str, np.ndarray]:
     ],
 )
 @pytest.mark.parametrize("shape", [(6, 6), (9, 5, 3)])
-def test_layers_are_those_of_the_summary(
+def test_shapes_and_weights_are_as_described(
     settings: dict[str, object], shape: tuple[int, ...]
 ) -> None:
     config = TrainingConfig.model_validate(settings)
     model = network.build(config, shape, 4, steps=100)
-
-    def kind(layer: keras.Layer) -> str:
-        match layer:
-            case keras.layers.Dense():
-                return f"Dense, {layer.activation.__name__}"
-            case keras.layers.Conv2D():
-                assert layer.activation is keras.activations.linear
-                return f"Convolution {' × '.join(map(str, layer.kernel_size))}"
-            case keras.layers.BatchNormalization():
-                return "Batch normalization"
-            case keras.layers.Activation():
-                return f"Activation, {layer.activation.__name__}"
-            case keras.layers.MaxPooling2D():
-                return f"Max pooling {' × '.join(map(str, layer.pool_size))}"
-            case keras.layers.Dropout():
-                return f"Dropout {layer.rate:g}"
-        return type(layer).__name__
-
     built = [
-        (layer.name, kind(layer), tuple(layer.output.shape[1:]), layer.count_params())
+        (layer.name, type(layer).__name__, tuple(layer.output.shape[1:]), layer.count_params())
         for layer in model.layers
     ]
-    assert built == [line[:4] for line in summarize(config, shape, 4)]
+    described = describe(config, shape, 4)
+    assert built == [(line.name, line.kind, line.output_shape, line.weights) for line in described]
 
 
 def test_takes_images_and_gives_probabilities() -> None:
@@ -224,7 +208,7 @@ def test_python_is_asked_more_often_where_steps_are_long(
     settings: dict[str, Any], expected: int
 ) -> None:
     config = TrainingConfig(**settings)
-    layers = summarize(config, (28, 28), 10)
+    layers = describe(config, (28, 28), 10)
     assert steps_per_execution(layers, config.batch_size) == expected
 
 

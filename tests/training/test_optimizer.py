@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mnist_core.config import TrainingConfig
-from mnist_core.training import optimizer
-from mnist_core.training.optimizer import Cosine, OneCycle
+from mnist_core.training.optimizer import Cosine, OneCycle, build_optimizer
 
 STEPS = 300
 START = np.linspace(-2, 2, 35).reshape(7, 5)
@@ -49,7 +48,7 @@ def descend(optimizer: keras.Optimizer) -> list[np.ndarray]:
 @pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
 @pytest.mark.parametrize("name", STOCK)
 def test_fused_is_stock(name: str, schedule: str) -> None:
-    ours = optimizer.build(config(optimizer=name, schedule=schedule), STEPS)
+    ours = build_optimizer(config(optimizer=name, schedule=schedule), STEPS)
     stock = STOCK[name](0.01 if schedule == "constant" else OneCycle(0.01, STEPS))
     expected = descend(stock)
     actual = descend(ours)
@@ -76,14 +75,14 @@ def test_shortest_one_cycle_learns() -> None:
 
 
 def test_constant_rate_can_be_changed_while_training() -> None:
-    built = optimizer.build(config(), STEPS)
+    built = build_optimizer(config(), STEPS)
     assert float(built.learning_rate) == pytest.approx(0.01)
     built.learning_rate = 0.5
     assert float(built.learning_rate) == 0.5
 
 
 def test_sgd_has_momentum() -> None:
-    assert optimizer.build(config(optimizer="sgd"), STEPS).momentum == 0.9
+    assert build_optimizer(config(optimizer="sgd"), STEPS).momentum == 0.9
 
 
 def test_cosine_rises_for_a_twentieth_then_falls_gently_to_zero() -> None:
@@ -99,14 +98,14 @@ def test_cosine_rises_for_a_twentieth_then_falls_gently_to_zero() -> None:
 
 @pytest.mark.parametrize("name", STOCK)
 def test_weight_decay_is_stock(name: str) -> None:
-    ours = optimizer.build(config(optimizer=name, weight_decay=0.5, schedule="cosine"), STEPS)
+    ours = build_optimizer(config(optimizer=name, weight_decay=0.5, schedule="cosine"), STEPS)
     stock = STOCK[name](Cosine(0.01, STEPS), weight_decay=0.5)
     for a, b in zip(descend(ours), descend(stock), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
 def test_biases_and_normalizations_do_not_decay() -> None:
-    built = optimizer.build(config(weight_decay=0.5), STEPS)
+    built = build_optimizer(config(weight_decay=0.5), STEPS)
     names = ["kernel", "bias", "gamma", "beta"]
     variables = [keras.Variable(1.0, name=name) for name in names]
     built.build(variables)
@@ -115,7 +114,7 @@ def test_biases_and_normalizations_do_not_decay() -> None:
 
 
 def test_averages_are_of_the_newest_steps() -> None:
-    built = optimizer.build(config(ema=0.99), STEPS)
+    built = build_optimizer(config(ema=0.99), STEPS)
     variable = keras.Variable(5.0, name="kernel")
     built.build([variable])
     values, average = [], 0.0

@@ -5,12 +5,12 @@ import hashlib
 import io
 import math
 import os
-import re
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py  # type: ignore[import-untyped]
@@ -19,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mnist_core import augmentation, script
+from mnist_core import augmentation
 from mnist_core.config import TrainingConfig
-from mnist_core.export import formats
+from mnist_core.export import formats, script
 from mnist_core.runs.events import (
     Continued,
     Ended,
@@ -38,7 +38,7 @@ from tests import builders
 from tests.builders import batch, fitting
 from tests.conftest import SMALL, wait_for_end, wait_until
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 RUFF = [sys.executable, "-m", "ruff"]
 Train = Callable[..., Run]
 
@@ -282,7 +282,7 @@ def layers(fewest: int, most: int, units: int) -> st.SearchStrategy[tuple[int, .
     | st.builds(
         TrainingConfig,
         architecture=st.just("convolutional"),
-        filters=layers(1, 6, 512),
+        filters=layers(1, 4, 512),  # with more, no network can be built
         kernel_size=st.integers(1, 7),
         convolutions=st.integers(1, 2),
         batch_normalization=st.booleans(),
@@ -333,7 +333,8 @@ def test_a_script_says_nothing_of_what_the_run_does_not_use(store: RunStore) -> 
 
 def test_a_script_says_nothing_of_alterations_that_the_run_does_not_make(store: RunStore) -> None:
     text = script.write(over(store, SMALL.model_copy(update={"flip": True})))
-    for word in ("SHIFT", "ROTATION", "SCALE", "SHEAR", "ELASTIC", "splines", "ERASING", "boxes"):
+    left_out = ("shift", "rotation", "scale", "shear", "elastic", "erasing")
+    for word in (*(f"config.{name}" for name in left_out), "splines", "boxes"):
         assert word not in text
     assert "mirror" in text
 
@@ -346,21 +347,20 @@ def test_what_a_script_draws_does_not_depend_on_what_it_leaves_out(
     used = {key: value for key, value in ALTERATIONS.items() if (key == name) == alone}
     config = SMALL.model_copy(update={"seed": 5, **used})
     text = script.write(over(store, config))
-    constants = re.findall(r"^[A-Z]+ = .*$", text, re.MULTILINE)
-    functions = text[text.index("# --- Altered copies") : text.index("class Augmenter")]
-    names: dict[str, Any] = {"np": np, "math": math}
-    exec("\n".join([*constants, functions]), names)
+    names: dict[str, Any] = {"np": np, "math": math, "SimpleNamespace": SimpleNamespace}
+    exec(text[text.index("config = ") : text.index("class Augmenter")], names)
 
-    drawn = names["draw"](30, 32, 28, 3)
+    drawn = names["draw"](names["config"], (32, 28), 30, 3)
     ours = augmentation.draw(config, (32, 28), 30, 3)
+    assert drawn.keys() == ours.keys()
     if used.keys() == {"erasing"}:
-        np.testing.assert_array_equal(drawn, ours.boxes)
+        np.testing.assert_array_equal(drawn["boxes"], ours["boxes"])
         return
-    coefficients, boxes = drawn if "erasing" in used else (drawn, None)
-    np.testing.assert_array_equal(coefficients, ours.coefficients)
-    np.testing.assert_array_equal(names["basis"](32, 28), augmentation.basis(config, (32, 28)))
+    np.testing.assert_array_equal(drawn["coefficients"], ours["coefficients"])
+    basis = names["basis"](names["config"], (32, 28))
+    np.testing.assert_array_equal(basis, augmentation.basis(config, (32, 28)))
     if "erasing" in used:
-        np.testing.assert_array_equal(boxes, ours.boxes)
+        np.testing.assert_array_equal(drawn["boxes"], ours["boxes"])
 
 
 @pytest.mark.parametrize(
@@ -398,14 +398,26 @@ def test_a_live_run_has_no_script_yet(store: RunStore) -> None:
 def test_a_setting_that_is_not_covered_is_refused_by_name(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(script._REPEATED, "dropout")
-    monkeypatch.setitem(script._REPEATED, "optimizer", ("adam",))
+    known = frozenset(TrainingConfig.model_fields) - {"dropout", "optimizer"}
+    monkeypatch.setattr(script, "_covered", lambda: known)
 
     script.write(over(store, SMALL))  # the default does without
     with pytest.raises(script.NotRepeatable, match=r"a run with dropout 0\.5 yet"):
         script.write(over(store, SMALL.model_copy(update={"dropout": 0.5})))
     with pytest.raises(script.NotRepeatable, match="a run with optimizer 'sgd' yet"):
         script.write(over(store, SMALL.model_copy(update={"optimizer": "sgd"})))
+
+
+def test_the_script_of_a_network_that_cannot_be_built_is_refused(store: RunStore) -> None:
+    config = TrainingConfig(architecture="convolutional", filters=(8,) * 5)
+    run = over(store, config, state=State.FAILED)
+    with pytest.raises(script.NotRepeatable, match="block 5 can't halve 1 × 1"):
+        script.write(run)
+    assert "block 5 can't halve" in (formats.obstacle(run, "script") or "")
+
+
+def test_a_script_can_be_written_whatever_the_settings() -> None:
+    assert script._covered() == TrainingConfig.model_fields.keys()
 
 
 def test_what_a_foreign_run_calls_its_versions_is_not_run(store: RunStore) -> None:
