@@ -8,7 +8,7 @@ from pages import _compat, _shared
 
 # A file of ours: icons by name come from the network, which may not be there.
 icon = Path(__file__).parent / "docs" / "icon.png"
-_compat.mend_messages()
+_compat.mend_reruns()
 st.set_page_config(page_title="Digit Lab", page_icon=icon, layout="wide")
 
 page = st.navigation(

@@ -5,11 +5,15 @@ A folder named ``pages`` makes Streamlit take the app for one of its first multi
 would get that page without ``app.py``: no navigation of ours, no title, no layout.
 """
 
+from collections.abc import Callable
 from functools import cache
 from weakref import WeakKeyDictionary
 
 import streamlit as st
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
 
@@ -53,27 +57,75 @@ def label_menu() -> None:
 
 
 @cache
-def mend_messages() -> None:
-    """Mend two faults in how Streamlit 1.67 tells the browser what a run of the script did.
+def mend_reruns() -> None:
+    """Mend four faults of Streamlit 1.67, for all fragments and all widgets.
 
-    Fragments: the browser clears away what a fragment has not drawn again once it hears that the
-    fragment has run. If another one begins before that was sent (those that look for changes begin
-    at any moment), the message says "interrupted" instead, though all of the first was drawn: what
-    it had drawn before would stay on the page, beside what it has drawn now, until it ran again.
-
-    The address: each parameter that changes is an entry of its own in the browser's history, so
-    that Back would lead to where nobody has been. Here a run makes one entry, at its end.
+    They show where a fragment with ``run_every`` runs at the moment at which somebody clicks.
     """
-    enqueue, clear = ForwardMsgQueue.enqueue, ForwardMsgQueue.clear
-    addresses: WeakKeyDictionary[ForwardMsgQueue, ForwardMsg] = WeakKeyDictionary()
+    AppSession.request_rerun = _heeding_people(AppSession.request_rerun)  # type: ignore[method-assign,assignment]
+    ForwardMsgQueue.enqueue = _one_address(ForwardMsgQueue.enqueue)  # type: ignore[method-assign,assignment]
+    ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
 
-    def enqueue_one_address(queue: ForwardMsgQueue, message: ForwardMsg) -> None:
+
+Rerun = Callable[[AppSession, ClientState | None], None]
+Enqueue = Callable[[ForwardMsgQueue, ForwardMsg], None]
+Clear = Callable[[ForwardMsgQueue, bool, list[str] | None], None]
+
+
+def _heeding_people(request_rerun: Rerun) -> Rerun:
+    """A run that no person has asked for, but a timer, gives way to those that one has.
+
+    Where something runs already, it waits for its next turn: the end of a run that the browser has
+    not heard of would get lost. And it comes without the values of widgets: what somebody has just
+    changed would call back in a run that does not draw the widget, and the value that the callback
+    gives it would be lost to the browser's in the run that follows.
+    """
+
+    def request(session: AppSession, state: ClientState | None) -> None:
+        if state and state.is_auto_rerun:
+            if session._state == AppSessionState.APP_IS_RUNNING:
+                return
+            if not any(map(_is_pressed, state.widget_states.widgets)):
+                quiet = ClientState()
+                quiet.CopyFrom(state)
+                quiet.ClearField("widget_states")
+                state = quiet
+        request_rerun(session, state)
+
+    return request
+
+
+def _is_pressed(widget: WidgetState) -> bool:
+    """Whether it is a button that has just been pressed: the browser says so once only."""
+    kind = widget.WhichOneof("value") or ""
+    return "trigger" in kind and bool(getattr(widget, kind))
+
+
+def _one_address(enqueue: Enqueue) -> Enqueue:
+    """A run makes one entry in the browser's history, at its end, however many parameters change.
+
+    Streamlit makes one for each, so that Back leads to where nobody has been.
+    """
+    newest: WeakKeyDictionary[ForwardMsgQueue, ForwardMsg] = WeakKeyDictionary()
+
+    def enqueue_later(queue: ForwardMsgQueue, message: ForwardMsg) -> None:
         if message.HasField("page_info_changed"):
-            addresses[queue] = message
+            newest[queue] = message
             return
-        if message.HasField("script_finished") and queue in addresses:
-            enqueue(queue, addresses.pop(queue))
+        if message.HasField("script_finished") and queue in newest:
+            enqueue(queue, newest.pop(queue))
         enqueue(queue, message)
+
+    return enqueue_later
+
+
+def _keeping_ends(clear: Clear) -> Clear:
+    """A fragment that has run has ended, whatever begins before the browser was told.
+
+    It clears away what the fragment has not drawn again once it hears so. If another fragment
+    begins first, Streamlit says "interrupted" instead, though all of the first was drawn: what it
+    had drawn before would stay on the page, beside what it has drawn now, until it ran again.
+    """
 
     def clear_but_ends(
         queue: ForwardMsgQueue,
@@ -92,5 +144,4 @@ def mend_messages() -> None:
             for message in ended:
                 message.script_finished = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 
-    ForwardMsgQueue.enqueue = enqueue_one_address  # type: ignore[method-assign,assignment]
-    ForwardMsgQueue.clear = clear_but_ends  # type: ignore[method-assign,assignment]
+    return clear_but_ends

@@ -1,6 +1,11 @@
 """What reaches the browser of a run of the script, where Streamlit itself would say otherwise."""
 
+from types import SimpleNamespace
+from typing import Any
+
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.app_session import AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 from pages import _compat
@@ -10,7 +15,7 @@ INTERRUPTED = ForwardMsg.FINISHED_EARLY_FOR_RERUN
 
 
 def queue() -> ForwardMsgQueue:
-    _compat.mend_messages()
+    _compat.mend_reruns()
     return ForwardMsgQueue()
 
 
@@ -70,3 +75,43 @@ def test_a_run_makes_one_entry_in_the_browsers_history() -> None:
     messages.enqueue(ended("look"))
 
     assert messages.flush() == [address("true=7&predicted=1"), ended("matrix"), ended("look")]
+
+
+def asked_for(state: ClientState | None, session: AppSessionState) -> list[ClientState | None]:
+    """What Streamlit is asked to run, while its session is in this state."""
+    asked: list[ClientState | None] = []
+    request = _compat._heeding_people(lambda _, state: asked.append(state))
+    runs: Any = SimpleNamespace(_state=session)
+    request(runs, state)
+    return asked
+
+
+def wanted(by_timer: bool, pressed: bool = False) -> ClientState:
+    state = ClientState(fragment_id="look", is_auto_rerun=by_timer)
+    state.widget_states.widgets.add(id="menu", string_value="Any")
+    state.widget_states.widgets.add(id="button", trigger_value=pressed)
+    return state
+
+
+def test_a_timer_waits_for_its_next_turn_while_something_runs() -> None:
+    running = AppSessionState.APP_IS_RUNNING
+
+    assert asked_for(wanted(by_timer=True), running) == []
+    assert asked_for(wanted(by_timer=False), running) == [wanted(by_timer=False)]
+    assert asked_for(None, running) == [None]
+
+
+def test_a_timer_says_nothing_of_what_somebody_has_just_changed() -> None:
+    idle = AppSessionState.APP_NOT_RUNNING
+
+    (asked,) = asked_for(wanted(by_timer=True), idle)
+    assert asked
+    assert asked.fragment_id == "look"
+    assert not asked.widget_states.widgets
+    assert asked_for(wanted(by_timer=False), idle) == [wanted(by_timer=False)]
+
+
+def test_a_press_that_comes_with_a_timer_is_not_lost() -> None:
+    pressed = wanted(by_timer=True, pressed=True)
+
+    assert asked_for(pressed, AppSessionState.APP_NOT_RUNNING) == [pressed]
