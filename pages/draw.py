@@ -3,26 +3,24 @@
 import random
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import figures, words
 from mnist_core.data import pictures
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.drawing import network_input
-from mnist_core.drawing.canvas import strokes_from_canvas
-from mnist_core.drawing.strokes import image_from_strokes
+from mnist_core.drawing.strokes import check_strokes, image_from_strokes
 from mnist_core.inference import ModelError, Predictor
 from mnist_core.runs.catalog import Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from pages import _shared
+from pages._canvas import pen_canvas
 from pages._live_chart import live_chart, load_plotly
 
 SIDE = 280  # pixels; on the narrowest phone it leaves room beside it for a thumb that scrolls
@@ -42,60 +40,30 @@ MEGABYTES = 10
 
 def keep_drawing() -> None:
     """The canvas tells of a change."""
-    st.session_state["drawn"] = st.session_state["canvas"]["drawing"]["raw"]["objects"]
-
-
-def put_on_canvas(strokes: list[dict[str, Any]]) -> None:
-    """Show these strokes in place of what is on the canvas."""
+    strokes = st.session_state["canvas"]["strokes"]
+    check_strokes(strokes)
     st.session_state["drawn"] = strokes
-    # The canvas takes in a drawing that differs from the one it was given before, whatever has
-    # been drawn since: the number makes each of them differ.
-    number = st.session_state.get("given", {}).get("number", 0) + 1
-    st.session_state["given"] = {"objects": strokes, "number": number}
 
 
 def canvas(outline: Outline) -> NDArray[np.float32] | None:
     """The canvas and its tools; the drawing as the network is given it, or None without one."""
     drawn = st.session_state.setdefault("drawn", [])
-    if "canvas" not in st.session_state:  # new on the page, perhaps not for the first time
-        put_on_canvas(drawn)
-    with st.container(height=SIDE, border=False):  # cuts off the canvas's own tool bar above it
-        st_canvas(
-            stroke_width=st.session_state.setdefault("pen_width", PEN_WIDTH),
-            stroke_color="#ffffff",
-            background_color="#000000",
-            width=SIDE,
-            height=SIDE,
-            initial_drawing=st.session_state["given"],
-            key="canvas",
-            on_change=keep_drawing,
-        )
-    with st.container(horizontal=True, gap="xsmall"):
-        st.button(
-            "Undo",
-            key="undo",
-            icon=":material/undo:",
-            on_click=put_on_canvas,
-            args=[drawn[:-1]],
-            disabled=not drawn,
-        )
-        st.button(
-            "Clear",
-            key="clear",
-            icon=":material/delete:",
-            on_click=put_on_canvas,
-            args=[[]],
-            disabled=not drawn,
-        )
-        with st.popover("Pen", icon=":material/line_weight:"):
-            st.slider("Pen width", 6, 36, key="pen_width", persist_state="session")
-            st.caption(
-                "Changes only what you see: the network gets strokes as wide as those in MNIST."
-            )
+    pen_canvas(
+        drawn,
+        side=SIDE,
+        pen=st.session_state.setdefault("pen_width", PEN_WIDTH),
+        key="canvas",
+        on_change=keep_drawing,
+    )
+    with (
+        st.container(key="pen", width="content"),
+        st.popover("Pen", icon=":material/line_weight:"),
+    ):
+        st.slider("Pen width", 6, 36, key="pen_width", persist_state="session")
+        st.caption("Changes only what you see: the network gets strokes as wide as those in MNIST.")
     if not drawn:
         return None
-    strokes = strokes_from_canvas({"objects": drawn})
-    return network_input.on_ground(image_from_strokes(strokes), outline)
+    return network_input.on_ground(image_from_strokes(drawn), outline)
 
 
 # --- The other inputs ---

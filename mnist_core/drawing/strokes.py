@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mnist_core.drawing.pen import PEN, SIDE, Image28, Points, drawn, fitted
+
+# Of drawings from a browser: more than four coats of the pen's paint, and answered in a second.
+MOST_POINTS = 20_000
+FARTHEST = 10_000  # canvas pixels; a stroke may leave the canvas
 
 
 def image_from_strokes(strokes: Sequence[ArrayLike]) -> Image28:
@@ -56,3 +61,26 @@ def _checked_stroke(stroke: ArrayLike, index: int) -> Points:
     if not np.isfinite(points).all():
         raise ValueError(f"{expected}; it holds NaN or an infinite number")
     return points
+
+
+def check_strokes(strokes: Any) -> None:
+    """Refuse what no canvas in a browser tells: it may not have been ours that told it.
+
+    Args:
+        strokes: ``[[[x, y], ...], ...]`` in canvas pixels, as JSON knows them.
+
+    Raises:
+        ValueError: it is no list of strokes of one point or more, has more than ``MOST_POINTS`` in
+            all, or a number that is not finite or farther than ``FARTHEST``; says which.
+    """
+    if not isinstance(strokes, list) or not all(isinstance(s, list) and s for s in strokes):
+        raise ValueError("a drawing must be a list of strokes, each a list of points")
+    points = sum(map(len, strokes))
+    if points > MOST_POINTS:
+        raise ValueError(f"the drawing has {points:,} points; allowed: up to {MOST_POINTS:,}")
+    for index, stroke in enumerate(strokes):
+        farthest = np.abs(_checked_stroke(stroke, index)).max()
+        if farthest > FARTHEST:
+            raise ValueError(
+                f"stroke {index} goes to {farthest:g}; allowed: -{FARTHEST:,} to {FARTHEST:,}"
+            )

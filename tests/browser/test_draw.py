@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -26,7 +26,7 @@ def server(server: Server, trained: Run) -> Server:
 
 def canvas(page: Page) -> Locator:
     """The part of the canvas that takes the pen; as soon as it is there, it can be drawn on."""
-    return page.locator("canvas.upper-canvas")
+    return page.get_by_role("img", name="What you have drawn")
 
 
 def canvas_top(page: Page) -> float:
@@ -37,7 +37,7 @@ def canvas_top(page: Page) -> float:
 
 def ink(page: Page) -> int:
     """How many pixels of the canvas are not black."""
-    count: int = page.locator("canvas.dc-canvas.lower-canvas").evaluate(
+    count: int = canvas(page).evaluate(
         """canvas => {
             const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return pixels.data.filter((value, index) => index % 4 === 0 && value > 0).length;
@@ -46,14 +46,23 @@ def ink(page: Page) -> int:
     return count
 
 
-def draw(page: Page, stroke: Stroke) -> None:
+def draw(
+    page: Page,
+    stroke: Stroke,
+    steps: int = 10,
+    lasts: float = 0,
+    at_once_after: Callable[[], None] = lambda: None,
+) -> None:
+    """With the mouse, in so many steps from point to point, for so many milliseconds longer."""
     box = canvas(page).bounding_box()
     assert box
     points = [(box["x"] + x, box["y"] + y) for x, y in stroke]
+    at_once_after()
     page.mouse.move(*points[0])
     page.mouse.down()
     for point in points[1:]:
-        page.mouse.move(*point, steps=10)
+        page.mouse.move(*point, steps=steps)
+    page.wait_for_timeout(lasts)
     page.mouse.up()
 
 
@@ -76,8 +85,12 @@ def touch(page: Page, points: Stroke) -> None:
 
 
 def button(page: Page, words: str) -> Locator:
-    """A button of the page; those of the canvas's own tool bar are pictures."""
     return page.get_by_role("button").filter(has_text=words)
+
+
+def chart(page: Page) -> Locator:
+    """How likely each class is; its name holds the figures."""
+    return page.get_by_role("img", name="0: ")
 
 
 def says(page: Page, digit: str) -> None:
@@ -113,22 +126,139 @@ def test_every_stroke_is_answered_and_can_be_taken_back(server: Server, page: Pa
     assert same_canvas.evaluate("canvas => canvas.isConnected")
 
 
-def test_one_tool_bar_is_enough(server: Server, page: Page) -> None:
+@pytest.mark.parametrize("by_keyboard", [False, True])
+@pytest.mark.parametrize("words", ["Clear", "Undo"])
+def test_a_stroke_begun_at_once_after_clear_or_undo_stays_and_is_answered(
+    server: Server, page: Page, words: str, by_keyboard: bool
+) -> None:
     page.goto(f"{server.url}/draw")
     invites(page)
-    canvas(page).hover()
-    canvas_own = page.locator(".dc-toolbar")
-    expect(canvas_own).to_have_css("opacity", "1")  # it comes when the mouse does
+    strokes = [[(170, 12), (260, 20)], [(20, 5), (260, 24)], [(60, 100), (90, 250)]]
+    in_peace = []
+    for stroke in strokes:
+        draw(page, stroke, steps=1)
+        chart(page).wait_for()
+        in_peace.append((ink(page), chart(page).get_attribute("aria-label")))
+        button(page, "Clear").press("Enter")
+        invites(page)
 
-    assert not canvas_own.evaluate(
-        """async toolbar => {
-            await Promise.all(toolbar.getAnimations().map(animation => animation.finished));
-            const {x, y, width, height} = toolbar.getBoundingClientRect();
-            return toolbar.contains(
-                toolbar.getRootNode().elementFromPoint(x + width / 2, y + height / 2)
-            );
+    for nth in range(10):
+        draw(page, SEVEN)
+        says(page, "7")
+        button(page, words).focus()
+        # Over within milliseconds, or while the server answers, or after that.
+        draw(
+            page,
+            strokes[nth % 3],
+            steps=1,
+            lasts=(0, 40, 0, 400)[nth % 4],
+            at_once_after=lambda: (
+                page.keyboard.press("Enter") if by_keyboard else button(page, words).click()
+            ),
+        )
+
+        drawn, answer = in_peace[nth % 3]
+        expect(chart(page)).to_have_attribute("aria-label", str(answer))
+        assert ink(page) == drawn
+        button(page, "Clear").press("Enter")
+        invites(page)
+
+
+def test_strokes_that_follow_faster_than_answers_are_all_answered(
+    server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/draw")
+    invites(page)
+    for stroke in FOUR:
+        draw(page, stroke)
+        chart(page).wait_for()
+    answer = chart(page).get_attribute("aria-label")
+    drawn = ink(page)
+    button(page, "Clear").press("Enter")
+    invites(page)
+
+    for _ in range(5):
+        for stroke in FOUR:
+            draw(page, stroke)
+        for _ in FOUR:
+            button(page, "Undo").press("Enter")
+    for stroke in FOUR:
+        draw(page, stroke)
+
+    expect(chart(page)).to_have_attribute("aria-label", str(answer))
+    assert ink(page) == drawn
+
+
+def test_a_click_is_a_dot_also_one_that_trembles(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/draw")
+    invites(page)
+    answers = []
+    for length in (0, 8, 10):  # the pen is 18 pixels wide
+        draw(page, [(100, 100), (100, 100 + length)])
+        chart(page).wait_for()
+        answers.append(chart(page).get_attribute("aria-label"))
+        assert ink(page) > 200
+        button(page, "Clear").press("Enter")
+        invites(page)
+
+    assert answers[0] == answers[1] != answers[2]
+
+
+def test_200_000_points_are_thinned_out_and_answered_soon(server: Server, page: Page) -> None:
+    sizes: list[int] = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framesent", lambda frame: sizes.append(len(frame))),
+    )
+    page.goto(f"{server.url}/draw")
+    invites(page)
+
+    canvas(page).evaluate(
+        """canvas => {
+            const {left, top} = canvas.getBoundingClientRect();
+            const at = n => ({
+                clientX: left + 140 + 130 * Math.sin(n / 37),
+                clientY: top + 140 + 130 * Math.cos(n / 41),
+                isPrimary: true, pointerId: 1,
+            });
+            const send = (kind, n, passed) => canvas.dispatchEvent(new PointerEvent(
+                kind,
+                {...at(n), coalescedEvents: passed.map(n => new PointerEvent(kind, at(n)))},
+            ));
+            canvas.setPointerCapture = () => {};  // there is no such pointer
+            send("pointerdown", 0, []);
+            for (let n = 0; n < 200_000; n += 1000)
+                send("pointermove", n, [...Array(1000).keys()].map(i => n + i));
+            send("lostpointercapture", 0, []);
         }"""
     )
+
+    expect(chart(page)).to_be_visible(timeout=10_000)
+    assert 100_000 < max(sizes) < 500_000  # bytes, of 20,000 points
+
+
+def test_nothing_invisible_takes_the_focus_or_the_pen(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/draw")
+    invites(page)
+    draw(page, SEVEN)
+    says(page, "7")
+    canvas(page).hover()
+    page.wait_for_timeout(500)  # what comes with the mouse has come
+
+    assert canvas(page).evaluate(
+        """canvas => {
+            const {left, top} = canvas.getBoundingClientRect();
+            const inside = [...Array(280).keys()];
+            return inside.every(x => inside.every(y =>
+                document.elementFromPoint(left + x + 0.5, top + y + 0.5) === canvas));
+        }"""
+    )
+    button(page, "Pen").focus()
+    for words in ("Clear", "Undo"):
+        page.keyboard.press("Shift+Tab")
+        expect(button(page, words)).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("radio", name="Test image")).to_be_focused()
 
 
 def test_a_drawing_stays_while_other_pages_and_inputs_are_looked_at(
@@ -155,6 +285,23 @@ def test_a_drawing_stays_while_other_pages_and_inputs_are_looked_at(
     says(page, "7")
     expect(canvas(page)).to_be_visible()
     assert ink(page) == drawn
+
+
+def test_a_drawing_stays_when_the_page_around_it_changes(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/draw?test_image=abc")
+    warning = page.get_by_text("allowed: a whole number from 0")
+    expect(warning).to_be_visible()
+    draw(page, FOUR[0])
+    chart(page).wait_for()
+    drawn = ink(page)
+
+    page.keyboard.press("r")  # runs all of the page again, this time without a warning
+    expect(warning).to_be_hidden()
+    expect(canvas(page)).to_have_count(1)
+    expect(button(page, "Undo")).to_be_enabled()
+    assert ink(page) == drawn
+    draw(page, FOUR[1])
+    says(page, "4")
 
 
 def test_on_a_phone_a_finger_draws_on_the_canvas_and_scrolls_beside_it(

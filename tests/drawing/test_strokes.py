@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mnist_core.drawing.strokes import image_from_strokes
+from mnist_core.drawing.strokes import check_strokes, image_from_strokes
 
 COORDINATES = st.floats(0, 280, width=32)
 STROKES = st.lists(
@@ -126,3 +126,38 @@ def test_more_points_on_the_same_path_change_nothing() -> None:
 def test_what_is_no_stroke_is_named(strokes: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         image_from_strokes(strokes)
+
+
+# --- The canvas ---
+
+
+@pytest.mark.parametrize("strokes", [[], [[[0, 0]]], [[[-20, 0.5], [300, 10_000]], [[1, 2]]]])
+def test_what_a_canvas_tells_is_taken(strokes: list[Any]) -> None:
+    check_strokes(strokes)
+
+    image_from_strokes(strokes)
+
+
+@pytest.mark.parametrize(
+    ("strokes", "words"),
+    [
+        (None, "must be a list of strokes"),
+        ({"strokes": []}, "must be a list of strokes"),
+        ([[]], "must be a list of strokes"),
+        (["12"], "must be a list of strokes"),
+        ([[[0, 0]], [0, 0]], r"stroke 1 must be an \(n, 2\) array"),
+        ([[[0, 0, 0]]], "stroke 0 must be"),
+        ([[[0, 0], [0]]], "stroke 0 must be"),
+        ([[["1", "2"]]], "stroke 0 must be"),
+        ([[[True, False]]], "stroke 0 must be"),
+        ([[[None, 0]]], "stroke 0 must be"),
+        ([[[0, 10**400]]], "stroke 0 must be"),
+        ([[[0, 0], [float("nan"), 0]]], "stroke 0 .* NaN"),
+        ([[[0, 0], [0, float("-inf")]]], "stroke 0 .* infinite"),
+        ([[[0, 0]], [[0, -10_001]]], "stroke 1 goes to 10001; allowed: -10,000 to 10,000"),
+        ([[[0, 0]] * 10_000, [[0, 0]] * 10_001], "20,001 points; allowed: up to 20,000"),
+    ],
+)
+def test_what_no_canvas_tells_is_refused(strokes: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        check_strokes(strokes)

@@ -15,8 +15,7 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.config import TrainingConfig
 from mnist_core.data import dataset, loading, own
 from mnist_core.data.own import import_file
-from mnist_core.drawing.canvas import strokes_from_canvas
-from mnist_core.drawing.strokes import image_from_strokes
+from mnist_core.drawing.strokes import MOST_POINTS, image_from_strokes
 from mnist_core.inference import Predictor
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
@@ -29,14 +28,8 @@ APP = str(Path(__file__).parents[2] / "app.py")
 INVITATION = "Draw a digit from 0 to 9. The network answers after every stroke."
 
 
-def stroke(*points: tuple[int, int]) -> dict[str, Any]:
-    """A stroke as the canvas gives it."""
-    (x, y), *others = points
-    return {"type": "Path", "path": [["M", x, y], *(["L", x, y] for x, y in others)]}
-
-
-SEVEN = [stroke((70, 60), (200, 60), (120, 230))]
-FOUR = [stroke((90, 60), (80, 140), (190, 140)), stroke((180, 50), (170, 240))]
+SEVEN = [[[70, 60], [200, 60], [120, 230]]]
+FOUR = [[[90, 60], [80, 140], [190, 140]], [[180, 50], [170, 240]]]
 
 
 @pytest.fixture
@@ -98,6 +91,14 @@ def component(app: AppTest, key: str) -> dict[str, Any]:
     """What the page hands to the canvas, or to the chart."""
     data: dict[str, Any] = json.loads(app.get_by_key(key).proto.json)
     return data
+
+
+def tell(app: AppTest, strokes: list[Any]) -> None:
+    """What the canvas does at each stroke, and when Undo or Clear is pressed."""
+    states = app._tree.get_widget_states()  # AppTest has no way of its own to touch a component
+    told = json.dumps({"strokes": strokes})
+    states.widgets.add(id=app.get_by_key("canvas").proto.id, json_value=told)
+    app._run(states)
 
 
 def probabilities(app: AppTest) -> list[float]:
@@ -196,13 +197,32 @@ def test_undo_takes_the_last_stroke_back_and_clear_all(run: Run) -> None:
     app = page(drawn=FOUR)
     assert answer(app) == "4"
 
-    app.button(key="undo").click().run()
-    assert component(app, "canvas")["initialDrawing"]["objects"] == FOUR[:1]
+    tell(app, FOUR[:1])
     assert probabilities(checked(app)) == probabilities(page(drawn=FOUR[:1]))
 
-    app.button(key="clear").click().run()
-    assert component(app, "canvas")["initialDrawing"]["objects"] == []
+    tell(app, [])
     assert answer(checked(app)) is None
+
+
+def test_a_new_canvas_begins_with_what_was_drawn_on_the_one_before(run: Run) -> None:
+    app = page(drawn=FOUR[:1])
+    tell(app, FOUR)
+    assert answer(checked(app)) == "4"
+
+    app.segmented_control(key="ask_about").set_value("Test image").run()
+    app.segmented_control(key="ask_about").set_value("Drawing").run()
+
+    assert component(checked(app), "canvas")["strokes"] == FOUR
+    assert answer(app) == "4"
+
+
+def test_what_no_canvas_tells_is_refused_and_not_kept(run: Run) -> None:
+    app = page(drawn=SEVEN)
+
+    tell(app, [[[0, 0]] * (MOST_POINTS + 1)])
+
+    assert "20,001 points" in app.exception[0].message
+    assert app.session_state["drawn"] == SEVEN
 
 
 def test_another_run_gives_its_own_opinion_of_the_same_drawing(
@@ -455,7 +475,7 @@ def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
     assert page().markdown[0].value.startswith("Draw one of zero, 1, 2, 3")
     app = page(drawn=SEVEN)
 
-    ink = image_from_strokes(strokes_from_canvas({"objects": SEVEN}))
+    ink = image_from_strokes(SEVEN)
     given = ink if ground == "dark" else 1 - ink
     expected = Predictor(run.folder).probabilities(given[np.newaxis])[0]
     assert probabilities(app) == pytest.approx(expected.tolist(), abs=1e-6)
