@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mnist_core.config import TrainingConfig
+from mnist_core.data.known import SPECS
 from mnist_core.runs.events import Batch, Continued, Epoch, Fitting, LearningRate, State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -20,7 +21,7 @@ from mnist_core.runs.history import History
 if TYPE_CHECKING:
     import jinja2
 
-IN_KERAS = {"mnist": "keras.datasets.mnist.load_data"}
+IN_KERAS = {name: spec.in_keras for name, spec in SPECS.items() if spec.in_keras}
 """The datasets that Keras loads itself; the images of the others come with the script."""
 
 _REPEATED: dict[str, tuple[str, ...]] = {
