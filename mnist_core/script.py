@@ -154,7 +154,7 @@ def _template() -> jinja2.Template:
 def _course(run: Run, state: State) -> _Course:
     """Fold the events of the run and of those that it continues."""
     course = _Course()
-    an_epoch = step = done = first_step = 0
+    an_epoch = done = first_step = 0
     last: Place | None = None
     for event in (*run.before(), *run.events()):
         match event:
@@ -162,13 +162,11 @@ def _course(run: Run, state: State) -> _Course:
                 an_epoch = event.steps_per_epoch
             case Batch():
                 course.rhythm = course.rhythm or event.step
-                step = event.step
             case LearningRate():
                 course.rates[Place(event.epoch, event.step)] = event.learning_rate
             case Epoch():
-                last = Place(event.epoch, event.step or step or an_epoch)
+                last = Place(event.epoch, event.step)
                 done += last.step
-                step = 0
                 if last.step < an_epoch:
                     course.stops.append(last)
             case Continued():

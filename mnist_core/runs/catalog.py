@@ -19,19 +19,26 @@ from mnist_core.evaluation import wilson_interval
 from mnist_core.runs.events import Batch, Epoch, Evaluated, State, parse_events
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.format import NewerFormat
 from mnist_core.runs.history import History
 from mnist_core.runs.store import RunStore
 
 # --- One run --------------------------------------------------------------------------------------
 
 
+DAMAGED = "damaged"
+NEWER = "newer version"
+
+
 @dataclass(frozen=True)
 class Damaged:
-    """A run that can't be read."""
+    """A run that can't be read, at least not by this version of the program."""
 
     run: Run
     reason: str
     """Which file, and what is wrong with it."""
+    state: str = DAMAGED
+    """Else :data:`NEWER`: nothing is wrong with it, but a newer version has made it."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,14 @@ def summarize(run: Run) -> Entry:
     """The run as it is now."""
     try:
         return _read(run)
+    except NewerFormat as error:
+        return Damaged(run, str(error), NEWER)
     except (RunError, OSError) as error:
         return Damaged(run, str(error))
 
 
 def _read(run: Run) -> Summary:
+    config = run.config  # first: it refuses what this version may not understand
     past = _outline(run.folder / "events.jsonl")
     epochs, part, seconds = 0, 0.0, None
     if past.fitting and past.batches:
@@ -96,7 +106,7 @@ def _read(run: Run) -> Summary:
         epochs, seconds = past.epochs[-1].epoch, past.epochs[-1].elapsed
     return Summary(
         run=run,
-        config=run.config,
+        config=config,
         labels=run.labels(),
         state=run.state(past),
         message=past.ended.message if past.ended else "",
@@ -106,7 +116,7 @@ def _read(run: Run) -> Summary:
             past.fitting.train_images + past.fitting.validation_images if past.fitting else None
         ),
         epochs=epochs,
-        progress=min(1.0, (epochs + part) / run.config.epochs),
+        progress=min(1.0, (epochs + part) / config.epochs),
         train_seconds=past.evaluated.train_seconds if past.evaluated else seconds,
         evaluated=past.evaluated,
     )
@@ -211,7 +221,7 @@ def _version(folder: str) -> _Version:
 def mentions(entry: Entry, words: str) -> bool:
     """Whether each of the words is somewhere in the run's id, labels, dataset, network or state."""
     if isinstance(entry, Damaged):
-        parts = [entry.run.id, "damaged", entry.reason]
+        parts = [entry.run.id, entry.state, entry.reason]
     else:
         labels, config = entry.labels, entry.config
         parts = [entry.run.id, labels.name, *labels.tags, labels.note, entry.state, entry.message]
