@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 from benchmarks.strokes import STROKES, as_pictures, as_strokes, read
 from benchmarks.training import Result, train_plain
 from mnist_core.config import TrainingConfig
-from mnist_core.data import loading
+from mnist_core.data import known, loading
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loading import DatasetError
 from mnist_core.inference import Predictor
-from mnist_core.presets import PRESETS, Measured, apply_preset
+from mnist_core.presets import PRESETS, Measured, apply_preset, tuned_on
 from mnist_core.settings import Settings
 from mnist_core.training import fit, save
 
@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     presets: list[str] = options.presets
     try:
-        for name in {"mnist", *(PRESETS[preset].dataset for preset in presets)}:
+        for name in {known.DEFAULT, *map(tuned_on, presets)}:
             _dataset(name)
     except DatasetError as error:
         sys.exit(str(error))
@@ -103,7 +103,7 @@ class Trained(NamedTuple):
 
 
 def _train(preset: str, seed: int) -> Trained:
-    dataset = _dataset(PRESETS[preset].dataset)
+    dataset = _dataset(tuned_on(preset))
     config = apply_preset(preset, TrainingConfig(dataset=dataset.name, seed=seed))
     result = fit.fit(config, dataset, lambda event: None)
     guesses = fit.probabilities(result.model, dataset.x_test).argmax(axis=1)
@@ -113,7 +113,7 @@ def _train(preset: str, seed: int) -> Trained:
         weights=result.model.count_params(),
         accuracy=float(np.mean(guesses == dataset.y_test)),
         drawn=_recognised(result.model, _drawings(as_pictures_too=seed == 1))
-        if dataset.name == "mnist"
+        if dataset.name == known.DEFAULT
         else {},
     )
     print(
@@ -127,7 +127,7 @@ def _train(preset: str, seed: int) -> Trained:
 def _measured(trained: list[Trained], plain: Result) -> Measured:
     """The figures of a preset; the first training is the one that had the machine to itself."""
     alone = trained[0]
-    dataset = _dataset(PRESETS[alone.preset].dataset)
+    dataset = _dataset(tuned_on(alone.preset))
     strokes = [result.drawn[STROKES] for result in trained if result.drawn]
     pictures = [share for way, share in alone.drawn.items() if way != STROKES]
     return Measured(
@@ -149,7 +149,7 @@ def _dataset(name: str) -> Dataset:
 
 
 def _plain() -> Result:
-    result = train_plain(_dataset("mnist"), epochs=10, seed=1)
+    result = train_plain(_dataset(known.DEFAULT), epochs=10, seed=1)
     print(f"plain Keras loop: {result.seconds:.1f} s, {result.accuracy:.2%}", flush=True)
     return result
 

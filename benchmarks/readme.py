@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from mnist_core.data import known
-from mnist_core.presets import PRESETS, Measured, measured
+from mnist_core.presets import PRESETS, Measured, measured, tuned_on
 
 PROJECT = Path(__file__).parents[1]
 READMES = (PROJECT / "README.md", PROJECT / "benchmarks" / "README.md")
@@ -60,7 +60,7 @@ def presets(found: dict[str, Any]) -> list[str]:
     for name, row in figures.items():
         seeds = "one seed" if row.seeds == 1 else f"median of {row.seeds} seeds"
         lines.append(
-            f"| {known.title(PRESETS[name].dataset)} | {PRESETS[name].title} | {row.weights:,} "
+            f"| {known.title(tuned_on(name))} | {PRESETS[name].title} | {row.weights:,} "
             f"| {row.of_plain:.2f} | {row.accuracy:.2%} ({seeds}) "
             f"| {share(row.strokes)} | {share(row.pictures)} |"
         )

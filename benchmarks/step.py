@@ -21,7 +21,7 @@ from pathlib import Path
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data import loading
-from mnist_core.presets import PRESETS, apply_preset
+from mnist_core.presets import PRESETS, apply_preset, tuned_on
 from mnist_core.runs.events import Epoch, Event
 
 FIRST_EPOCH_OVER = "first epoch over"
@@ -52,7 +52,7 @@ def train(preset: str) -> None:
     """Say on the way when the first epoch was over, and at the end how long a step took."""
     from mnist_core.training import fit  # loads TensorFlow
 
-    dataset = loading.load(PRESETS[preset].dataset)
+    dataset = loading.load(tuned_on(preset))
     config = apply_preset(preset, TrainingConfig(dataset=dataset.name)).model_copy(
         update={"epochs": 2, "validation_share": 0.0}
     )

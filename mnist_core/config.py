@@ -49,7 +49,7 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     dataset: DatasetName = Field(
-        "mnist",
+        known.DEFAULT,
         title="Dataset",
         description="The images to learn from. The sample is 5,000 of MNIST's 70,000 digits: quick "
         "to try, but expect about 94% where the whole set gives 98%. The page Data "

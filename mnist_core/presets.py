@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from mnist_core.config import CONVOLUTIONAL_ONLY, ConfigError, TrainingConfig
-
-ARTICLE_ACCURACY = 0.9803
-"""What the article's network reached on the 10,000 test images of MNIST."""
+from mnist_core.data import known
 
 
 class Preset(NamedTuple):
@@ -19,8 +17,6 @@ class Preset(NamedTuple):
     title: str
     description: str
     settings: dict[str, Any]
-    dataset: str = "mnist"
-    """What it was tuned on; those for MNIST are also offered for data that has none of its own."""
 
 
 class Measured(BaseModel):
@@ -139,7 +135,6 @@ PRESETS: dict[str, Preset] = {
             "shift": 0.6,
             "scale": 0.03,
         },
-        "fashion-mnist",
     ),
     "fashion-cnn": Preset(
         "CNN",
@@ -159,7 +154,6 @@ PRESETS: dict[str, Preset] = {
             "flip": True,
             "shift": 1.0,
         },
-        "fashion-mnist",
     ),
     "cifar-cnn": Preset(
         "CNN",
@@ -177,15 +171,19 @@ PRESETS: dict[str, Preset] = {
             "shift": 3.0,
             "scale": 0.08,
         },
-        "cifar10",
     ),
 }
 
 
 def presets_for(dataset: str) -> list[str]:
-    """The presets to offer for a dataset: its own, else those for MNIST."""
-    own = [name for name, preset in PRESETS.items() if preset.dataset == dataset]
-    return own or presets_for("mnist")
+    """The presets to offer for a dataset: its own, else those for the default."""
+    own = known.SPECS[dataset].presets if dataset in known.SPECS else ()
+    return list(own or known.SPECS[known.DEFAULT].presets)
+
+
+def tuned_on(preset: str) -> str:
+    """The dataset that a preset was made for, and measured on."""
+    return next(name for name, spec in known.SPECS.items() if preset in spec.presets)
 
 
 def measured() -> dict[str, Measured]:

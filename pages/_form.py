@@ -29,6 +29,7 @@ from mnist_core.presets import (
     apply_preset,
     measured,
     presets_for,
+    tuned_on,
 )
 from mnist_core.words import duration
 from pages import _augmentation, _link, _network, _shared
@@ -301,7 +302,7 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
         return
     words = PRESETS[preset].description
     figures = measured().get(preset)
-    if figures and dataset == PRESETS[preset].dataset:
+    if figures and dataset == tuned_on(preset):
         words += (
             f" Measured: {figures.accuracy:.2%} of the test images right, after "
             f"{duration(figures.seconds)} on two cores with {figures.train_images:,} images."

@@ -10,10 +10,8 @@ from mnist_core.config import (
     bounds,
 )
 from mnist_core.data import places
+from mnist_core.data.known import article_accuracy
 from mnist_core.lessons import no_better_than_guessing
-from mnist_core.presets import (
-    ARTICLE_ACCURACY,
-)
 from mnist_core.runs.catalog import Summary
 from mnist_core.runs.events import Batch, Epoch, State
 from mnist_core.runs.files import RunError
@@ -308,8 +306,9 @@ def stage(run: Run, history: History) -> tuple[float, str]:
 def figures_so_far(run: Run, history: History) -> None:
     if history.evaluated:
         shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
-        if run.config.dataset == "mnist":
-            shown["The article's accuracy"] = percent(ARTICLE_ACCURACY)
+        article = article_accuracy(run.config.dataset)
+        if article is not None:
+            shown["The article's accuracy"] = percent(article)
         shown["Test loss"] = number(history.evaluated.test_loss)
         shown["Time in training"] = duration(history.evaluated.train_seconds)
     else:

@@ -11,8 +11,6 @@ from mnist_core.data.known import title
 from mnist_core.runs.catalog import Damaged, Entry, Summary
 from pages import _shared
 
-DAMAGED = "damaged"
-
 COLUMNS: dict[str, Any] = {
     "name": st.column_config.TextColumn("Name", pinned=True),
     "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
@@ -50,7 +48,7 @@ def _row(entry: Entry, names: dict[str, str]) -> dict[str, Any]:
     cells: dict[str, Any] = dict.fromkeys(COLUMNS)
     cells |= {
         "name": names[entry.run.id],
-        "state": state(entry),
+        "state": str(entry.state),
         "when": _shared.local_time(entry.run),
     }
     if isinstance(entry, Damaged):
@@ -78,11 +76,6 @@ def _figures(summary: Summary) -> dict[str, Any]:
         "seconds": summary.train_seconds,
         "epoch_seconds": summary.epoch_seconds,
     }
-
-
-def state(entry: Entry) -> str:
-    """Where the run stands, in a word."""
-    return str(entry.state) if isinstance(entry, Summary) else DAMAGED
 
 
 def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:

@@ -106,9 +106,9 @@ def paces() -> list[Pace]:
             if past.fitting and past.epochs:
                 seconds = median(epoch.seconds for epoch in past.epochs)
                 config, fitting = run.config, past.fitting
-                # Where there is none, the run is old and its network dense.
-                multiply_adds = fitting.multiply_adds or fitting.weights
-                work = Work(fitting.train_images, multiply_adds, config.batch_size, config.augments)
+                work = Work(
+                    fitting.train_images, fitting.multiply_adds, config.batch_size, config.augments
+                )
                 found.append(Pace(work, seconds))
         except RunError:
             continue  # a damaged run teaches nothing here; the pages that show it say so
@@ -260,7 +260,7 @@ def run_label(run: Run) -> str:
 def label(entry: Entry) -> str:
     """For menus; see :func:`run_label`. What tells runs apart comes first: a phone cuts the end."""
     if isinstance(entry, Damaged):
-        return f"{run_name(entry)} · damaged"
+        return f"{run_name(entry)} · {entry.state}"
     config = entry.config
     outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
     return f"{run_name(entry)} · {outcome} · {known.title(config.dataset)} · {config.network}"

@@ -102,7 +102,7 @@ def download_button(name: str, running: list[Job]) -> None:
     st.button(
         "Try again" if job.error else f"Download {SPECS[name].download_bytes / MEGABYTE:.0f} MB",
         key=f"download_{name}",
-        type="primary" if name == "mnist" else "secondary",
+        type="primary" if name == known.DEFAULT else "secondary",
         icon=":material/download:",
         on_click=download,
         args=(name,),
@@ -141,12 +141,12 @@ def whole_set(running: list[Job]) -> None:
             "Only the built-in sample is on this machine. With all 60,000 training images, a "
             "network gets about 98% of the test images right; with the sample, about 94%."
         )
-        download_button("mnist", running)
+        download_button(known.DEFAULT, running)
 
 
 def more(on_disk: list[str], running: list[Job]) -> None:
     """Other datasets to download, and one's own to bring."""
-    missing = [name for name in SPECS if name not in [*on_disk, "mnist"]]
+    missing = [name for name in SPECS if name not in [*on_disk, known.DEFAULT]]
     label = "More images: download them, or bring your own" if missing else "Bring your own images"
     with st.expander(label, icon=":material/add_photo_alternate:", key="more"):
         for name in missing:
@@ -331,7 +331,7 @@ def about(dataset: Dataset) -> None:
         whole = tuple(spec.arrays[key].shape[0] for key in ("x_train", "x_test"))
         if (train, test) != whole:
             st.markdown(f"This is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
-    if known.is_digits(dataset.name) and places.available("mnist"):
+    if known.is_digits(dataset.name) and places.available(known.DEFAULT):
         st.markdown("The whole of MNIST is on this machine, and every page can use it.")
     st.caption(f"Source: {_shared.plain(dataset.source)}")
     if not spec:
@@ -497,7 +497,7 @@ assert name  # required
 if "not_removed" in st.session_state:
     st.error(st.session_state.pop("not_removed"), icon=":material/error:")
 next_place = st.container()
-if "mnist" not in on_disk:
+if known.DEFAULT not in on_disk:
     whole_set(running)
 try:
     dataset = _shared.dataset(name)

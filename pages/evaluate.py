@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from mnist_core import figures
 from mnist_core.config import TrainingConfig, shown
+from mnist_core.data.known import article_accuracy
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.lessons import lessons_of
 from mnist_core.link import command
 from mnist_core.network import describe
-from mnist_core.presets import ARTICLE_ACCURACY
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -75,6 +75,7 @@ def link_to_continue(run: Run) -> None:
 
 def headline(result: Evaluation, dataset: str) -> None:
     low, high = result.interval
+    article = article_accuracy(dataset)
     with st.grid(3, min_column_width=160):
         st.metric(
             "Test accuracy",
@@ -85,10 +86,10 @@ def headline(result: Evaluation, dataset: str) -> None:
             border=True,
         )
         st.metric("Test loss", f"{result.loss:.4f}", border=True, height="stretch")
-        if dataset == "mnist":
+        if article is not None:
             st.metric(
                 "The article's accuracy",
-                f"{ARTICLE_ACCURACY:.2%}",
+                f"{article:.2%}",
                 border=True,
                 height="stretch",
                 help=_shared.ABOUT_THE_ARTICLE,
@@ -98,10 +99,10 @@ def headline(result: Evaluation, dataset: str) -> None:
         "Other images of the same kind would give another figure; the interval says how far off "
         f"it may be: with 95% confidence, the true accuracy lies from {low:.2%} to {high:.2%}."
     )
-    if dataset == "mnist":
-        if low > ARTICLE_ACCURACY:
+    if article is not None:
+        if low > article:
             comparison = "The article's figure lies below that: this network is better."
-        elif high < ARTICLE_ACCURACY:
+        elif high < article:
             comparison = "The article's figure lies above that: this network is worse."
         else:
             comparison = (

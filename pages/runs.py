@@ -8,7 +8,16 @@ import streamlit as st
 
 from mnist_core.data.known import SPECS, title
 from mnist_core.runs import trash
-from mnist_core.runs.catalog import Damaged, Entry, Leaderboard, Summary, leaderboards, mentions
+from mnist_core.runs.catalog import (
+    DAMAGED,
+    NEWER,
+    Damaged,
+    Entry,
+    Leaderboard,
+    Summary,
+    leaderboards,
+    mentions,
+)
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
@@ -117,13 +126,13 @@ def filtered(entries: list[Entry]) -> list[Entry]:
             key="runs_filter",
         ):
             datasets = menu("Dataset", "runs_datasets", all_datasets(entries), title)
-            states = menu("State", "runs_states", [*map(str, State), _run_table.DAMAGED])
+            states = menu("State", "runs_states", [*map(str, State), DAMAGED, NEWER])
             tags = menu("Tag", "runs_tags", all_tags(entries))
     return [
         entry
         for entry in entries
         if mentions(entry, words)
-        and (not states or _run_table.state(entry) in states)
+        and (not states or entry.state in states)
         and (not datasets or (isinstance(entry, Summary) and entry.config.dataset in datasets))
         and (not tags or (isinstance(entry, Summary) and set(tags) & set(entry.labels.tags)))
     ]

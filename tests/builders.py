@@ -16,6 +16,7 @@ def fitting(**figures: Any) -> Fitting:
         "train_images": 3_600,
         "validation_images": 400,
         "steps_per_epoch": 57,
+        "multiply_adds": 12_704,
     }
     return Fitting(**{**usual, **figures})
 
@@ -34,5 +35,6 @@ def epoch(number: int = 1, **figures: Any) -> Epoch:
         "val_accuracy": 0.9,
         "learning_rate": 0.001,
         "seconds": 1,
+        "step": 57,
     }
     return Epoch(epoch=number, **{**usual, **figures})

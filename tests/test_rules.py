@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_core.data.known import SPECS
 from mnist_core.runs.folder import Run
 
 PROJECT = Path(__file__).parents[1]
@@ -42,6 +43,18 @@ def test_the_core_never_imports_streamlit(path: Path) -> None:
 )
 def test_only_training_imports_tensorflow(path: Path) -> None:
     assert not imported(path) & {"tensorflow", "keras"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(PROJECT / "pages").glob("*.py"), *(path for path in CORE if path.name != "known.py")],
+    ids=lambda p: str(p.relative_to(PROJECT)),
+)
+def test_no_dataset_is_named_outside_its_entry(path: Path) -> None:
+    """What is special about a dataset is a fact of its entry, which everything else asks for."""
+    texts = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+
+    assert not texts & set(SPECS)
 
 
 def rooms_imported(path: Path) -> set[str]:

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from mnist_core.cli.runs import add_run_argument, find_run
 from mnist_core.config import TrainingConfig, allowed, read_config
-from mnist_core.data import loading, places
+from mnist_core.data import known, loading, places
 from mnist_core.network import describe
-from mnist_core.presets import PRESETS, preset_settings
+from mnist_core.presets import PRESETS, preset_settings, tuned_on
 from mnist_core.runs.events import Epoch
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
@@ -107,8 +107,9 @@ def config_of(options: argparse.Namespace) -> TrainingConfig:
     if given.get("patience") == "none":
         given["patience"] = None
     start = preset_settings(options.preset, given.get("architecture"))
-    tuned_on = PRESETS[options.preset].dataset
-    dataset = places.default_name() if tuned_on == "mnist" else tuned_on
+    dataset = tuned_on(options.preset)
+    if dataset == known.DEFAULT:
+        dataset = places.default_name()
     return read_config({"dataset": dataset} | start | given)
 
 

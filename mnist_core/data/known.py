@@ -1,6 +1,7 @@
 """The datasets that the program knows: what to tell people, what is in them, where they can be had.
 
-:data:`SPECS` says it of MNIST down to the last byte; anything else under their names is refused.
+:data:`SPECS` has all of it, an entry each, and says of MNIST down to the last byte what it is;
+anything else under their names is refused. Nothing else in the program depends on a dataset's name.
 """
 
 from __future__ import annotations
@@ -49,12 +50,28 @@ class Spec:
     """Empty: the file ships with the program, in samples/, or it is somebody's own."""
     unpack: Callable[[Sequence[Path]], published.Arrays] | None = None
     """What makes the arrays of the downloaded files; None: there is one, and it is the file."""
+    in_keras: str | None = None
+    """What loads the very same images in Keras; None: nothing does."""
+    digits: bool = False
+    """Whether it is MNIST, whole or in part."""
+    bar: float | None = None
+    """The test accuracy that the smallest and the fastest runs on its leaderboard have to reach.
+    None: nobody can say, as of people's own data."""
+    article_accuracy: float | None = None
+    """What the article's network reached on its test images."""
+    presets: tuple[str, ...] = ()
+    """Those made for it, by their names in ``mnist_core.presets``; none: the default's are used."""
 
     @property
     def download_bytes(self) -> int:
         """How much there is to download."""
         return sum(source.size for source in self.sources)
 
+
+DEFAULT = "mnist"
+"""The article's: what is trained on where nothing else is asked for."""
+BUILT_IN = "mnist-sample"
+"""Comes with the program, and stands in for the default where that is not on the machine."""
 
 DIGITS = tuple("0123456789")
 _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -87,6 +104,11 @@ SPECS: dict[str, Spec] = {
                 11_490_434,
             ),
         ),
+        in_keras="keras.datasets.mnist.load_data",
+        digits=True,
+        bar=0.98,  # what the article's recipe just reaches
+        article_accuracy=0.9803,
+        presets=("article", "fast", "dense-best", "tiny", "cnn", "cnn-best"),
     ),
     "mnist-sample": Spec(
         title="MNIST sample",
@@ -105,6 +127,8 @@ SPECS: dict[str, Spec] = {
             ),
         },
         train_rows=4_000,  # 400 of each digit: see samples/README.md for the order
+        digits=True,
+        bar=0.94,  # one point below what the article's recipe reaches
     ),
     "fashion-mnist": Spec(
         title="Fashion-MNIST",
@@ -147,6 +171,8 @@ SPECS: dict[str, Spec] = {
             ),
         ),
         unpack=published.fashion_mnist,
+        bar=0.90,  # takes more than the article's recipe
+        presets=("fashion-dense", "fashion-cnn"),
     ),
     "cifar10": Spec(
         title="CIFAR-10",
@@ -173,6 +199,8 @@ SPECS: dict[str, Spec] = {
             ),
         ),
         unpack=published.cifar10,
+        bar=0.70,  # takes more than the article's recipe
+        presets=("cifar-cnn",),
     ),
 }
 
@@ -184,4 +212,14 @@ def title(name: str) -> str:
 
 def is_digits(name: str) -> bool:
     """Whether a dataset is MNIST, whole or in part."""
-    return name in ("mnist", "mnist-sample")
+    return name in SPECS and SPECS[name].digits
+
+
+def bar(name: str) -> float | None:
+    """The test accuracy that a dataset's smallest and fastest runs have to reach, if it has one."""
+    return SPECS[name].bar if name in SPECS else None
+
+
+def article_accuracy(name: str) -> float | None:
+    """What the article's network reached on a dataset's test images, if it was tried."""
+    return SPECS[name].article_accuracy if name in SPECS else None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnist_core.data import npz
 from mnist_core.data.dataset import Dataset, Outline
-from mnist_core.data.known import SPECS, Array, Spec, title
+from mnist_core.data.known import BUILT_IN, SPECS, Array, Spec, title
 from mnist_core.data.limits import (
     CLASSES,
     LONGEST_CLASS_NAME,
@@ -139,7 +139,7 @@ def _how_to_get(name: str, place: Path) -> str:
     )
     return (
         f"Download {spec.title}, or put {by_hand} at {place}. "
-        "The dataset mnist-sample needs no download."
+        f"The dataset {BUILT_IN} needs no download."
     )
 
 

@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 
-from mnist_core.data.known import SPECS
+from mnist_core.data.known import BUILT_IN, DEFAULT, SPECS
 from mnist_core.data.limits import NAME
 from mnist_core.settings import Settings
 
@@ -39,8 +39,8 @@ def available(name: str, folder: Path | None = None) -> bool:
 
 
 def default_name(folder: Path | None = None) -> str:
-    """``"mnist"`` where it is on this machine, else ``"mnist-sample"``."""
-    return "mnist" if available("mnist", folder) else "mnist-sample"
+    """The default where it is on this machine, else what comes with the program."""
+    return DEFAULT if available(DEFAULT, folder) else BUILT_IN
 
 
 def own_place(name: str, folder: Path | None = None) -> Path:

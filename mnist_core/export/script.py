@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mnist_core.config import ConfigError, TrainingConfig
+from mnist_core.data.known import SPECS
 from mnist_core.export import source
 from mnist_core.network import Layer, describe
 from mnist_core.runs.events import Batch, Continued, Epoch, Fitting, LearningRate, State
@@ -31,7 +32,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 IMPORTS = ("import sys", "from types import SimpleNamespace", "from pathlib import Path")
 """What the template's own part may need, besides what our modules do."""
 
-IN_KERAS = {"mnist": "keras.datasets.mnist.load_data"}
+IN_KERAS = {name: spec.in_keras for name, spec in SPECS.items() if spec.in_keras}
 """The datasets that Keras loads itself; the images of the others come with the script."""
 
 
@@ -163,7 +164,7 @@ def _template() -> jinja2.Template:
 def _course(run: Run, state: State) -> _Course:
     """Fold the events of the run and of those that it continues."""
     course = _Course()
-    an_epoch = step = 0
+    an_epoch = 0
     last: Place | None = None
     for event in (*run.before(), *run.events()):
         match event:
@@ -171,12 +172,10 @@ def _course(run: Run, state: State) -> _Course:
                 an_epoch = event.steps_per_epoch
             case Batch():
                 course.rhythm = course.rhythm or event.step
-                step = event.step
             case LearningRate():
                 course.rates[Place(event.epoch, event.step)] = event.learning_rate
             case Epoch():
-                last = Place(event.epoch, event.step or step or an_epoch)
-                step = 0
+                last = Place(event.epoch, event.step)
                 if last.step < an_epoch:
                     course.stops.append(last)
             case Continued():

@@ -29,6 +29,8 @@ from mnist_core.runs.catalog import Damaged, summarize
 from mnist_core.runs.events import Batch, Continued, Epoch, Evaluated, Event, Fitting
 from mnist_core.runs.files import DAMAGED_NPZ, RunError, write_whole
 from mnist_core.runs.folder import Owner, Run
+from mnist_core.runs.format import FILE as FORMAT
+from mnist_core.runs.format import Format, NewerFormat
 from mnist_core.runs.store import RunStore, is_run_id
 
 IMPORTS = ".imports"
@@ -36,6 +38,7 @@ _PROJECT = Path(__file__).resolve().parents[2]
 
 MB = 2**20
 KEPT = {
+    FORMAT: MB,
     "config.json": MB,
     "before.jsonl": 200 * MB,
     "events.jsonl": 200 * MB,
@@ -99,6 +102,7 @@ def unpack(source: IO[bytes], store: RunStore) -> Run:
     """
     try:
         with zipfile.ZipFile(source) as archive:
+            _refuse_newer(archive)
             run_id, members = _look_through(archive)
             if (store.folder / run_id).exists():
                 raise ImportRefused(f"run {run_id} is here already")
@@ -113,6 +117,19 @@ def purge_leftovers(store: RunStore) -> None:
         owner = Owner.read(folder / "owner.json")
         if owner is None or not owner.alive:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_newer(archive: zipfile.ZipFile) -> None:
+    """Before anything in it is found to be wrong: it may be right, where it comes from."""
+    for member in archive.infolist():
+        plain = member.file_size <= KEPT[FORMAT] and not member.flag_bits & 1
+        if plain and member.filename.partition("/")[2] == FORMAT:
+            try:
+                Format.model_validate_json(archive.read(member)).check(FORMAT)
+            except NewerFormat as error:
+                raise ImportRefused(str(error)) from None
+            except ValidationError:
+                pass  # damaged, as the check of all files will say
 
 
 def _look_through(archive: zipfile.ZipFile) -> tuple[str, dict[str, zipfile.ZipInfo]]:

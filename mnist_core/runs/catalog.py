@@ -14,24 +14,31 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from mnist_core.config import TrainingConfig
-from mnist_core.data.known import title
+from mnist_core.data import known
 from mnist_core.evaluation import wilson_interval
 from mnist_core.runs.events import Batch, Epoch, Evaluated, State, parse_events
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.format import NewerFormat
 from mnist_core.runs.history import History
 from mnist_core.runs.store import RunStore
 
 # --- One run --------------------------------------------------------------------------------------
 
 
+DAMAGED = "damaged"
+NEWER = "newer version"
+
+
 @dataclass(frozen=True)
 class Damaged:
-    """A run that can't be read."""
+    """A run that can't be read, at least not by this version of the program."""
 
     run: Run
     reason: str
     """Which file, and what is wrong with it."""
+    state: str = DAMAGED
+    """Else :data:`NEWER`: nothing is wrong with it, but a newer version has made it."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,14 @@ def summarize(run: Run) -> Entry:
     """The run as it is now."""
     try:
         return _read(run)
+    except NewerFormat as error:
+        return Damaged(run, str(error), NEWER)
     except (RunError, OSError) as error:
         return Damaged(run, str(error))
 
 
 def _read(run: Run) -> Summary:
+    config = run.config  # first: it refuses what this version may not understand
     past = _outline(run.folder / "events.jsonl")
     epochs, part, seconds = 0, 0.0, None
     if past.fitting and past.batches:
@@ -96,7 +106,7 @@ def _read(run: Run) -> Summary:
         epochs, seconds = past.epochs[-1].epoch, past.epochs[-1].elapsed
     return Summary(
         run=run,
-        config=run.config,
+        config=config,
         labels=run.labels(),
         state=run.state(past),
         message=past.ended.message if past.ended else "",
@@ -106,7 +116,7 @@ def _read(run: Run) -> Summary:
             past.fitting.train_images + past.fitting.validation_images if past.fitting else None
         ),
         epochs=epochs,
-        progress=min(1.0, (epochs + part) / run.config.epochs),
+        progress=min(1.0, (epochs + part) / config.epochs),
         train_seconds=past.evaluated.train_seconds if past.evaluated else seconds,
         evaluated=past.evaluated,
     )
@@ -211,22 +221,17 @@ def _version(folder: str) -> _Version:
 def mentions(entry: Entry, words: str) -> bool:
     """Whether each of the words is somewhere in the run's id, labels, dataset, network or state."""
     if isinstance(entry, Damaged):
-        parts = [entry.run.id, "damaged", entry.reason]
+        parts = [entry.run.id, entry.state, entry.reason]
     else:
         labels, config = entry.labels, entry.config
         parts = [entry.run.id, labels.name, *labels.tags, labels.note, entry.state, entry.message]
-        parts += [config.dataset, title(config.dataset), config.optimizer]
+        parts += [config.dataset, known.title(config.dataset), config.optimizer]
         parts += [config.network]
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
 
 
 # --- The best -------------------------------------------------------------------------------------
-
-BARS = {"mnist": 0.98, "mnist-sample": 0.94, "fashion-mnist": 0.90, "cifar10": 0.70}
-"""The test accuracy that the smallest and the fastest have to reach, by dataset: what the article's
-recipe just reaches on MNIST, one point below the 95 % that it reaches on the sample, and what takes
-more than that recipe on the others. Nobody can say it of people's own data, which has no bar."""
 
 
 class Leaderboard(NamedTuple):
@@ -246,7 +251,7 @@ class Leaderboard(NamedTuple):
 
 
 def leaderboards(entries: Iterable[Entry], places: int = 5) -> list[Leaderboard]:
-    """A board for each dataset that a network has been tested on: those of ``BARS``, then others.
+    """A board for each dataset that a network has been tested on: the known ones, then others.
 
     Where there were different numbers of its images, such as the whole of CIFAR-10 and a part of
     it, each has a board of its own, the largest first: an accuracy on other images is no better
@@ -263,9 +268,9 @@ def leaderboards(entries: Iterable[Entry], places: int = 5) -> list[Leaderboard]
 
     def order(board: tuple[str, int, int]) -> tuple[bool, int, str, int, int]:
         dataset, train_images, test_images = board
-        known = dataset in BARS
-        rank = list(BARS).index(dataset) if known else 0
-        return not known, rank, dataset, -test_images, -train_images
+        own = dataset not in known.SPECS
+        rank = 0 if own else list(known.SPECS).index(dataset)
+        return own, rank, dataset, -test_images, -train_images
 
     return [_board(*board, boards[board], places) for board in sorted(boards, key=order)]
 
@@ -273,7 +278,7 @@ def leaderboards(entries: Iterable[Entry], places: int = 5) -> list[Leaderboard]
 def _board(
     dataset: str, train_images: int, test_images: int, tested: list[Summary], places: int
 ) -> Leaderboard:
-    bar = BARS.get(dataset)
+    bar = known.bar(dataset)
     runs = sorted(tested, key=_accuracy)[::-1]
     good = [summary for summary in runs if bar is not None and _accuracy(summary) >= bar]
     smallest = sorted(good, key=lambda summary: summary.weights or 0)

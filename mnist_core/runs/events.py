@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mnist_core.runs.files import RunError
 
@@ -38,6 +38,11 @@ class State(StrEnum):
         return self in (State.QUEUED, State.RUNNING, State.PAUSED)
 
 
+CameLater = Annotated[int, BeforeValidator(lambda value: value or 0)]
+"""A figure that the first runs did not write down, or wrote as null: 0 in what is stored of them,
+until :class:`mnist_core.runs.format.Completion` has made up for it."""
+
+
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -59,7 +64,7 @@ class Fitting(_Event):
     train_images: int
     validation_images: int
     steps_per_epoch: int
-    multiply_adds: int | None = None
+    multiply_adds: CameLater = 0
     """For one image, on its way through the network."""
 
 
@@ -90,8 +95,8 @@ class Epoch(_Event):
     """Without pauses."""
     elapsed: float = 0.0
     """As in :class:`Batch`."""
-    step: int | None = None
-    """How many steps it had: all, unless the user stopped it. None in runs of old."""
+    step: CameLater = 0
+    """How many steps it had: all, unless the user stopped it."""
 
 
 class Paused(_Event):

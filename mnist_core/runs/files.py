@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 
 class RunError(ValueError):
@@ -39,6 +39,20 @@ def read_model(path: Path, kind: type[_Read]) -> _Read | None:
         return None
     except ValidationError as error:
         raise RunError(f"{path} is damaged: {error.errors()[0]['msg']}") from None
+
+
+class _Object(RootModel[dict[str, Any]]):
+    """Any JSON object."""
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """What a file of JSON says, where its names are not known beforehand; None where there is none.
+
+    Raises:
+        RunError: the file is damaged, or no JSON object.
+    """
+    found = read_model(path, _Object)
+    return found.root if found else None
 
 
 def write_whole(path: Path, content: bytes) -> None:

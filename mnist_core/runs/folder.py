@@ -1,5 +1,6 @@
 """A run is a folder, and this is its format: who writes what, and how it is read back.
 
+    format.json       which version of this format it is; see ``format``
     config.json       asked: the TrainingConfig; its presence makes the folder a run
     owner.json        which process queued the run and answers for it
     before.jsonl      happened in the runs that this one continues; as events.jsonl
@@ -24,7 +25,6 @@ last line torn, and skip it.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -43,7 +43,8 @@ from mnist_core.config import ConfigError, TrainingConfig, read_config
 from mnist_core.data import loading
 from mnist_core.data.dataset import Outline
 from mnist_core.runs.events import Continued, Epoch, Event, State, read_events
-from mnist_core.runs.files import DAMAGED_NPZ, RunError, read_model, write_whole
+from mnist_core.runs.files import DAMAGED_NPZ, RunError, read_model, read_object, write_whole
+from mnist_core.runs.format import Completion, check_format
 from mnist_core.runs.history import History
 
 
@@ -122,14 +123,17 @@ class Run:
         """What was asked.
 
         Raises:
-            RunError: the file is missing, no JSON, or not a configuration.
+            NewerFormat: a newer version of the program has made the run.
+            RunError: the file is missing, damaged, or not a configuration.
         """
+        check_format(self.folder)
         path = self.folder / "config.json"
+        asked = read_object(path)
+        if asked is None:
+            raise RunError(f"no run {self.id!r}: {path} does not exist")
         try:
-            return read_config(json.loads(path.read_bytes()), of_a_run=True)
-        except FileNotFoundError:
-            raise RunError(f"no run {self.id!r}: {path} does not exist") from None
-        except (json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
+            return read_config(asked, of_a_run=True)
+        except ConfigError as error:
             raise RunError(f"{path}: {error}") from None
 
     def dataset(self) -> Outline:
@@ -157,7 +161,13 @@ class Run:
         return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
 
     def history(self) -> History:
-        """All that has happened so far."""
+        """All that has happened so far.
+
+        Raises:
+            NewerFormat: a newer version of the program has made the run.
+            RunError: the events are damaged.
+        """
+        check_format(self.folder)
         history = History(self.folder / "events.jsonl")
         for event in self.before():
             history.add(event)
@@ -166,7 +176,7 @@ class Run:
 
     def before(self) -> Iterator[Event]:
         """What happened in the runs that this one continues."""
-        return read_events(self.folder / "before.jsonl")
+        return map(Completion(), read_events(self.folder / "before.jsonl"))
 
     @property
     def parent(self) -> str | None:
@@ -176,7 +186,7 @@ class Run:
 
     def events(self) -> Iterator[Event]:
         """What has happened in this run alone."""
-        return read_events(self.folder / "events.jsonl")
+        return map(Completion(), read_events(self.folder / "events.jsonl"))
 
     def state(self, history: History) -> State:
         """Where the run stands, by what has happened and whether its owner is alive."""
@@ -269,7 +279,7 @@ class Run:
         Raises:
             RunError: the file is no JSON object.
         """
-        return self._object("report.json")
+        return read_object(self.folder / "report.json")
 
     def environment(self) -> dict[str, Any]:
         """What the run was made with: versions, processor, threads; {} where that was not kept.
@@ -279,17 +289,5 @@ class Run:
         Raises:
             RunError: the file is no JSON object.
         """
-        found = self._object("environment.json") or {}
+        found = read_object(self.folder / "environment.json") or {}
         return {name: value for name, value in found.items() if name != "duration_seconds"}
-
-    def _object(self, name: str) -> dict[str, Any] | None:
-        path = self.folder / name
-        try:
-            found = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise RunError(f"{path} is damaged: {error}") from None
-        if not isinstance(found, dict):
-            raise RunError(f"{path} is damaged: not a JSON object")
-        return found

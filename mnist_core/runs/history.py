@@ -21,6 +21,7 @@ from mnist_core.runs.events import (
     Started,
     parse_events,
 )
+from mnist_core.runs.format import Completion
 
 
 class Mark(NamedTuple):
@@ -54,6 +55,7 @@ class History:
     evaluated: Evaluated | None = None
     ended: Ended | None = None
     _offset: int = 0
+    _complete: Completion = field(default_factory=Completion, repr=False, compare=False)
 
     def update(self) -> None:
         """Read on from where the last update ended; cheap when nothing has happened.
@@ -66,6 +68,7 @@ class History:
 
     def add(self, event: Event) -> None:
         """Take in what happened next."""
+        event = self._complete(event)
         match event:
             case Started():
                 self.started = event

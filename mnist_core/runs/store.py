@@ -15,6 +15,7 @@ from mnist_core.config import ConfigError, TrainingConfig, allowed, bounds
 from mnist_core.runs.events import Continued, Epoch, Event, Fitting, LearningRate
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Owner, Run
+from mnist_core.runs.format import write_format
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 
@@ -98,6 +99,7 @@ class RunStore:
                 break
             except FileExistsError:
                 continue
+        write_format(folder)
         write_whole(folder / "owner.json", Owner.this_process().model_dump_json().encode())
         return Run(folder)
 

@@ -59,6 +59,18 @@ def test_runs_lists_what_is_there(trained: Run) -> None:
 # --- compare ---
 
 
+def test_runs_names_one_of_a_newer_version_and_lists_the_others(store: RunStore) -> None:
+    run, newer = finished(store), finished(store)
+    write_json(newer.folder / "format.json", {"version": 99})
+    done = command(store.folder, "runs")
+
+    assert done.returncode == 0, done.stderr
+    assert run.id in done.stdout
+    assert newer.id not in done.stdout
+    assert newer.id in done.stderr
+    assert "made by a newer version of Digit Lab" in done.stderr
+
+
 def test_compare_shows_figures_settings_and_whether_it_is_chance(store: RunStore) -> None:
     good, bad = finished(store, wrong=2), finished(store, wrong=20, dropout=0.5)
     good.set_labels(Labels(name="Good"))

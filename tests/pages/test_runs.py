@@ -159,6 +159,20 @@ def test_a_damaged_run_is_listed_with_the_reason(store: RunStore) -> None:
     assert "dropout is 7" in app.error[0].value
 
 
+def test_a_run_of_a_newer_version_is_named_as_such(store: RunStore) -> None:
+    trained(store, "Small")
+    newer = trained(store, "Newer")
+    (newer.folder / "format.json").write_text('{"version": 99}')
+    (newer.folder / "config.json").write_text('{"layers": 7}')
+    app = page(newer)
+    rows = {row["state"]: row for row in app.dataframe[0].value.to_dict("records")}
+
+    assert rows.keys() == {"finished", "newer version"}
+    assert "made by a newer version of Digit Lab" in rows["newer version"]["note"]
+    assert "made by a newer version of Digit Lab" in app.error[0].value
+    assert "layers" not in app.error[0].value
+
+
 def three_runs(store: RunStore) -> None:
     trained(store, "Small").set_labels(Labels(name="Small", tags=("week 3",)))
     trained(store, "Whole", config=TrainingConfig()).set_labels(Labels(name="Whole", tags=("b",)))

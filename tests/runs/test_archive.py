@@ -17,6 +17,7 @@ from mnist_core.runs.archive import IMPORTS, KEPT, ImportRefused, pack, purge_le
 from mnist_core.runs.catalog import Summary, summarize
 from mnist_core.runs.events import Ended, Epoch, State, append_event
 from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.format import CURRENT
 from mnist_core.runs.store import RunStore
 from tests.conftest import SMALL
 
@@ -117,6 +118,20 @@ def test_a_run_that_is_here_already_is_refused(small: Content, store: RunStore) 
     assert run.labels().name == "Small"
 
 
+def test_the_format_travels_with_the_run(small: Content, store: RunStore) -> None:
+    run = unpack(archive(small), store)
+
+    assert json.loads((run.folder / "format.json").read_bytes()) == {"version": CURRENT}
+
+
+def test_a_run_of_a_newer_version_is_refused_as_such(small: Content, store: RunStore) -> None:
+    newer = changed(small, "format.json", json.dumps({"version": CURRENT + 1}).encode())
+
+    assert "made by a newer version of Digit Lab" in refused(newer, store)
+    # What else such a version keeps is not to blame.
+    assert "newer version" in refused(changed(newer, "film.npz", b""), store)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -194,6 +209,7 @@ FITTED = {"weights": 1, "train_images": 1, "validation_images": 0, "steps_per_ep
         ("environment.json", b'{"keras": {"deep": 1}}', "keras"),
         ("report.json", b'{"0": {"precision": "high"}}', "0"),
         ("events.jsonl", line(kind="exploded"), "not an event"),
+        ("format.json", b"{}", "format.json is damaged"),
         ("events.jsonl", line(kind="fitting", **FITTED | {"steps_per_epoch": 0}), "no weights"),
         ("events.jsonl", line(kind="epoch", epoch=2, **FIGURES), "epoch 2 comes after epoch 0"),
         (
