@@ -1,7 +1,5 @@
 """A run as it learns, how it is steered, and what can be done with it when it is over."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -15,10 +13,10 @@ from mnist_core.presets import (
     ARTICLE_ACCURACY,
 )
 from mnist_core.runs.catalog import Summary
-from mnist_core.runs.events import Batch, Epoch, State
+from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
-from mnist_core.runs.history import History
+from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration
 from pages import _form, _shared
 from pages._live_chart import live_chart
@@ -47,27 +45,25 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
     """
     history = run.history()
     live = run.state(history).live
-    epochs = run.config.epochs
 
     def part() -> None:
-        history.update()
-        state = run.state(history)
-        if live and not state.live:
+        now = take(run, history)
+        if live and not now.state.live:
             st.rerun()  # the timer ends with the run
-        label = _shared.run_label(run)
+        label = _shared.label(now.entry)
         with below_form:
-            pointer(stage(run, history)[1] if state.live else label)
+            pointer(stage(now) if now.state.live else label)
         st.subheader(label, anchor=RUN_ANCHOR)
-        if history.continued:
-            parent(history.continued[-1].run)
-        status(run, history, state)
+        if now.history.continued:
+            parent(now.history.continued[-1].run)
+        status(now)
         with st.container(gap="small"):
-            if state.live:
-                steering(run, history, state)
+            if now.state.live:
+                steering(now)
             else:
-                what_next(run, history)
-        figures_so_far(run, history)
-        accuracy, loss = figures.training_curves(history, epochs)
+                what_next(now)
+        figures_so_far(now)
+        accuracy, loss = figures.training_curves(now.history, now.progress.asked)
         left, right = st.columns(2)
         with left:
             live_chart(accuracy, f"accuracy_{run.id}", "Training and validation accuracy by epoch")
@@ -104,10 +100,10 @@ def parent(run_id: str) -> None:
 # --- Steering: what is wanted of a live run is written into its folder, and heard by its worker ---
 
 
-def steering(run: Run, history: History, state: State) -> None:
+def steering(now: Snapshot) -> None:
     """The buttons and the learning rate of a live run."""
-    control = run.control()
-    paused = history.paused
+    run, wanted = now.run, now.wanted
+    paused = now.state == State.PAUSED
     with st.container(horizontal=True, gap="xsmall"):
         if paused:
             st.button(
@@ -125,10 +121,10 @@ def steering(run: Run, history: History, state: State) -> None:
                 icon=":material/pause:",
                 on_click=run.want,
                 kwargs={"pause_at": 0},
-                disabled=state == State.QUEUED or control.pause_at == 0,
+                disabled=now.state == State.QUEUED or wanted.pause_at == 0,
                 help="Training keeps its worker and waits until you continue or stop it.",
             )
-        pauses = next_pauses(history)
+        pauses = next_pauses(now)
         for key, label, icon in (
             ("step", f"{STEP} batches", ":material/skip_next:"),
             ("epoch", "To the epoch's end", ":material/fast_forward:"),
@@ -145,33 +141,28 @@ def steering(run: Run, history: History, state: State) -> None:
                 else "Pause training first.",
             )
         st.button(
-            "Stopping" if control.stop else "Stop",
+            "Stopping" if wanted.stop else "Stop",
             key="stop",
             icon=":material/stop:",
             on_click=run.want,
             kwargs={"stop": True},
-            disabled=control.stop,
+            disabled=wanted.stop,
             help="Ends training after the current steps; what was learned is kept and evaluated.",
         )
-    rate_slider(run, history)
+    rate_slider(now)
 
 
-def next_pauses(history: History) -> dict[str, int]:
+def next_pauses(now: Snapshot) -> dict[str, int]:
     """After how many steps a paused run would wait again; {} for one that is not paused."""
-    paused, fitting = history.paused, history.fitting
+    paused, fitting = now.history.paused, now.history.fitting
     if not (paused and fitting):
         return {}
     left = fitting.steps_per_epoch - paused.step or fitting.steps_per_epoch
     return {"step": paused.steps + min(STEP, left), "epoch": paused.steps + left}
 
 
-def rate_slider(run: Run, history: History) -> None:
-    changes = history.learning_rates
-    rate = (
-        run.control().learning_rate
-        or (changes[-1].learning_rate if changes else None)
-        or run.config.learning_rate
-    )
+def rate_slider(now: Snapshot) -> None:
+    run, rate = now.run, now.learning_rate
     key = f"rate_of_{run.id}"
     st.session_state[key] = rate  # also when another tab has changed it
     st.select_slider(
@@ -188,10 +179,11 @@ def rate_slider(run: Run, history: History) -> None:
 # --- A run that is over ---
 
 
-def what_next(run: Run, history: History) -> None:
+def what_next(now: Snapshot) -> None:
     """What can be done with it now."""
+    run = now.run
     with st.container(horizontal=True, vertical_alignment="center"):
-        if history.evaluated:
+        if now.history.evaluated:
             for page, label, icon in (
                 ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
                 ("pages/draw.py", _shared.draw_label(run), ":material/draw:"),
@@ -227,15 +219,17 @@ def what_next(run: Run, history: History) -> None:
             )
 
 
-def status(run: Run, history: History, state: State) -> None:
+def status(now: Snapshot) -> None:
     """One line on where the run stands."""
-    reason = history.ended.message if history.ended else ""
-    match state:
-        case State.QUEUED | State.RUNNING | State.PAUSED:
-            st.progress(*stage(run, history))
+    reason = now.history.ended.message if now.history.ended else ""
+    match now.state:
+        case State.QUEUED:
+            st.progress(0.0, stage(now))
+        case State.RUNNING | State.PAUSED:
+            st.progress(now.progress.share, stage(now))
         case State.FINISHED:
             words = reason or "Trained to the end."
-            if guessing := guesses(run):
+            if guessing := guesses(now.run):
                 st.warning(f"{words} {guessing}", icon=":material/casino:")
             else:
                 st.success(words, icon=":material/check:")
@@ -248,7 +242,7 @@ def status(run: Run, history: History, state: State) -> None:
                 "The server that was training it ended first. "
                 + (
                     "Train more continues from its last complete epoch."
-                    if run.checkpoint.exists()
+                    if now.run.checkpoint.exists()
                     else "Press Train to start again."
                 ),
                 title="The run was interrupted",
@@ -280,35 +274,16 @@ def waiting_for(run: Run) -> str:
     return "Waiting for the run ahead of this one to end"
 
 
-def stage(run: Run, history: History) -> tuple[float, str]:
-    """Of a live run: how much of the training is done, in [0, 1], and the same in words."""
-    if not history.started:
-        return 0.0, waiting_for(run)
-    if not history.fitting:
-        return 0.0, "Loading the images and building the network"
-    epochs, steps = run.config.epochs, history.fitting.steps_per_epoch
-    done = len(history.epochs) * steps + (history.batches[-1].step if history.batches else 0)
-    share = min(1.0, done / (epochs * steps))
-    if share == 1.0:
-        return share, "Evaluating on the test images"
-    said = f"Epoch {min(epochs, len(history.epochs) + 1)} of {epochs}"
-    if history.paused and history.paused.step == steps:
-        said = f"Epoch {history.paused.epoch} of {epochs} is over"
-    elif history.batches:
-        said += f", step {history.batches[-1].step:,} of {steps:,}"
-    if history.paused:
-        return share, f"Paused · {said}"
-    latest: Sequence[Batch | Epoch] = history.batches or history.epochs
-    left = latest[-1].elapsed * (1 - share) / share if latest else None
-    if history.epochs and history.epochs[-1].seconds:  # the first one builds the graph, too
-        left = history.epochs[-1].seconds * (1 - share) * epochs
-    return share, said + (f" · {duration(left)} left" if left else "")
+def stage(now: Snapshot) -> str:
+    """What a live run is at, in words."""
+    return waiting_for(now.run) if now.state == State.QUEUED else now.stage
 
 
-def figures_so_far(run: Run, history: History) -> None:
+def figures_so_far(now: Snapshot) -> None:
+    history = now.history
     if history.evaluated:
         shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
-        if run.config.dataset == "mnist":
+        if now.run.config.dataset == "mnist":
             shown["The article's accuracy"] = percent(ARTICLE_ACCURACY)
         shown["Test loss"] = number(history.evaluated.test_loss)
         shown["Time in training"] = duration(history.evaluated.train_seconds)
@@ -319,7 +294,7 @@ def figures_so_far(run: Run, history: History) -> None:
             "Training accuracy": percent(newest.accuracy if newest else None),
             "Validation accuracy": percent(epoch.val_accuracy if epoch else None),
             "Training loss": number(newest.loss if newest else None),
-            "Images per second": images_per_second(history),
+            "Images per second": images_per_second(now),
         }
     with st.grid(4, min_column_width=140, gap="small"):
         for label, value in shown.items():
@@ -329,7 +304,8 @@ def figures_so_far(run: Run, history: History) -> None:
 EXPLAINED = {"The article's accuracy": _shared.ABOUT_THE_ARTICLE}
 
 
-def images_per_second(history: History) -> str:
+def images_per_second(now: Snapshot) -> str:
+    history = now.history
     if history.batches:
         return f"{history.batches[-1].images_per_second:,.0f}"
     if history.epochs and history.fitting:

@@ -74,7 +74,7 @@ def _figures(summary: Summary) -> dict[str, Any]:
         "accuracy": tested and 100 * tested.test_accuracy,
         "interval": low and high and f"{low:.2%} to {high:.2%}",
         "loss": tested and tested.test_loss,
-        "epochs": summary.epochs,
+        "epochs": summary.progress.epochs,
         "seconds": summary.train_seconds,
         "epoch_seconds": summary.epoch_seconds,
     }

@@ -76,10 +76,10 @@ def training_now(entries: list[Entry]) -> None:
         for summary in live:
             if summary.state != State.QUEUED:
                 with st.container(horizontal=True, vertical_alignment="bottom"):
-                    epoch = min(summary.epochs + 1, summary.config.epochs)
+                    done = summary.progress
                     st.progress(
-                        summary.progress,
-                        text=f"{_shared.label(summary)} · epoch {epoch} of {summary.config.epochs}",
+                        done.share,
+                        text=f"{_shared.label(summary)} · epoch {done.epoch} of {done.asked}",
                     )
                     st.page_link(
                         "pages/train.py",
