@@ -18,8 +18,9 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration
-from pages import _form, _shared
+from pages import _cached, _changes, _chosen, _form, _names, _page, _state
 from pages._live_chart import live_chart
+from pages._state import Notice
 
 REFRESH_SECONDS = 0.4
 RUN_ANCHOR = "run"
@@ -32,9 +33,9 @@ RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] 
 
 def start_continuation(run: Run) -> None:
     try:
-        _shared.submit(_shared.store().create_continuation(run, st.session_state["more_epochs"]))
+        _chosen.submit(_cached.store().create_continuation(run, _state.MORE_EPOCHS.get()))
     except ValueError as error:
-        st.session_state["problem"] = str(error)
+        _state.leave_notice("continuing", Notice(st.error, str(error), ":material/error:"))
 
 
 def watch(run: Run, below_form: DeltaGenerator) -> bool:
@@ -44,13 +45,13 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         below_form: gets a line on the run, for it lies out of sight on a narrow screen.
     """
     history = run.history()
-    live = run.state(history).live
+    live = take(run, history).state.live  # what is damaged is said here, by the page
 
     def part() -> None:
         now = take(run, history)
         if live and not now.state.live:
             st.rerun()  # the timer ends with the run
-        label = _shared.label(now.entry)
+        label = _names.label(now.entry)
         with below_form:
             pointer(stage(now) if now.state.live else label)
         st.subheader(label, anchor=RUN_ANCHOR)
@@ -79,13 +80,13 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
 
 def pointer(words: str) -> None:
     """Where the chosen run stands, with a link that scrolls to it."""
-    st.caption(f":material/show_chart: {_shared.plain(words)} · [See it](#{RUN_ANCHOR})")
+    st.caption(f":material/show_chart: {_page.plain(words)} · [See it](#{RUN_ANCHOR})")
 
 
 def parent(run_id: str) -> None:
     """Which run this one continues."""
     try:
-        label = _shared.run_label(_shared.store().get(run_id))
+        label = _names.run_label(_cached.store().get(run_id))
     except RunError:
         st.caption(f"Continues run {run_id}, which is no longer here.")
     else:
@@ -93,7 +94,7 @@ def parent(run_id: str) -> None:
             "pages/train.py",
             label=f"Continues {label}",
             icon=":material/history:",
-            query_params={"run": run_id},
+            query_params=_state.RUN.link(run_id),
         )
 
 
@@ -163,14 +164,14 @@ def next_pauses(now: Snapshot) -> dict[str, int]:
 
 def rate_slider(now: Snapshot) -> None:
     run, rate = now.run, now.learning_rate
-    key = f"rate_of_{run.id}"
-    st.session_state[key] = rate  # also when another tab has changed it
+    slider = _state.rate_of(run)
+    slider.set(rate)  # also when another tab has changed it
     st.select_slider(
         "Learning rate" if run.config.schedule == "constant" else "Peak learning rate",
         sorted({*RATES, rate}),
         format_func=lambda value: f"{value:g}",
-        key=key,
-        on_change=lambda: run.want(learning_rate=st.session_state[key]),
+        key=slider.name,
+        on_change=lambda: run.want(learning_rate=slider.get()),
         help="Change it while the network learns: it takes effect after the current steps, and is "
         "marked in the curves and recorded with the run.",
     )
@@ -186,9 +187,9 @@ def what_next(now: Snapshot) -> None:
         if now.history.evaluated:
             for page, label, icon in (
                 ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-                ("pages/draw.py", _shared.draw_label(run), ":material/draw:"),
+                ("pages/draw.py", _names.draw_label(run), ":material/draw:"),
             ):
-                st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
+                st.page_link(page, label=label, icon=icon, query_params=_state.RUN.link(run.id))
         st.button(
             "Use its settings",
             key="use_settings",
@@ -205,7 +206,7 @@ def what_next(now: Snapshot) -> None:
             st.number_input(
                 "More epochs",  # without bounds, as in the form
                 value=min(5, int(most)),
-                key="more_epochs",
+                key=_state.MORE_EPOCHS.name,
                 width=140,
                 help="Starts a new run with the network and the optimizer as the last epoch left "
                 "them, as if this one had been given that many more epochs from the start.",
@@ -253,24 +254,22 @@ def status(now: Snapshot) -> None:
 def guesses(run: Run) -> str | None:
     """What to say of a network that may as well guess."""
     try:
-        return no_better_than_guessing(_shared.evaluation(run))
+        return no_better_than_guessing(_cached.evaluation(run))
     except RunError:
         return None  # its answers are missing or damaged, as the page Evaluate says
 
 
 def waiting_for(run: Run) -> str:
-    place = _shared.pool().place(run)
+    place = _cached.pool().place(run)
     if place is None:
         return "Waiting for its turn"
     if place > 0:
         return f"Waiting: {place} {'run is' if place == 1 else 'runs are'} ahead of this one"
-    if _shared.pool().starting:
+    if _cached.pool().starting:
         return "Loading TensorFlow, which takes about ten seconds; later runs start at once"
-    for other in _shared.pool().running:
-        if other.state(_shared.history(other)) == State.PAUSED:
-            return "Waiting for a paused run to be continued or stopped: " + _shared.run_label(
-                other
-            )
+    for other in _cached.pool().running:
+        if other.state(_cached.history(other)) == State.PAUSED:
+            return "Waiting for a paused run to be continued or stopped: " + _names.run_label(other)
     return "Waiting for the run ahead of this one to end"
 
 
@@ -301,7 +300,7 @@ def figures_so_far(now: Snapshot) -> None:
             st.metric(label, value, border=True, help=EXPLAINED.get(label))
 
 
-EXPLAINED = {"The article's accuracy": _shared.ABOUT_THE_ARTICLE}
+EXPLAINED = {"The article's accuracy": _page.ABOUT_THE_ARTICLE}
 
 
 def images_per_second(now: Snapshot) -> str:
@@ -323,6 +322,6 @@ def number(value: float | None) -> str:
 
 def look_after(run: Run) -> None:
     """See when a run that is over changes; one that is live is watched anyway."""
-    entry = _shared.catalog().entry(run)
+    entry = _cached.catalog().entry(run)
     if not (isinstance(entry, Summary) and entry.state.live):
-        _shared.rerun_on_change(lambda: [_shared.catalog().entry(run)], [entry])
+        _changes.rerun_on_change(lambda: [_cached.catalog().entry(run)], [entry])
