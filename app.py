@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages import _compat, _shared
+from pages import _cached, _compat
 
 # A file of ours: icons by name come from the network, which may not be there.
 icon = Path(__file__).parent / "docs" / "icon.png"
@@ -48,9 +48,5 @@ page = st.navigation(
     position="top",
 )
 _compat.label_menu()
-if page.title != "Train":
-    st.session_state.pop("form_shown", None)  # on return, the form becomes what it was
-if page.title != "Runs":
-    _shared.discarded.clear()  # what was deleted there can be brought back until it is left
 page.run()
-_shared.load_ahead()
+_cached.load_ahead()

@@ -9,7 +9,7 @@ from PIL import Image
 from mnist_core import augmentation
 from mnist_core.config import TrainingConfig
 from mnist_core.data.loading import DatasetError
-from pages import _shared
+from pages import _cached, _state
 
 IMAGES = 16
 COLUMNS = 8
@@ -20,12 +20,12 @@ GAP = 4
 def preview(config: TrainingConfig) -> None:
     """The images as the network will see them; as they are, where nothing alters them."""
     try:
-        images = _shared.dataset(config.dataset).x_train
+        images = _cached.dataset(config.dataset).x_train
     except DatasetError:
         st.caption("A preview is shown here once the dataset is on this machine.")
         return
     chosen = images[np.linspace(0, len(images) - 1, IMAGES).astype(int)]
-    epoch = st.session_state.setdefault("preview_epoch", 0)
+    epoch = _state.PREVIEW_EPOCH.get()
     drawn = augmentation.draw(config, chosen.shape[1:], IMAGES, epoch)
     altered = augmentation.apply(config, chosen, drawn)
     st.image(
@@ -45,7 +45,7 @@ def preview(config: TrainingConfig) -> None:
             "Alter them anew",
             key="draw_again",
             icon=":material/casino:",
-            on_click=lambda: st.session_state.update(preview_epoch=epoch + 1),
+            on_click=lambda: _state.PREVIEW_EPOCH.set(epoch + 1),
             disabled=not config.augments,
         )
 

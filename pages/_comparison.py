@@ -19,10 +19,9 @@ from mnist_core.runs.catalog import Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _run_table, _shared
+from pages import _cached, _images, _run_table
 from pages._live_chart import live_chart, load_plotly
 
-MOST = 8
 IMAGES_ON_A_PAGE = 8
 REFRESH_SECONDS = 0.8
 
@@ -69,7 +68,7 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
         histories: dict[str, History] = {}
         for summary in picked:
             try:
-                histories[names[summary.run.id]] = _shared.history(summary.run)
+                histories[names[summary.run.id]] = _cached.history(summary.run)
             except RunError as error:
                 st.error(str(error), icon=":material/broken_image:")
         accuracy, loss = figures.overlaid_curves(histories, along, training=images == "Training")
@@ -122,7 +121,7 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
     one, other = names[first.run.id], names[second.run.id]
     try:
         with st.spinner("Checking the answers"):
-            results = _shared.evaluation(first.run), _shared.evaluation(second.run)
+            results = _cached.evaluation(first.run), _cached.evaluation(second.run)
     except RunError as error:
         st.info(str(error), title="There is nothing to compare", icon=":material/compare:")
         return
@@ -139,7 +138,7 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
         verdict(found, one, other)
     matrices(results, one, other, found is not None)
     if found and len(found.only_first) + len(found.only_second):
-        images = _shared.test_images(results[0], first.config.dataset)
+        images = _images.test_images(results[0], first.config.dataset)
         if images is not None:
             left, right = st.columns(2, gap="large")
             with left:
@@ -220,7 +219,7 @@ def alone(
         truth = mistaken.class_names[mistaken.labels[index]]
         answer = mistaken.class_names[mistaken.predicted[index]]
         confidence = sureness(mistaken.confidence[index])
-        captions.append(_shared.wrong_caption(answer, truth, confidence))
+        captions.append(_images.wrong_caption(answer, truth, confidence))
         alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
     with place:
-        _shared.gallery(images[shown], alts, captions, columns=4)
+        _images.gallery(images[shown], alts, captions, columns=4)

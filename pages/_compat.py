@@ -17,6 +17,8 @@ from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
 
+from pages import _state
+
 POINT = """
 export default function () {
     if (document.pointsBeforeTaps) return
@@ -43,8 +45,8 @@ def let_taps_select() -> None:
 def run_through_app() -> None:
     """Begin again by way of ``app.py`` where Streamlit has run a page without it."""
     # Once in a session, for what was just pressed would be lost in beginning again.
-    if PagesManager.uses_pages_directory and "through_app" not in st.session_state:
-        st.session_state["through_app"] = True
+    if PagesManager.uses_pages_directory and not _state.THROUGH_APP.get():
+        _state.THROUGH_APP.set(True)
         PagesManager.uses_pages_directory = False
         st.rerun()
 

@@ -7,7 +7,8 @@ import streamlit as st
 from mnist_core.export import formats
 from mnist_core.runs import archive
 from mnist_core.runs.folder import Run
-from pages import _shared
+from pages import _cached, _names, _state
+from pages._state import Notice
 
 ICONS = {
     "keras": ":material/network_node:",
@@ -18,15 +19,13 @@ ICONS = {
     "zip": ":material/folder_zip:",
 }
 MOST_MEGABYTES = 500
-OPEN = "take_home"
-"""The parameter of the page's address that opens the part with the downloads."""
 
 
 def downloads(run: Run) -> None:
     """A button for each format; a file is made when its button is pressed."""
     part = st.expander(
         "Take it home: as a model, a script, a report or all of it",
-        key=OPEN,
+        key=_state.TAKE_HOME.name,
         icon=":material/download:",
         bind="query-params",
     )
@@ -51,7 +50,7 @@ def downloads(run: Run) -> None:
 
 def uploader() -> None:
     """Takes in what the button Whole run gave on another machine."""
-    attempt = st.session_state.setdefault("imports", 0)
+    attempt = _state.IMPORTS.get()
     with st.expander("Import a run from another machine", icon=":material/upload:"):
         file = st.file_uploader(
             "The zip file from the button Whole run on that machine's page Evaluate",
@@ -60,26 +59,14 @@ def uploader() -> None:
             max_upload_size=MOST_MEGABYTES,
         )
     if file:
-        st.session_state["imports"] += 1  # first: a click while it is checked begins anew
+        _state.IMPORTS.set(attempt + 1)  # first: a click while it is checked begins anew
         try:
             with st.spinner("Checking the run and its network, about ten seconds"):
-                st.session_state["imported"] = archive.unpack(file, _shared.store()).id
+                words = _names.run_label(archive.unpack(file, _cached.store()))
+            notice = Notice(st.success, words, ":material/check:", "Imported")
         except (archive.ImportRefused, OSError) as error:
-            st.session_state["refused"] = f"{file.name}: {error}"
+            words = f"{file.name}: {error}. Nothing was imported."
+            notice = Notice(st.error, words, ":material/block:", "The run was not imported")
+        _state.leave_notice("importing", notice)
         st.rerun()
-    outcome()
-
-
-def outcome() -> None:
-    """What came of the last import."""
-    refused = st.session_state.pop("refused", None)
-    if refused:
-        st.error(
-            f"{refused}. Nothing was imported.",
-            title="The run was not imported",
-            icon=":material/block:",
-        )
-    imported = st.session_state.pop("imported", None)
-    if imported:
-        run = _shared.store().get(imported)
-        st.success(_shared.run_label(run), title="Imported", icon=":material/check:")
+    _state.show_notices("importing")

@@ -32,7 +32,7 @@ from mnist_core.presets import (
     tuned_on,
 )
 from mnist_core.words import duration
-from pages import _augmentation, _link, _network, _shared
+from pages import _augmentation, _cached, _chosen, _link, _network, _state
 
 FIELDS = TrainingConfig.model_fields
 LABELS = {
@@ -70,8 +70,8 @@ def bring_back() -> None:
     That is in the address, but for one case: Streamlit takes the settings out of it before it
     changes the page, and the browser's Back leads there.
     """
-    left = st.session_state.get("form_left")
-    if "form_shown" in st.session_state or left is None or set(st.query_params) - {"run"}:
+    left, others = _state.FORM_LEFT.get(), set(st.query_params) - {_state.RUN.parameter}
+    if _state.FORM_SHOWN.get() or left is None or others:
         return
     texts = link_parameters(left, LABELS)
     start = TrainingConfig(dataset=places.default_name(), architecture=left.architecture)
@@ -83,7 +83,7 @@ def bring_back() -> None:
 
 
 def take_preset() -> None:
-    preset = st.session_state["preset"]
+    preset = _state.PRESET.get()
     if preset:
         kept = {name: st.session_state[name] for name in NOT_IN_PRESETS}
         put_in_form(apply_preset(preset, TrainingConfig(**kept)))
@@ -141,9 +141,7 @@ def list_widgets(
 
 def take_architecture() -> None:
     """Begin with the hidden layers that suit it."""
-    for key, value in form_values(
-        TrainingConfig(architecture=st.session_state["architecture"])
-    ).items():
+    for key, value in form_values(TrainingConfig(architecture=_state.ARCHITECTURE.get())).items():
         if key == "layers" or key.startswith("width_"):
             st.session_state[key] = value
 
@@ -273,7 +271,7 @@ def form() -> DeltaGenerator:
     with preset_place:
         preset_widget(config, values["dataset"])
     if config:
-        st.session_state["form_left"] = config
+        _state.FORM_LEFT.set(config)
         with train_place:
             train_button(config)
         if preview_place:
@@ -288,12 +286,12 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
     """The presets for the dataset, and what the chosen one is and has been measured to reach."""
     offered = presets_for(dataset)
     matching = [name for name in offered if config and apply_preset(name, config) == config]
-    st.session_state["preset"] = matching[0] if matching else None
+    _state.PRESET.set(matching[0] if matching else None)
     preset = st.segmented_control(
         "Preset",
         options=offered,
         format_func=lambda name: PRESETS[name].title,
-        key="preset",
+        key=_state.PRESET.name,
         on_change=take_preset,
         wrap=True,
         help="  \n".join(f"**{PRESETS[n].title}**: {PRESETS[n].description}" for n in offered),
@@ -357,7 +355,7 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> No
         batch_size=config.batch_size,
         augmented=config.augments,
     )
-    seconds = estimate.epoch_seconds(work, _shared.paces())
+    seconds = estimate.epoch_seconds(work, _cached.paces())
     pace = f", {about(seconds)} per epoch" if seconds else ""
     with st.expander(
         f"{weights:,} weights{pace}", icon=":material/table_rows:", key="summary_part"
@@ -383,4 +381,4 @@ def about(seconds: float) -> str:
 
 
 def start(config: TrainingConfig) -> None:
-    _shared.submit(_shared.store().create(config))
+    _chosen.submit(_cached.store().create(config))

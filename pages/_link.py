@@ -10,6 +10,7 @@ import streamlit as st
 
 from mnist_core.config import TrainingConfig
 from mnist_core.link import command, link_parameters, read_link
+from pages import _state
 
 
 def check(labels: Mapping[str, str]) -> None:
@@ -18,11 +19,11 @@ def check(labels: Mapping[str, str]) -> None:
     Streamlit drops a value that a widget can't have, without a word, makes 2 of 2.7, and keeps a
     parameter that nobody knows.
     """
-    if "link_problems" in st.session_state:
+    if _state.LINK_PROBLEMS.get() is not None:
         return
     given = st.query_params.to_dict()
     link = read_link(given, labels)
-    st.session_state["link_problems"] = link.problems
+    _state.LINK_PROBLEMS.set(link.problems)
     if link.parameters != given:
         st.query_params.from_dict(link.parameters)
         st.rerun()
@@ -30,12 +31,13 @@ def check(labels: Mapping[str, str]) -> None:
 
 def notice(values: dict[str, Any]) -> None:
     """What was wrong with the address, until it is dismissed or the form has other ``values``."""
-    problems = st.session_state["link_problems"]
+    problems = _state.LINK_PROBLEMS.get()
     if not problems:
         return
-    if st.session_state.setdefault("link_values", values) != values:
+    if (_state.LINK_VALUES.get() or values) != values:
         dismiss()
         return
+    _state.LINK_VALUES.set(values)
     st.warning(
         "\n".join(f"- {_plain(problem)}" for problem in problems),
         title="Part of this link can't be used; the defaults are used instead",
@@ -51,7 +53,7 @@ def _plain(text: str) -> str:
 
 def dismiss() -> None:
     """The notice does not come again."""
-    st.session_state["link_problems"] = []
+    _state.LINK_PROBLEMS.set([])
 
 
 def share(config: TrainingConfig, labels: Mapping[str, str]) -> None:

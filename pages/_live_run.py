@@ -1,7 +1,5 @@
 """A run as it learns, how it is steered, and what can be done with it when it is over."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -13,13 +11,14 @@ from mnist_core.data import places
 from mnist_core.data.known import article_accuracy
 from mnist_core.lessons import no_better_than_guessing
 from mnist_core.runs.catalog import Summary
-from mnist_core.runs.events import Batch, Epoch, State
+from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
-from mnist_core.runs.history import History
+from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration
-from pages import _form, _shared
+from pages import _cached, _changes, _chosen, _form, _names, _page, _state
 from pages._live_chart import live_chart
+from pages._state import Notice
 
 REFRESH_SECONDS = 0.4
 RUN_ANCHOR = "run"
@@ -32,9 +31,9 @@ RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] 
 
 def start_continuation(run: Run) -> None:
     try:
-        _shared.submit(_shared.store().create_continuation(run, st.session_state["more_epochs"]))
+        _chosen.submit(_cached.store().create_continuation(run, _state.MORE_EPOCHS.get()))
     except ValueError as error:
-        st.session_state["problem"] = str(error)
+        _state.leave_notice("continuing", Notice(st.error, str(error), ":material/error:"))
 
 
 def watch(run: Run, below_form: DeltaGenerator) -> bool:
@@ -44,28 +43,26 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         below_form: gets a line on the run, for it lies out of sight on a narrow screen.
     """
     history = run.history()
-    live = run.state(history).live
-    epochs = run.config.epochs
+    live = take(run, history).state.live  # what is damaged is said here, by the page
 
     def part() -> None:
-        history.update()
-        state = run.state(history)
-        if live and not state.live:
+        now = take(run, history)
+        if live and not now.state.live:
             st.rerun()  # the timer ends with the run
-        label = _shared.run_label(run)
+        label = _names.label(now.entry)
         with below_form:
-            pointer(stage(run, history)[1] if state.live else label)
+            pointer(stage(now) if now.state.live else label)
         st.subheader(label, anchor=RUN_ANCHOR)
-        if history.continued:
-            parent(history.continued[-1].run)
-        status(run, history, state)
+        if now.history.continued:
+            parent(now.history.continued[-1].run)
+        status(now)
         with st.container(gap="small"):
-            if state.live:
-                steering(run, history, state)
+            if now.state.live:
+                steering(now)
             else:
-                what_next(run, history)
-        figures_so_far(run, history)
-        accuracy, loss = figures.training_curves(history, epochs)
+                what_next(now)
+        figures_so_far(now)
+        accuracy, loss = figures.training_curves(now.history, now.progress.asked)
         left, right = st.columns(2)
         with left:
             live_chart(accuracy, f"accuracy_{run.id}", "Training and validation accuracy by epoch")
@@ -81,13 +78,13 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
 
 def pointer(words: str) -> None:
     """Where the chosen run stands, with a link that scrolls to it."""
-    st.caption(f":material/show_chart: {_shared.plain(words)} · [See it](#{RUN_ANCHOR})")
+    st.caption(f":material/show_chart: {_page.plain(words)} · [See it](#{RUN_ANCHOR})")
 
 
 def parent(run_id: str) -> None:
     """Which run this one continues."""
     try:
-        label = _shared.run_label(_shared.store().get(run_id))
+        label = _names.run_label(_cached.store().get(run_id))
     except RunError:
         st.caption(f"Continues run {run_id}, which is no longer here.")
     else:
@@ -95,17 +92,17 @@ def parent(run_id: str) -> None:
             "pages/train.py",
             label=f"Continues {label}",
             icon=":material/history:",
-            query_params={"run": run_id},
+            query_params=_state.RUN.link(run_id),
         )
 
 
 # --- Steering: what is wanted of a live run is written into its folder, and heard by its worker ---
 
 
-def steering(run: Run, history: History, state: State) -> None:
+def steering(now: Snapshot) -> None:
     """The buttons and the learning rate of a live run."""
-    control = run.control()
-    paused = history.paused
+    run, wanted = now.run, now.wanted
+    paused = now.state == State.PAUSED
     with st.container(horizontal=True, gap="xsmall"):
         if paused:
             st.button(
@@ -123,10 +120,10 @@ def steering(run: Run, history: History, state: State) -> None:
                 icon=":material/pause:",
                 on_click=run.want,
                 kwargs={"pause_at": 0},
-                disabled=state == State.QUEUED or control.pause_at == 0,
+                disabled=now.state == State.QUEUED or wanted.pause_at == 0,
                 help="Training keeps its worker and waits until you continue or stop it.",
             )
-        pauses = next_pauses(history)
+        pauses = next_pauses(now)
         for key, label, icon in (
             ("step", f"{STEP} batches", ":material/skip_next:"),
             ("epoch", "To the epoch's end", ":material/fast_forward:"),
@@ -143,41 +140,36 @@ def steering(run: Run, history: History, state: State) -> None:
                 else "Pause training first.",
             )
         st.button(
-            "Stopping" if control.stop else "Stop",
+            "Stopping" if wanted.stop else "Stop",
             key="stop",
             icon=":material/stop:",
             on_click=run.want,
             kwargs={"stop": True},
-            disabled=control.stop,
+            disabled=wanted.stop,
             help="Ends training after the current steps; what was learned is kept and evaluated.",
         )
-    rate_slider(run, history)
+    rate_slider(now)
 
 
-def next_pauses(history: History) -> dict[str, int]:
+def next_pauses(now: Snapshot) -> dict[str, int]:
     """After how many steps a paused run would wait again; {} for one that is not paused."""
-    paused, fitting = history.paused, history.fitting
+    paused, fitting = now.history.paused, now.history.fitting
     if not (paused and fitting):
         return {}
     left = fitting.steps_per_epoch - paused.step or fitting.steps_per_epoch
     return {"step": paused.steps + min(STEP, left), "epoch": paused.steps + left}
 
 
-def rate_slider(run: Run, history: History) -> None:
-    changes = history.learning_rates
-    rate = (
-        run.control().learning_rate
-        or (changes[-1].learning_rate if changes else None)
-        or run.config.learning_rate
-    )
-    key = f"rate_of_{run.id}"
-    st.session_state[key] = rate  # also when another tab has changed it
+def rate_slider(now: Snapshot) -> None:
+    run, rate = now.run, now.learning_rate
+    slider = _state.rate_of(run)
+    slider.set(rate)  # also when another tab has changed it
     st.select_slider(
         "Learning rate" if run.config.schedule == "constant" else "Peak learning rate",
         sorted({*RATES, rate}),
         format_func=lambda value: f"{value:g}",
-        key=key,
-        on_change=lambda: run.want(learning_rate=st.session_state[key]),
+        key=slider.name,
+        on_change=lambda: run.want(learning_rate=slider.get()),
         help="Change it while the network learns: it takes effect after the current steps, and is "
         "marked in the curves and recorded with the run.",
     )
@@ -186,15 +178,16 @@ def rate_slider(run: Run, history: History) -> None:
 # --- A run that is over ---
 
 
-def what_next(run: Run, history: History) -> None:
+def what_next(now: Snapshot) -> None:
     """What can be done with it now."""
+    run = now.run
     with st.container(horizontal=True, vertical_alignment="center"):
-        if history.evaluated:
+        if now.history.evaluated:
             for page, label, icon in (
                 ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-                ("pages/draw.py", _shared.draw_label(run), ":material/draw:"),
+                ("pages/draw.py", _names.draw_label(run), ":material/draw:"),
             ):
-                st.page_link(page, label=label, icon=icon, query_params={"run": run.id})
+                st.page_link(page, label=label, icon=icon, query_params=_state.RUN.link(run.id))
         st.button(
             "Use its settings",
             key="use_settings",
@@ -211,7 +204,7 @@ def what_next(run: Run, history: History) -> None:
             st.number_input(
                 "More epochs",  # without bounds, as in the form
                 value=min(5, int(most)),
-                key="more_epochs",
+                key=_state.MORE_EPOCHS.name,
                 width=140,
                 help="Starts a new run with the network and the optimizer as the last epoch left "
                 "them, as if this one had been given that many more epochs from the start.",
@@ -225,15 +218,17 @@ def what_next(run: Run, history: History) -> None:
             )
 
 
-def status(run: Run, history: History, state: State) -> None:
+def status(now: Snapshot) -> None:
     """One line on where the run stands."""
-    reason = history.ended.message if history.ended else ""
-    match state:
-        case State.QUEUED | State.RUNNING | State.PAUSED:
-            st.progress(*stage(run, history))
+    reason = now.history.ended.message if now.history.ended else ""
+    match now.state:
+        case State.QUEUED:
+            st.progress(0.0, stage(now))
+        case State.RUNNING | State.PAUSED:
+            st.progress(now.progress.share, stage(now))
         case State.FINISHED:
             words = reason or "Trained to the end."
-            if guessing := guesses(run):
+            if guessing := guesses(now.run):
                 st.warning(f"{words} {guessing}", icon=":material/casino:")
             else:
                 st.success(words, icon=":material/check:")
@@ -246,7 +241,7 @@ def status(run: Run, history: History, state: State) -> None:
                 "The server that was training it ended first. "
                 + (
                     "Train more continues from its last complete epoch."
-                    if run.checkpoint.exists()
+                    if now.run.checkpoint.exists()
                     else "Press Train to start again."
                 ),
                 title="The run was interrupted",
@@ -257,56 +252,35 @@ def status(run: Run, history: History, state: State) -> None:
 def guesses(run: Run) -> str | None:
     """What to say of a network that may as well guess."""
     try:
-        return no_better_than_guessing(_shared.evaluation(run))
+        return no_better_than_guessing(_cached.evaluation(run))
     except RunError:
         return None  # its answers are missing or damaged, as the page Evaluate says
 
 
 def waiting_for(run: Run) -> str:
-    place = _shared.pool().place(run)
+    place = _cached.pool().place(run)
     if place is None:
         return "Waiting for its turn"
     if place > 0:
         return f"Waiting: {place} {'run is' if place == 1 else 'runs are'} ahead of this one"
-    if _shared.pool().starting:
+    if _cached.pool().starting:
         return "Loading TensorFlow, which takes about ten seconds; later runs start at once"
-    for other in _shared.pool().running:
-        if other.state(_shared.history(other)) == State.PAUSED:
-            return "Waiting for a paused run to be continued or stopped: " + _shared.run_label(
-                other
-            )
+    for other in _cached.pool().running:
+        if other.state(_cached.history(other)) == State.PAUSED:
+            return "Waiting for a paused run to be continued or stopped: " + _names.run_label(other)
     return "Waiting for the run ahead of this one to end"
 
 
-def stage(run: Run, history: History) -> tuple[float, str]:
-    """Of a live run: how much of the training is done, in [0, 1], and the same in words."""
-    if not history.started:
-        return 0.0, waiting_for(run)
-    if not history.fitting:
-        return 0.0, "Loading the images and building the network"
-    epochs, steps = run.config.epochs, history.fitting.steps_per_epoch
-    done = len(history.epochs) * steps + (history.batches[-1].step if history.batches else 0)
-    share = min(1.0, done / (epochs * steps))
-    if share == 1.0:
-        return share, "Evaluating on the test images"
-    said = f"Epoch {min(epochs, len(history.epochs) + 1)} of {epochs}"
-    if history.paused and history.paused.step == steps:
-        said = f"Epoch {history.paused.epoch} of {epochs} is over"
-    elif history.batches:
-        said += f", step {history.batches[-1].step:,} of {steps:,}"
-    if history.paused:
-        return share, f"Paused · {said}"
-    latest: Sequence[Batch | Epoch] = history.batches or history.epochs
-    left = latest[-1].elapsed * (1 - share) / share if latest else None
-    if history.epochs and history.epochs[-1].seconds:  # the first one builds the graph, too
-        left = history.epochs[-1].seconds * (1 - share) * epochs
-    return share, said + (f" · {duration(left)} left" if left else "")
+def stage(now: Snapshot) -> str:
+    """What a live run is at, in words."""
+    return waiting_for(now.run) if now.state == State.QUEUED else now.stage
 
 
-def figures_so_far(run: Run, history: History) -> None:
+def figures_so_far(now: Snapshot) -> None:
+    history = now.history
     if history.evaluated:
         shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
-        article = article_accuracy(run.config.dataset)
+        article = article_accuracy(now.run.config.dataset)
         if article is not None:
             shown["The article's accuracy"] = percent(article)
         shown["Test loss"] = number(history.evaluated.test_loss)
@@ -318,17 +292,18 @@ def figures_so_far(run: Run, history: History) -> None:
             "Training accuracy": percent(newest.accuracy if newest else None),
             "Validation accuracy": percent(epoch.val_accuracy if epoch else None),
             "Training loss": number(newest.loss if newest else None),
-            "Images per second": images_per_second(history),
+            "Images per second": images_per_second(now),
         }
     with st.grid(4, min_column_width=140, gap="small"):
         for label, value in shown.items():
             st.metric(label, value, border=True, help=EXPLAINED.get(label))
 
 
-EXPLAINED = {"The article's accuracy": _shared.ABOUT_THE_ARTICLE}
+EXPLAINED = {"The article's accuracy": _page.ABOUT_THE_ARTICLE}
 
 
-def images_per_second(history: History) -> str:
+def images_per_second(now: Snapshot) -> str:
+    history = now.history
     if history.batches:
         return f"{history.batches[-1].images_per_second:,.0f}"
     if history.epochs and history.fitting:
@@ -346,6 +321,6 @@ def number(value: float | None) -> str:
 
 def look_after(run: Run) -> None:
     """See when a run that is over changes; one that is live is watched anyway."""
-    entry = _shared.catalog().entry(run)
+    entry = _cached.catalog().entry(run)
     if not (isinstance(entry, Summary) and entry.state.live):
-        _shared.rerun_on_change(lambda: [_shared.catalog().entry(run)], [entry])
+        _changes.rerun_on_change(lambda: [_cached.catalog().entry(run)], [entry])

@@ -9,7 +9,7 @@ import streamlit as st
 
 from mnist_core.data.known import title
 from mnist_core.runs.catalog import Damaged, Entry, Summary
-from pages import _shared
+from pages import _names
 
 COLUMNS: dict[str, Any] = {
     "name": st.column_config.TextColumn("Name", pinned=True),
@@ -38,7 +38,7 @@ FIGURES = ("state", "accuracy", "interval", "loss", "weights", "epochs", "second
 
 def data(entries: Sequence[Entry], index: list[str] | None = None) -> pd.DataFrame:
     """A row for each run; the columns are those of :data:`COLUMNS`."""
-    names = {entry.run.id: _shared.run_name(entry) for entry in entries}
+    names = {entry.run.id: _names.run_name(entry) for entry in entries}
     rows = [_row(entry, names) for entry in entries]
     return pd.DataFrame(rows, index, list(COLUMNS))
 
@@ -49,7 +49,7 @@ def _row(entry: Entry, names: dict[str, str]) -> dict[str, Any]:
     cells |= {
         "name": names[entry.run.id],
         "state": str(entry.state),
-        "when": _shared.local_time(entry.run),
+        "when": _names.local_time(entry.run),
     }
     if isinstance(entry, Damaged):
         return cells | {"note": entry.reason}
@@ -72,7 +72,7 @@ def _figures(summary: Summary) -> dict[str, Any]:
         "accuracy": tested and 100 * tested.test_accuracy,
         "interval": low and high and f"{low:.2%} to {high:.2%}",
         "loss": tested and tested.test_loss,
-        "epochs": summary.epochs,
+        "epochs": summary.progress.epochs,
         "seconds": summary.train_seconds,
         "epoch_seconds": summary.epoch_seconds,
     }
@@ -80,7 +80,7 @@ def _figures(summary: Summary) -> dict[str, Any]:
 
 def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
     """By id, what to call each run where several are shown."""
-    names = {s.run.id: f"{_shared.run_name(s)} · {s.config.network}" for s in summaries}
+    names = {s.run.id: f"{_names.run_name(s)} · {s.config.network}" for s in summaries}
     times = Counter(names.values())
     return {
         run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"

@@ -16,7 +16,8 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.runs.catalog import Summary
-from pages import _shared
+from pages import _cached, _images, _page, _state
+from pages._state import Notice
 
 SAMPLES = 20
 ALL = "All"
@@ -98,7 +99,7 @@ def download_button(name: str, running: list[Job]) -> None:
         st.fragment(megabytes, run_every=REFRESH_SECONDS)(job)
         return
     if job.error:
-        st.error(_shared.plain(job.error), title="The download failed", icon=":material/cloud_off:")
+        st.error(_page.plain(job.error), title="The download failed", icon=":material/cloud_off:")
     st.button(
         "Try again" if job.error else f"Download {SPECS[name].download_bytes / MEGABYTE:.0f} MB",
         key=f"download_{name}",
@@ -112,7 +113,7 @@ def download_button(name: str, running: list[Job]) -> None:
 def megabytes(job: Job) -> None:
     if not job.running:
         if not job.error:
-            st.session_state["images"] = job.name
+            _state.IMAGES.set(job.name)
         st.rerun()
     done = f"{job.done / MEGABYTE:.1f}"
     if job.total and job.done == job.total:
@@ -164,7 +165,11 @@ def bring(running: list[Job]) -> None:
         st.markdown(FORMATS)
         left, right = st.columns(2)
         name = left.text_input(
-            "Name", key="own_name", max_chars=40, placeholder="my-pets", help="a to z, 0 to 9 and -"
+            "Name",
+            key=_state.OWN_NAME.name,
+            max_chars=40,
+            placeholder="my-pets",
+            help="a to z, 0 to 9 and -",
         )
         file = right.file_uploader(
             "Zip or npz file",
@@ -206,7 +211,7 @@ def bring(running: list[Job]) -> None:
         st.fragment(pictures_read, run_every=REFRESH_SECONDS)(job)
     elif job.error:
         st.error(
-            "\n".join(f"- {_shared.plain(line)}" for line in job.error.splitlines()),
+            "\n".join(f"- {_page.plain(line)}" for line in job.error.splitlines()),
             title="Nothing was imported",
             icon=":material/error:",
         )
@@ -238,15 +243,16 @@ def show_imported(running: list[Job]) -> None:
     job = the_import()
     if job.name and job not in running:
         if not job.error:
-            st.session_state["images"] = st.session_state["imported_data"] = job.name
-            st.session_state["own_name"] = ""  # the name is taken now
+            _state.IMAGES.set(job.name)
+            _state.IMPORTED_DATA.set(job.name)
+            _state.OWN_NAME.set("")  # the name is taken now
         job.name = ""
 
 
 def what_next(dataset: Dataset) -> None:
     """What was just imported, and what to do with it; until another dataset is looked at."""
-    if st.session_state.get("imported_data") != dataset.name:
-        st.session_state.pop("imported_data", None)
+    if _state.IMPORTED_DATA.get() != dataset.name:
+        _state.IMPORTED_DATA.forget()
         return
     images = len(dataset.x_train) + len(dataset.x_test)
     st.success(
@@ -268,12 +274,12 @@ def what_next(dataset: Dataset) -> None:
 
 def removal(name: str) -> None:
     """A button that asks once more."""
-    if st.session_state.get("asked_about_data") != name:
+    if _state.ASKED_ABOUT_DATA.get() != name:
         st.button("Remove", icon=":material/delete:", on_click=ask_about, args=(name,))
         return
     users = [
         entry
-        for entry in _shared.catalog().list()
+        for entry in _cached.catalog().list()
         if isinstance(entry, Summary) and entry.config.dataset == name
     ]
     with st.container(border=True):
@@ -303,7 +309,7 @@ def removal(name: str) -> None:
 
 
 def ask_about(name: str | None) -> None:
-    st.session_state["asked_about_data"] = name
+    _state.ASKED_ABOUT_DATA.set(name)
 
 
 def remove(name: str) -> None:
@@ -311,7 +317,7 @@ def remove(name: str) -> None:
     try:
         own.remove(name)
     except (ValueError, OSError) as error:
-        st.session_state["not_removed"] = str(error)
+        _state.leave_notice("removing", Notice(st.error, str(error), ":material/error:"))
 
 
 # --- The images ---
@@ -333,7 +339,7 @@ def about(dataset: Dataset) -> None:
             st.markdown(f"This is a part of {spec.title}, which has {whole[0]:,} and {whole[1]:,}.")
     if known.is_digits(dataset.name) and places.available(known.DEFAULT):
         st.markdown("The whole of MNIST is on this machine, and every page can use it.")
-    st.caption(f"Source: {_shared.plain(dataset.source)}")
+    st.caption(f"Source: {_page.plain(dataset.source)}")
     if not spec:
         removal(dataset.name)
 
@@ -342,33 +348,34 @@ def about(dataset: Dataset) -> None:
 def samples(dataset: Dataset) -> None:
     st.header("Training images")
     choices = [ALL, *dataset.class_names]
-    if st.session_state.get("class") not in choices:
-        st.session_state["class"] = ALL  # chosen of a dataset with other classes
+    menu = _state.CLASS_OF_SAMPLES
+    if menu.get() not in choices:
+        menu.set(ALL)  # chosen of a dataset with other classes
     if dataset.classes <= MOST_PILLS:
-        name = st.pills("Class", choices, format_func=_shared.plain, required=True, key="class")
+        name = st.pills("Class", choices, format_func=_page.plain, required=True, key=menu.name)
     else:
-        name = st.selectbox("Class", choices, key="class")
+        name = st.selectbox("Class", choices, key=menu.name)
     if name == ALL:
         numbers = np.arange(len(dataset.y_train))
     else:
         numbers = (dataset.y_train == dataset.class_names.index(name)).nonzero()[0]
-    seed = st.session_state.get("samples_shuffled")
+    seed = _state.SAMPLES_SHUFFLED.get()
     if seed is not None:
         numbers = np.random.default_rng(seed).permutation(numbers)
     shown = numbers[:SAMPLES]
     names = [dataset.class_names[label] for label in dataset.y_train[shown]]
-    _shared.gallery(
+    _images.gallery(
         dataset.x_train[shown],
         alts=[
             f"{name}, training image {number}" for name, number in zip(names, shown, strict=True)
         ],
-        captions=[f"**{_shared.plain(name)}**" for name in names],
+        captions=[f"**{_page.plain(name)}**" for name in names],
     )
     st.button("Shuffle", icon=":material/shuffle:", on_click=shuffle)
 
 
 def shuffle() -> None:
-    st.session_state["samples_shuffled"] = st.session_state.get("samples_shuffled", 0) + 1
+    _state.SAMPLES_SHUFFLED.set((_state.SAMPLES_SHUFFLED.get() or 0) + 1)
 
 
 def balance(dataset: Dataset) -> None:
@@ -396,10 +403,10 @@ def balance(dataset: Dataset) -> None:
 
 def means(dataset: Dataset) -> None:
     st.header("Mean image of each class")
-    _shared.gallery(
-        mean_images(dataset, _shared.dataset_version(dataset.name)),
+    _images.gallery(
+        mean_images(dataset, _cached.dataset_version(dataset.name)),
         alts=[f"Mean of all training images of {name}" for name in dataset.class_names],
-        captions=[f"**{_shared.plain(name)}**" for name in dataset.class_names],
+        captions=[f"**{_page.plain(name)}**" for name in dataset.class_names],
         columns=5 if dataset.classes <= MOST_PILLS else 10,
     )
     st.caption(
@@ -476,33 +483,32 @@ def as_input(dataset: Dataset) -> None:
 
 # --- The page ---
 
-_shared.title("Data")
+_page.begin("Data")
 running = running_jobs()
 show_imported(running)
 default = places.default_name()  # before the list, which a download may make longer meanwhile
 on_disk = [name for name in places.names() if places.available(name)]
-if st.session_state.get("images", on_disk[0]) not in on_disk:
-    st.session_state["images"] = default  # it was removed
+if _state.IMAGES.get() not in (None, *on_disk):
+    _state.IMAGES.set(default)  # it was removed
 name = st.segmented_control(
     "Dataset",
     on_disk,
     default=default,
     format_func=known.title,
     required=True,
-    key="images",
+    key=_state.IMAGES.name,
     bind="query-params",
     wrap=True,
 )
 assert name  # required
-if "not_removed" in st.session_state:
-    st.error(st.session_state.pop("not_removed"), icon=":material/error:")
+_state.show_notices("removing")
 next_place = st.container()
 if known.DEFAULT not in on_disk:
     whole_set(running)
 try:
-    dataset = _shared.dataset(name)
+    dataset = _cached.dataset(name)
 except DatasetError as error:
-    st.error(_shared.plain(str(error)), title="This dataset can't be read", icon=":material/error:")
+    st.error(_page.plain(str(error)), title="This dataset can't be read", icon=":material/error:")
     if name not in SPECS:
         removal(name)
     more(on_disk, running)
@@ -510,7 +516,7 @@ except DatasetError as error:
 with next_place:
     what_next(dataset)
 about(dataset)
-imported = st.session_state.get("imported_data") == name  # then its images are what is asked for
+imported = _state.IMPORTED_DATA.get() == name  # then its images are what is asked for
 if not imported:
     more(on_disk, running)
 samples(dataset)

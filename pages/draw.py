@@ -19,7 +19,7 @@ from mnist_core.inference import ModelError, Predictor
 from mnist_core.runs.catalog import Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
-from pages import _shared
+from pages import _cached, _chosen, _images, _page, _state
 from pages._canvas import pen_canvas
 from pages._live_chart import live_chart, load_plotly
 
@@ -108,7 +108,7 @@ def picture(outline: Outline) -> NDArray[np.float32] | None:
 def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
     """A test image by its number; as the network is given it, with its label."""
     try:
-        images = _shared.dataset(dataset)
+        images = _cached.dataset(dataset)
     except DatasetError as error:
         st.warning(
             str(error), title="The images can't be shown", icon=":material/image_not_supported:"
@@ -117,7 +117,7 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         return None
     last = len(images.x_test) - 1
     number = st.number_input(  # without bounds, as on Train: what is refused is named
-        f"Number, 0 to {last:,}", value=0, key="test_image", bind="query-params"
+        f"Number, 0 to {last:,}", value=0, key=_state.TEST_IMAGE.name, bind="query-params"
     )
     st.button(
         "Random image",
@@ -136,18 +136,18 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
 
 
 def take_any(last: int) -> None:
-    st.session_state["test_image"] = random.randint(0, last)
+    _state.TEST_IMAGE.set(random.randint(0, last))
 
 
 def take_linked() -> None:
     """The test image that the address asks about."""
-    number = st.query_params.get("test_image")
+    number = st.query_params.get(_state.TEST_IMAGE.name)
     if number is None:
         return
     if re.fullmatch(r"-?\d{1,15}", number, re.ASCII):
-        st.session_state["ask_about"] = "Test image"
+        _state.ASK_ABOUT.set("Test image")
     else:
-        del st.query_params["test_image"]
+        del st.query_params[_state.TEST_IMAGE.name]
         st.warning(
             f"The address asks about the test image `{number}`; allowed: a whole number from 0.",
             icon=":material/search_off:",
@@ -171,7 +171,7 @@ def say(probabilities: NDArray[np.float32], names: list[str], label: int | None)
         said = f"Unsure: {probabilities[first]:.1%} and {probabilities[second]:.1%}."
     else:
         st.header(names[first], anchor=False, width="content")
-        said = f"{_shared.plain(words.sureness(probabilities[first]))} sure."
+        said = f"{_page.plain(words.sureness(probabilities[first]))} sure."
     if label is not None:
         right, wrong = ":green[:material/check: Right]", ":red[:material/close: Wrong]"
         said += f"  \n{right if first == label else wrong}: it is labelled {names[label]}."
@@ -183,7 +183,7 @@ def show(
 ) -> None:
     """What the network is given, and what it makes of every class."""
     st.image(
-        _shared.png((255 * image).round().astype(np.uint8), SEEN_SIDE),
+        _images.png((255 * image).round().astype(np.uint8), SEEN_SIDE),
         caption="What the network sees",
         width=SEEN_SIDE,
         output_format="PNG",  # JPEG would blur the squares
@@ -208,14 +208,14 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
     sources = ["Drawing", "Picture", "Test image"]
     if not outline.is_drawn:
         sources.remove("Drawing")
-    if st.session_state.get("ask_about", sources[0]) not in sources:
-        st.session_state["ask_about"] = sources[0]  # chosen of a network that takes drawings
+    if _state.ASK_ABOUT.get() not in (None, *sources):
+        _state.ASK_ABOUT.set(sources[0])  # chosen of a network that takes drawings
     source = st.segmented_control(
         "Ask about",
         sources,
         default=sources[0],
         required=True,
-        key="ask_about",
+        key=_state.ASK_ABOUT.name,
         bind="query-params",
         label_visibility="collapsed",
     )
@@ -240,7 +240,7 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
     if image is not None:
         probabilities = predictor.probabilities(image[np.newaxis])[0]
         with said:
-            say(probabilities, [_shared.plain(name) for name in outline.class_names], label)
+            say(probabilities, [_page.plain(name) for name in outline.class_names], label)
         with answered:
             show(image, probabilities, outline.class_names)
     elif source == "Drawing":
@@ -252,28 +252,28 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
 
 def known(outline: Outline, most: int = 12) -> str:
     """The classes that a network has learned, in words."""
-    named = ", ".join(map(_shared.plain, outline.class_names[:most]))
+    named = ", ".join(map(_page.plain, outline.class_names[:most]))
     more = outline.classes - most
     return named if more <= 0 else f"{named} and {more} more"
 
 
 def other_run(run: Run) -> None:
     """A way out where this run has no network."""
-    able = next((r for r in _shared.store().list() if r.has_model and r != run), None)
+    able = next((r for r in _cached.store().list() if r.has_model and r != run), None)
     if able:
-        st.button("Use the newest network", on_click=_shared.choose_run, args=[able.id])
+        st.button("Use the newest network", on_click=_state.RUN.choose, args=[[able.id]])
     else:
         st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
 
 
-_shared.title("Draw")
-run = _shared.run_picker()
+_page.begin("Draw")
+run = _chosen.run_picker()
 if run is None:
     st.stop()
 if not run.has_model:
-    entry = _shared.catalog().entry(run)
+    entry = _cached.catalog().entry(run)
     if isinstance(entry, Summary) and entry.state.live:
-        _shared.still_training(run, entry.state, "It can be asked when training is over.")
+        _chosen.still_training(run, entry.state, "It can be asked when training is over.")
     else:
         st.info("This run has no network to ask.", icon=":material/search_off:")
     other_run(run)

@@ -18,13 +18,13 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _compat, _export, _shared
+from pages import _cached, _chosen, _compat, _export, _images, _names, _page, _state
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
 MOST_ROWS = 20
 ANY = "Any"
-CLASS_MENUS = {"true_class": "True class", "predicted_class": "Predicted class"}
+CLASS_MENUS = {_state.TRUE_CLASS: "True class", _state.PREDICTED_CLASS: "Predicted class"}
 
 
 # --- Where the run stands ---
@@ -35,7 +35,7 @@ def standing(run: Run, state: State, history: History) -> None:
     reason = history.ended.message if history.ended else ""
     match state:
         case State.QUEUED | State.RUNNING | State.PAUSED:
-            _shared.still_training(run, state, "It is tested when training is over.")
+            _chosen.still_training(run, state, "It is tested when training is over.")
         case State.STOPPED:
             st.info(
                 reason or "What it had learned by then is tested here.",
@@ -66,7 +66,7 @@ def link_to_continue(run: Run) -> None:
             "pages/train.py",
             label="Continue it from its last epoch",
             icon=":material/resume:",
-            query_params={"run": run.id},
+            query_params=_state.RUN.link(run.id),
         )
 
 
@@ -92,7 +92,7 @@ def headline(result: Evaluation, dataset: str) -> None:
                 f"{article:.2%}",
                 border=True,
                 height="stretch",
-                help=_shared.ABOUT_THE_ARTICLE,
+                help=_page.ABOUT_THE_ARTICLE,
             )
     st.markdown(
         f"The network was tested once, on {len(result.labels):,} images that it had never seen. "
@@ -185,19 +185,19 @@ def show(
         answer, truth = names[result.predicted[index]], names[result.labels[index]]
         confidence = sureness(result.confidence[index])
         if answer == truth:
-            right = f":green[:material/check: **{_shared.plain(answer)}**]"
-            captions.append(f"{right}  \n{_shared.plain(confidence)}")
+            right = f":green[:material/check: **{_page.plain(answer)}**]"
+            captions.append(f"{right}  \n{_page.plain(confidence)}")
             alts.append(f"{truth}, recognised with {confidence}; test image {index}")
         else:
-            captions.append(_shared.wrong_caption(answer, truth, confidence))
+            captions.append(_images.wrong_caption(answer, truth, confidence))
             alts.append(f"{truth}, taken for {answer} with {confidence}; test image {index}")
-    _shared.gallery(images[indices], alts, captions, columns)
+    _images.gallery(images[indices], alts, captions, columns)
 
 
 @st.fragment
 def predictions(images: NDArray[np.uint8], result: Evaluation) -> None:
     st.header("Predictions")
-    seed = st.session_state.get("shuffled")
+    seed = _state.SHUFFLED.get()
     if seed is None:
         indices = np.arange(min(PREDICTIONS, len(images)))
         st.caption("The first ten test images, with the network's answer and how sure it is.")
@@ -210,7 +210,7 @@ def predictions(images: NDArray[np.uint8], result: Evaluation) -> None:
 
 
 def shuffle() -> None:
-    st.session_state["shuffled"] = st.session_state.get("shuffled", 0) + 1
+    _state.SHUFFLED.set((_state.SHUFFLED.get() or 0) + 1)
 
 
 @st.fragment
@@ -219,13 +219,13 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
     _compat.let_taps_select()
     names = result.class_names
     for menu in CLASS_MENUS:
-        if st.session_state.get(menu, ANY) not in (ANY, *names):
-            st.session_state[menu] = ANY  # chosen of a run that knows other classes
+        if menu.get() not in (None, ANY, *names):
+            menu.set(ANY)  # chosen of a run that knows other classes
     left, right = st.columns([3, 2], gap="large")
     with right:  # before the matrix, which frames what is chosen here
         st.markdown("Click on a cell, or choose its classes here, to see its images.")
         true, predicted = (
-            place.selectbox(label, [ANY, *names], key=menu, bind="query-params")
+            place.selectbox(label, [ANY, *names], key=menu.name, bind="query-params")
             for place, (menu, label) in zip(st.columns(2), CLASS_MENUS.items(), strict=True)
         )
         indices, words = behind(result, true, predicted)
@@ -273,7 +273,7 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
 
 def show_all() -> None:
     for menu in CLASS_MENUS:
-        st.session_state[menu] = ANY
+        menu.set(ANY)
 
 
 def links_to_draw(run: Run, shown: NDArray[np.int64]) -> None:
@@ -284,13 +284,13 @@ def links_to_draw(run: Run, shown: NDArray[np.int64]) -> None:
                 "pages/draw.py",
                 label="What else it took the first one for",
                 icon=":material/bar_chart:",
-                query_params={"run": run.id, "test_image": str(shown[0])},
+                query_params=_state.RUN.link(run.id) | {_state.TEST_IMAGE.name: str(shown[0])},
             )
         st.page_link(
             "pages/draw.py",
-            label=_shared.draw_label(run),
+            label=_names.draw_label(run),
             icon=":material/draw:",
-            query_params={"run": run.id},
+            query_params=_state.RUN.link(run.id),
         )
 
 
@@ -299,8 +299,8 @@ def take_cell(matrix_key: str, names: tuple[str, ...]) -> None:
     points = st.session_state[matrix_key].selection.points
     if points:
         row, column = divmod(points[0]["point_index"], len(names))
-        st.session_state["true_class"] = names[row]
-        st.session_state["predicted_class"] = names[column]
+        _state.TRUE_CLASS.set(names[row])
+        _state.PREDICTED_CLASS.set(names[column])
 
 
 def behind(result: Evaluation, true: str, predicted: str) -> tuple[NDArray[np.int64], str]:
@@ -308,7 +308,7 @@ def behind(result: Evaluation, true: str, predicted: str) -> tuple[NDArray[np.in
     names = result.class_names
     if true == predicted != ANY:
         indices = right_answers(result, names.index(true))
-        words = f"**{_shared.plain(true)}, recognised: {len(indices):,}**"
+        words = f"**{_page.plain(true)}, recognised: {len(indices):,}**"
         return indices, f"{words}, the least confident first"
     indices = mistakes(
         result,
@@ -323,7 +323,7 @@ def behind(result: Evaluation, true: str, predicted: str) -> tuple[NDArray[np.in
         what = f"Something else, taken for {predicted}"
     else:
         what = f"{true}, taken for {predicted}"
-    return indices, f"**{_shared.plain(what)}: {len(indices):,}**" + (
+    return indices, f"**{_page.plain(what)}: {len(indices):,}**" + (
         ", the most confident first" if len(indices) > 1 else ""
     )
 
@@ -400,7 +400,7 @@ def lessons(result: Evaluation | None, history: History) -> None:
     st.header("What to take away")
     if result:
         st.markdown(
-            "\n".join(f"- {_shared.plain(sentence)}" for sentence in lessons_of(result, history))
+            "\n".join(f"- {_page.plain(sentence)}" for sentence in lessons_of(result, history))
         )
     with st.expander("What holds for such networks in general", icon=":material/school:"):
         st.markdown(IN_GENERAL)
@@ -424,12 +424,12 @@ IN_GENERAL = """
 
 # --- The page ---
 
-_shared.title("Evaluate")
-run = _shared.run_picker()
+_page.begin("Evaluate")
+run = _chosen.run_picker()
 if run is None:
     st.stop()
 try:
-    config, history = run.config, _shared.history(run)
+    config, history = run.config, _cached.history(run)
 except RunError as error:
     st.error(str(error), title="This run can't be read", icon=":material/error:")
     st.stop()
@@ -444,7 +444,7 @@ result = None
 if not state.live:
     try:
         with st.spinner("Checking the answers"):
-            result = _shared.evaluation(run)
+            result = _cached.evaluation(run)
     except RunError as error:
         if state in (State.FINISHED, State.STOPPED):
             st.error(str(error), title="There is nothing to judge", icon=":material/error:")
@@ -452,7 +452,7 @@ if result:
     with headline_place:
         headline(result, config.dataset)
     report(result)
-    images = _shared.test_images(result, config.dataset)
+    images = _images.test_images(result, config.dataset)
     confusion(run, images, result)
     if images is not None:
         predictions(images, result)

@@ -1,7 +1,7 @@
 """Every run: find it, name it, compare it, delete it, and see which are the best."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -21,7 +21,8 @@ from mnist_core.runs.catalog import (
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
-from pages import _comparison, _export, _run_table, _shared
+from pages import _cached, _changes, _comparison, _export, _names, _page, _run_table, _state
+from pages._state import COMPARED, Key, Notice
 
 
 def is_live(entry: Entry) -> bool:
@@ -32,28 +33,12 @@ def count(number: int) -> str:
     return "1 run" if number == 1 else f"{number:,} runs"
 
 
-# --- The chosen runs: in the session, and in the URL while they can be compared ---
-
-
-def choose(ids: Sequence[str]) -> None:
-    """In a callback; the page may run with an older URL next, see :func:`_shared.choose_run`."""
-    st.session_state["runs_chosen_now"] = True
-    keep(ids)
-
-
-def keep(ids: Sequence[str]) -> None:
-    st.session_state["chosen_runs"] = list(ids)
-    if 0 < len(ids) <= _comparison.MOST:
-        st.query_params["compare"] = ",".join(ids)
-    else:
-        st.query_params.pop("compare", None)
+# --- The chosen runs ---
 
 
 def chosen(entries: list[Entry]) -> list[Entry]:
     """Those just chosen, else those that the URL names, else those chosen last."""
-    asked = st.query_params.get("compare")
-    just_chosen = st.session_state.pop("runs_chosen_now", False)
-    ids = st.session_state.get("chosen_runs", []) if just_chosen or not asked else asked.split(",")
+    ids = COMPARED.get()
     known = {entry.run.id: entry for entry in entries}
     unknown = [run_id for run_id in ids if run_id not in known]
     if unknown:
@@ -63,7 +48,7 @@ def chosen(entries: list[Entry]) -> list[Entry]:
             icon=":material/search_off:",
         )
     found = [known[run_id] for run_id in dict.fromkeys(ids) if run_id in known]
-    keep([entry.run.id for entry in found])
+    COMPARED.keep([entry.run.id for entry in found])
     return found
 
 
@@ -72,12 +57,12 @@ def chosen(entries: list[Entry]) -> list[Entry]:
 
 def training_now(entries: list[Entry]) -> None:
     """The live runs, redrawn in place; redraws the page once something else on it has changed."""
-    shown = [_shared.steady(entry) for entry in entries]
+    shown = [_changes.steady(entry) for entry in entries]
 
-    @st.fragment(run_every=_shared.LOOK_SECONDS)
+    @st.fragment(run_every=_changes.LOOK_SECONDS)
     def part() -> None:
-        now = _shared.catalog().list()
-        if [_shared.steady(entry) for entry in now] != shown:
+        now = _cached.catalog().list()
+        if [_changes.steady(entry) for entry in now] != shown:
             st.rerun()
         live = [entry for entry in now if isinstance(entry, Summary) and entry.state.live]
         if live:
@@ -85,16 +70,16 @@ def training_now(entries: list[Entry]) -> None:
         for summary in live:
             if summary.state != State.QUEUED:
                 with st.container(horizontal=True, vertical_alignment="bottom"):
-                    epoch = min(summary.epochs + 1, summary.config.epochs)
+                    done = summary.progress
                     st.progress(
-                        summary.progress,
-                        text=f"{_shared.label(summary)} · epoch {epoch} of {summary.config.epochs}",
+                        done.share,
+                        text=f"{_names.label(summary)} · epoch {done.epoch} of {done.asked}",
                     )
                     st.page_link(
                         "pages/train.py",
                         label="Watch it",
                         icon=":material/show_chart:",
-                        query_params={"run": summary.run.id},
+                        query_params=_state.RUN.link(summary.run.id),
                     )
         queued = sum(summary.state == State.QUEUED for summary in live)
         if queued:
@@ -105,7 +90,7 @@ def training_now(entries: list[Entry]) -> None:
 
 # --- The table ---
 
-FILTERS = ("runs_datasets", "runs_states", "runs_tags")  # keys of the menus that leave runs out
+FILTERS = (_state.RUNS_DATASETS, _state.RUNS_STATES, _state.RUNS_TAGS)  # they leave runs out
 
 
 def filtered(entries: list[Entry]) -> list[Entry]:
@@ -115,19 +100,19 @@ def filtered(entries: list[Entry]) -> list[Entry]:
             "Search",
             type="search",
             live=True,
-            key="runs_search",
+            key=_state.RUNS_SEARCH.name,
             bind="query-params",
             placeholder="Name, tag, note, network, id",
         )
-        filters = [key for key in FILTERS if st.session_state.get(key)]
+        filters = [menu for menu in FILTERS if menu.get()]
         with st.popover(
             f"Filter · {len(filters)}" if filters else "Filter",
             icon=":material/filter_list:",
             key="runs_filter",
         ):
-            datasets = menu("Dataset", "runs_datasets", all_datasets(entries), title)
-            states = menu("State", "runs_states", [*map(str, State), DAMAGED, NEWER])
-            tags = menu("Tag", "runs_tags", all_tags(entries))
+            datasets = menu("Dataset", _state.RUNS_DATASETS, all_datasets(entries), title)
+            states = menu("State", _state.RUNS_STATES, [*map(str, State), DAMAGED, NEWER])
+            tags = menu("Tag", _state.RUNS_TAGS, all_tags(entries))
     return [
         entry
         for entry in entries
@@ -138,9 +123,11 @@ def filtered(entries: list[Entry]) -> list[Entry]:
     ]
 
 
-def menu(label: str, key: str, options: list[str], name: Callable[[str], str] = str) -> list[str]:
+def menu(
+    label: str, key: Key[list[str]], options: list[str], name: Callable[[str], str] = str
+) -> list[str]:
     return st.multiselect(
-        label, options, format_func=name, key=key, bind="query-params", placeholder="All"
+        label, options, format_func=name, key=key.name, bind="query-params", placeholder="All"
     )
 
 
@@ -179,8 +166,8 @@ def table(entries: list[Entry], picked: list[Entry]) -> None:
 def take_rows(table_key: str, ids: list[str]) -> None:
     """The reader has chosen among the runs shown; what is chosen of the others stays so."""
     rows = st.session_state[table_key].selection.rows
-    others = [run_id for run_id in st.session_state["chosen_runs"] if run_id not in ids]
-    choose([*others, *(ids[row] for row in rows)])
+    others = [run_id for run_id in COMPARED.last() if run_id not in ids]
+    COMPARED.choose([*others, *(ids[row] for row in rows)])
 
 
 # --- What can be done with the chosen runs ---
@@ -195,17 +182,17 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{count(len(picked))} chosen**", width="content")
-        st.button("Clear selection", icon=":material/clear:", on_click=choose, args=([],))
+        st.button("Clear selection", icon=":material/clear:", on_click=COMPARED.choose, args=([],))
         st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
         if len(picked) == 1:
             links(picked[0])
-    if st.session_state.get("asked_about") == [entry.run.id for entry in picked]:
+    if _state.ASKED_ABOUT.get() == [entry.run.id for entry in picked]:
         question(picked)
     for entry in picked:
         if isinstance(entry, Damaged):
             st.error(
                 entry.reason,
-                title=f"{_shared.run_name(entry)} can't be read",
+                title=f"{_names.run_name(entry)} can't be read",
                 icon=":material/broken_image:",
             )
     if len(picked) == 1 and isinstance(picked[0], Summary):
@@ -220,16 +207,16 @@ def links(entry: Entry) -> None:
     if entry.evaluated:
         pages += [
             ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-            ("pages/draw.py", _shared.draw_label(entry.run), ":material/draw:"),
+            ("pages/draw.py", _names.draw_label(entry.run), ":material/draw:"),
         ]
     for page, label, icon in pages:
-        st.page_link(page, label=label, icon=icon, query_params={"run": entry.run.id})
+        st.page_link(page, label=label, icon=icon, query_params=_state.RUN.link(entry.run.id))
     if not entry.state.live:
         st.page_link(
             "pages/evaluate.py",
             label="Take it home",
             icon=":material/download:",
-            query_params={"run": entry.run.id, _export.OPEN: "true"},
+            query_params=_state.RUN.link(entry.run.id) | {_state.TAKE_HOME.name: "true"},
         )
 
 
@@ -262,7 +249,7 @@ def labels_form(summary: Summary, known_tags: list[str]) -> None:
 
 
 def ask(picked: list[Entry]) -> None:
-    st.session_state["asked_about"] = [entry.run.id for entry in picked]
+    _state.ASKED_ABOUT.set([entry.run.id for entry in picked])
 
 
 def question(picked: list[Entry]) -> None:
@@ -293,39 +280,38 @@ def question(picked: list[Entry]) -> None:
 
 
 def names(entries: list[Entry], most: int = 10) -> str:
-    first = ", ".join(f"**{_shared.run_name(entry)}**" for entry in entries[:most])
+    first = ", ".join(f"**{_names.run_name(entry)}**" for entry in entries[:most])
     return first if len(entries) <= most else f"{first} and {len(entries) - most:,} more"
 
 
 def delete(runs: list[Run]) -> None:
     ask([])
-    problems = []
     for run in runs:
         try:
-            _shared.discarded().append(trash.discard(run))
+            _state.discarded().append(trash.discard(run))
         except (RunError, OSError) as error:
-            problems.append(str(error))
-    st.session_state["problems"] = problems
-    gone = {run.id for run in _shared.discarded()}
-    choose([run_id for run_id in st.session_state["chosen_runs"] if run_id not in gone])
+            refuse(error)
+    gone = {run.id for run in _state.discarded()}
+    COMPARED.choose([run_id for run_id in COMPARED.last() if run_id not in gone])
 
 
 def undo() -> None:
-    problems = []
-    for run in _shared.discarded():
+    for run in _state.discarded():
         try:
             trash.restore(run)
         except (RunError, OSError) as error:
-            problems.append(str(error))
-    _shared.discarded().clear()
-    st.session_state["problems"] = problems
+            refuse(error)
+    _state.discarded().clear()
+
+
+def refuse(error: RunError | OSError) -> None:
+    _state.leave_notice("deleting", Notice(st.error, str(error), ":material/error:"))
 
 
 def outcome() -> None:
     """What came of deleting."""
-    for problem in st.session_state.pop("problems", []):
-        st.error(problem, icon=":material/error:")
-    discarded = _shared.discarded()
+    _state.show_notices("deleting")
+    discarded = _state.discarded()
     if discarded:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(
@@ -375,8 +361,8 @@ def accuracy(summary: Summary) -> str:
 
 # --- The page ---
 
-_shared.title("Runs")
-entries = _shared.catalog().list()
+_page.begin("Runs")
+entries = _cached.catalog().list()
 outcome()
 picked = chosen(entries)
 if not entries:
@@ -395,10 +381,10 @@ if entries:
 _export.uploader()
 if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]
-    if 2 <= len(readable) <= _comparison.MOST:
+    if 2 <= len(readable) <= COMPARED.most:
         _comparison.show(readable)
-    elif len(readable) > _comparison.MOST:
-        st.info(f"At most {_comparison.MOST} runs can be compared.", icon=":material/compare:")
+    elif len(readable) > COMPARED.most:
+        st.info(f"At most {COMPARED.most} runs can be compared.", icon=":material/compare:")
     boards = leaderboards(entries)
     if boards:
         st.header("Leaderboard")

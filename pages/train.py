@@ -3,21 +3,20 @@
 import streamlit as st
 
 from mnist_core.runs.files import RunError
-from pages import _form, _link, _live_run, _shared
+from pages import _cached, _changes, _chosen, _form, _link, _live_run, _page, _state
 from pages._live_chart import load_plotly
 
 left, right = st.columns([2, 3], gap="large")
 with left:
-    _shared.title("Train")
+    _page.begin("Train")
     _link.check(_form.LABELS)
     _form.bring_back()
-    st.session_state["form_shown"] = True
+    _state.FORM_SHOWN.set(True)
     introduction = st.container()
     below_form = _form.form()
 with right:
-    if problem := st.session_state.pop("problem", None):
-        st.error(problem, icon=":material/error:")
-    run, live = _shared.chosen_run(), False
+    _state.show_notices("continuing")
+    run, live = _chosen.chosen_run(), False
     if run:
         try:
             live = _live_run.watch(run, below_form)
@@ -27,7 +26,7 @@ with right:
         load_plotly()  # at the end: whatever is above the heading moves it down
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
-        _shared.rerun_on_change(lambda: _shared.catalog().list(1), [])
+        _changes.rerun_on_change(lambda: _cached.catalog().list(1), [])
 
 with introduction:
     st.caption(
@@ -36,4 +35,4 @@ with introduction:
         else "Choose a network, press Train, and watch it learn to tell pictures apart."
     )
 
-_shared.pool()  # has a worker load TensorFlow while the reader chooses
+_cached.pool()  # has a worker load TensorFlow while the reader chooses

@@ -26,7 +26,7 @@ from mnist_core.runs.catalog import Catalog, Summary
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
-from pages import _shared
+from pages import _cached
 from tests.conftest import wait_for_end
 
 APP = str(Path(__file__).parents[1] / "app.py")
@@ -57,7 +57,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> 
     monkeypatch.setenv("DIGIT_LAB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("DIGIT_LAB_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(_shared, "pool", lambda: pool)
+    monkeypatch.setattr(_cached, "pool", lambda: pool)
     st.cache_data.clear()
     st.cache_resource.clear()
     return RunStore(tmp_path / "runs")
@@ -92,8 +92,8 @@ def summary(run: Run) -> dict[str, Any]:
         "parent": entry.parent,
         "weights": entry.weights,
         "train_images": entry.train_images,
-        "epochs": entry.epochs,
-        "progress": entry.progress,
+        "epochs": entry.progress.epochs,
+        "progress": entry.progress.share,
         "train_seconds": entry.train_seconds,
         "epoch_seconds": entry.epoch_seconds,
         "test_accuracy": tested and tested.test_accuracy,

@@ -113,9 +113,9 @@ print(*sys.modules)
 FIRST_PAGE = """
 import sys, time
 from streamlit.testing.v1 import AppTest
-from pages import _shared
+from pages import _cached
 assert not AppTest.from_file(sys.argv[1], default_timeout=60).run().exception
-while not set(_shared.SLOW_TO_LOAD) <= set(sys.modules):
+while not set(_cached.SLOW_TO_LOAD) <= set(sys.modules):
     time.sleep(0.02)
 """
 

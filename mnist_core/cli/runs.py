@@ -168,7 +168,7 @@ def _figures(summary: Summary) -> dict[str, Any]:
         "interval": summary.interval,
         "test_loss": tested and tested.test_loss,
         "weights": summary.weights,
-        "epochs": summary.epochs,
+        "epochs": summary.progress.epochs,
         "train_seconds": summary.train_seconds,
         "epoch_seconds": summary.epoch_seconds,
     }

@@ -17,7 +17,7 @@ from mnist_core.network import describe
 from mnist_core.presets import PRESETS, preset_settings, tuned_on
 from mnist_core.runs.events import Epoch
 from mnist_core.runs.folder import Run
-from mnist_core.runs.history import History
+from mnist_core.runs.history import History, Progress
 from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
 from mnist_core.training.pool import WorkerPool
@@ -127,7 +127,8 @@ def _follow(run: Run) -> History:
                 for epoch in history.epochs[told:]:
                     bar.write(_line(epoch, run.config.epochs), file=sys.stderr)
                 told = len(history.epochs)
-                _advance(bar, history)
+                if history.fitting:
+                    _advance(bar, history, history.progress(run.config.epochs))
             except KeyboardInterrupt:
                 if run.control().stop:
                     raise
@@ -136,17 +137,12 @@ def _follow(run: Run) -> History:
     return history
 
 
-def _advance(bar: tqdm[NoReturn], history: History) -> None:
-    if not history.fitting:
-        return
-    epoch = len(history.epochs)
-    steps = epoch * history.fitting.steps_per_epoch
+def _advance(bar: tqdm[NoReturn], history: History, done: Progress) -> None:
     if history.batches:
-        last = history.batches[-1]
-        steps += last.step
-        bar.set_postfix_str(f"accuracy {last.accuracy:.2%}", refresh=False)
-    bar.set_description(f"Epoch {epoch + 1 if history.batches else epoch}", refresh=False)
-    bar.update(steps - bar.n)
+        accuracy = history.batches[-1].accuracy
+        bar.set_postfix_str(f"accuracy {accuracy:.2%}", refresh=False)
+    bar.set_description(f"Epoch {done.epoch if done.step else done.epochs}", refresh=False)
+    bar.update(done.steps - bar.n)
 
 
 def _line(epoch: Epoch, epochs: int) -> str:

@@ -7,7 +7,7 @@ runs list at once. What lies between, the curves, is in ``history.History``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -20,7 +20,7 @@ from mnist_core.runs.events import Batch, Epoch, Evaluated, State, parse_events
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.format import NewerFormat
-from mnist_core.runs.history import History
+from mnist_core.runs.history import History, Progress
 from mnist_core.runs.store import RunStore
 
 # --- One run --------------------------------------------------------------------------------------
@@ -57,10 +57,7 @@ class Summary:
     """None until training begins."""
     train_images: int | None
     """How many the dataset has, those for validation included; None until training begins."""
-    epochs: int
-    """How many are over."""
-    progress: float
-    """Share of the epochs asked for that is done, in [0, 1]."""
+    progress: Progress
     train_seconds: float | None
     """Time in training, so far or in all; None until there is some."""
     evaluated: Evaluated | None
@@ -76,34 +73,29 @@ class Summary:
     @property
     def epoch_seconds(self) -> float | None:
         """Time in training for an epoch, on average."""
-        if not (self.train_seconds and self.progress):
+        if not (self.train_seconds and self.progress.share):
             return None
-        return self.train_seconds / (self.progress * self.config.epochs)
+        return self.train_seconds / (self.progress.share * self.config.epochs)
 
 
 Entry = Summary | Damaged
 
 
-def summarize(run: Run) -> Entry:
-    """The run as it is now."""
+def summarize(run: Run, past: History | None = None) -> Entry:
+    """The run as it is now; by ``past``, where its history has been read anyway."""
     try:
-        return _read(run)
+        return _read(run, past)
     except NewerFormat as error:
         return Damaged(run, str(error), NEWER)
     except (RunError, OSError) as error:
         return Damaged(run, str(error))
 
 
-def _read(run: Run) -> Summary:
+def _read(run: Run, past: History | None) -> Summary:
     config = run.config  # first: it refuses what this version may not understand
-    past = _outline(run.folder / "events.jsonl")
-    epochs, part, seconds = 0, 0.0, None
-    if past.fitting and past.batches:
-        batch = past.batches[-1]
-        epochs, part = batch.epoch - 1, batch.step / past.fitting.steps_per_epoch
-        seconds = batch.elapsed
-    elif past.epochs:
-        epochs, seconds = past.epochs[-1].epoch, past.epochs[-1].elapsed
+    past = past or _outline(run.folder / "events.jsonl")
+    newest: Sequence[Batch | Epoch] = past.batches or past.epochs
+    seconds = newest[-1].elapsed if newest else None
     return Summary(
         run=run,
         config=config,
@@ -115,8 +107,7 @@ def _read(run: Run) -> Summary:
         train_images=(
             past.fitting.train_images + past.fitting.validation_images if past.fitting else None
         ),
-        epochs=epochs,
-        progress=min(1.0, (epochs + part) / config.epochs),
+        progress=past.progress(config.epochs),
         train_seconds=past.evaluated.train_seconds if past.evaluated else seconds,
         evaluated=past.evaluated,
     )

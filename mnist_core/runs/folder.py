@@ -178,7 +178,7 @@ class Run:
         """What happened in the runs that this one continues."""
         return map(Completion(), read_events(self.folder / "before.jsonl"))
 
-    @property
+    @cached_property
     def parent(self) -> str | None:
         """The id of the run that this one continues."""
         continued = [event for event in self.before() if isinstance(event, Continued)]

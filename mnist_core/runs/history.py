@@ -34,6 +34,35 @@ class Mark(NamedTuple):
     words: str
 
 
+class Progress(NamedTuple):
+    """How much of a run's training is done."""
+
+    asked: int
+    """Epochs in all."""
+    epochs: int
+    """How many are over."""
+    step: int
+    """How many steps of the one after them are done."""
+    steps_per_epoch: int
+    """0 until training begins."""
+
+    @property
+    def epoch(self) -> int:
+        """The one that is being trained; the last one once all are over."""
+        return min(self.epochs + 1, self.asked)
+
+    @property
+    def steps(self) -> int:
+        """How many steps are done in all."""
+        return self.epochs * self.steps_per_epoch + self.step
+
+    @property
+    def share(self) -> float:
+        """Of the epochs asked for, in [0, 1]."""
+        part = self.step / self.steps_per_epoch if self.step else 0.0
+        return min(1.0, (self.epochs + part) / self.asked)
+
+
 @dataclass
 class History:
     """A run's events, folded; call :meth:`update` to take in what has been appended since.
@@ -91,6 +120,14 @@ class History:
                 self.evaluated = event
             case Ended():
                 self.paused, self.ended = None, event
+
+    def progress(self, asked: int) -> Progress:
+        """How much is done of so many epochs; the newest epoch and batch are enough to tell."""
+        epochs, step = (self.epochs[-1].epoch if self.epochs else 0), 0
+        steps_per_epoch = self.fitting.steps_per_epoch if self.fitting else 0
+        if self.fitting and self.batches:
+            epochs, step = self.batches[-1].epoch - 1, self.batches[-1].step
+        return Progress(asked, epochs, step, steps_per_epoch)
 
     def marks(self) -> list[Mark]:
         """What people did to it, in order: learning rates set by hand, runs that it took over."""

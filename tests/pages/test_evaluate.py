@@ -21,7 +21,7 @@ from mnist_core.runs.events import (
 from mnist_core.runs.files import write_json, write_npz
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
-from pages import _shared
+from pages import _chosen
 from tests.builders import epoch, fitting
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -198,12 +198,12 @@ def test_a_choice_outlasts_an_older_address_once(store: RunStore) -> None:
     def script() -> None:
         import streamlit as st
 
-        from pages import _shared
+        from pages import _chosen, _state
 
         if st.session_state.pop("fragment_only", False):
-            _shared.choose_run("20260101-120001-bbbb")
+            _state.RUN.choose(["20260101-120001-bbbb"])
         else:
-            st.write(_shared.chosen_run().id)  # type: ignore[union-attr]
+            st.write(_chosen.chosen_run().id)  # type: ignore[union-attr]
 
     asked(store, "20260101-120000-aaaa")
     asked(store, "20260101-120001-bbbb")
@@ -234,13 +234,13 @@ def test_an_unknown_run_without_any_other_is_named(store: RunStore) -> None:
 
 
 def test_the_menu_holds_the_newest_runs_and_the_chosen_one(store: RunStore) -> None:
-    total = _shared.RUNS_IN_PICKER + 5
+    total = _chosen.RUNS_IN_PICKER + 5
     for i in range(total):
         asked(store, f"20260101-12{i // 60:02}{i % 60:02}-aaaa")
     app = page(run="20260101-120000-aaaa")
 
     menu = app.selectbox(key="picked_run")
-    assert len(menu.options) == _shared.RUNS_IN_PICKER + 1
+    assert len(menu.options) == _chosen.RUNS_IN_PICKER + 1
     assert menu.value == "20260101-120000-aaaa"
 
 

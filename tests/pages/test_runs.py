@@ -26,7 +26,7 @@ from mnist_core.runs.files import write_npz
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore
 from mnist_core.runs.trash import TRASH
-from pages import _shared
+from pages import _cached
 from tests import builders
 from tests.builders import fitting
 
@@ -376,7 +376,7 @@ def test_what_was_deleted_is_gone_once_the_page_is_left(
 
     # AppTest leaves app.py out when it switches pages, but not where the app begins: at Train,
     # which has a worker load TensorFlow, and nothing is trained here.
-    monkeypatch.setattr(_shared, "pool", lambda: None)
+    monkeypatch.setattr(_cached, "pool", lambda: None)
     checked(AppTest.from_file(APP, default_timeout=30).run())
     assert trash_of(store) == []
     assert "Undo" not in [button.label for button in page().button]

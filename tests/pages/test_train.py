@@ -24,7 +24,7 @@ from mnist_core.runs.files import write_npz
 from mnist_core.runs.folder import Control
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
-from pages import _shared
+from pages import _cached
 from tests.builders import batch, epoch, fitting
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 from tests.data.test_own import pets, zipped
@@ -40,7 +40,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> 
     monkeypatch.setenv("DIGIT_LAB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("DIGIT_LAB_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(_shared, "pool", lambda: pool)
+    monkeypatch.setattr(_cached, "pool", lambda: pool)
     return RunStore(tmp_path / "runs")
 
 
@@ -57,7 +57,7 @@ def checked(app: AppTest) -> AppTest:
 def set_up(app: AppTest) -> TrainingConfig:
     """Press Train and return what was asked for."""
     checked(app.button(key="train").click().run())
-    (run,) = _shared.store().list()
+    (run,) = _cached.store().list()
     run.want(stop=True)
     return run.config
 
@@ -388,11 +388,11 @@ def test_the_learning_rate_can_be_changed_and_shows_what_holds(store: RunStore) 
 
 
 def test_who_waits_for_a_paused_run_is_told(app: AppTest, pool: WorkerPool) -> None:
-    first = _shared.store().create(LONG)
+    first = _cached.store().create(LONG)
     first.want(pause_at=0)
     pool.submit(first)
     wait_until(lambda: first.history().paused)
-    waiting = _shared.store().create(SMALL)
+    waiting = _cached.store().create(SMALL)
     pool.submit(waiting)
     wait_until(lambda: pool.place(waiting) == 0)
     app.query_params["run"] = waiting.id
@@ -404,7 +404,7 @@ def test_who_waits_for_a_paused_run_is_told(app: AppTest, pool: WorkerPool) -> N
 
 
 def test_a_run_that_is_over_can_be_trained_on(app: AppTest, pool: WorkerPool) -> None:
-    parent = _shared.store().create(SMALL)
+    parent = _cached.store().create(SMALL)
     pool.submit(parent)
     before = wait_for_end(parent)
     app.query_params["run"] = parent.id
@@ -412,7 +412,7 @@ def test_a_run_that_is_over_can_be_trained_on(app: AppTest, pool: WorkerPool) ->
     app.number_input(key="more_epochs").set_value(1).run()
     checked(app.button(key="train_more").click().run())
 
-    child, _ = _shared.store().list()
+    child, _ = _cached.store().list()
     after = wait_for_end(child)
     assert app.query_params["run"] == child.id
     assert child.parent == parent.id
@@ -509,7 +509,7 @@ def test_pressing_train_trains(app: AppTest) -> None:
     app.segmented_control(key="preset").set_value("tiny").run()
     app.number_input(key="epochs").set_value(1).run()
     checked(app.button(key="train").click().run())
-    (run,) = _shared.store().list()
+    (run,) = _cached.store().list()
     history = wait_for_end(run)
     checked(app.run())
 
@@ -634,5 +634,5 @@ def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) 
 
     assert line == "python -m mnist_core train --dataset mnist-sample --preset fast"
     parameters = dict(parse_qsl(urlsplit(link).query))
-    again = opened(_shared.store(), **parameters)
+    again = opened(_cached.store(), **parameters)
     assert set_up(again) == apply_preset("fast", TrainingConfig(dataset="mnist-sample"))

@@ -78,7 +78,7 @@ def test_a_finished_run_has_all_its_figures(store: RunStore) -> None:
     found = summary(made(store, *events, evaluated(), FINISHED))
 
     assert (found.state, found.config) == (State.FINISHED, SMALL)
-    assert (found.weights, found.epochs, found.progress) == (12_730, 2, 1)
+    assert (found.weights, found.progress.epochs, found.progress.share) == (12_730, 2, 1)
     assert (found.train_seconds, found.epoch_seconds) == (20.5, 10.25)
     assert found.evaluated
     assert found.evaluated.test_accuracy == 0.952
@@ -89,7 +89,7 @@ def test_a_running_run_tells_how_far_it_is(store: RunStore) -> None:
     found = summary(made(store, Started(), FITTING, epoch(1), batch(2, 20), batch(2, 25)))
 
     assert found.state == State.RUNNING
-    assert (found.epochs, found.progress) == (1, 0.75)
+    assert (found.progress.epochs, found.progress.share) == (1, 0.75)
     assert (found.train_seconds, found.epoch_seconds) == (15, 10)
     assert found.evaluated is None
     assert found.interval is None
@@ -99,7 +99,7 @@ def test_a_queued_run_has_no_figures_yet(store: RunStore) -> None:
     found = summary(made(store))
 
     assert found.state == State.QUEUED
-    assert (found.weights, found.epochs, found.progress) == (None, 0, 0)
+    assert (found.weights, found.progress.epochs, found.progress.share) == (None, 0, 0)
     assert (found.train_seconds, found.epoch_seconds) == (None, None)
 
 
@@ -109,7 +109,7 @@ def test_why_a_run_ended_is_told_however_long_it_is(store: RunStore) -> None:
         made(store, Started(), FITTING, epoch(1), Ended(state=State.FAILED, message=reason))
     )
 
-    assert (found.state, found.message, found.epochs) == (State.FAILED, reason, 1)
+    assert (found.state, found.message, found.progress.epochs) == (State.FAILED, reason, 1)
 
 
 def test_wherever_the_file_ends_a_summary_agrees_with_the_whole_history(store: RunStore) -> None:
@@ -123,7 +123,7 @@ def test_wherever_the_file_ends_a_summary_agrees_with_the_whole_history(store: R
         path.write_bytes(text[:end])
         found, history = summary(run), run.history()
         assert found.state == run.state(history)
-        assert found.epochs == len(history.epochs)
+        assert found.progress.epochs == len(history.epochs)
         assert found.weights == (history.fitting.weights if history.fitting else None)
         assert found.evaluated == history.evaluated
 
@@ -134,7 +134,7 @@ def test_a_line_that_was_torn_and_closed_is_passed_over(store: RunStore) -> None
         file.write(b'{"time":1,"kind":"epo')
     append_event(run.folder, Ended(state=State.INTERRUPTED))
 
-    assert (summary(run).state, summary(run).epochs) == (State.INTERRUPTED, 1)
+    assert (summary(run).state, summary(run).progress.epochs) == (State.INTERRUPTED, 1)
 
 
 def test_the_middle_of_a_long_run_is_not_read(store: RunStore) -> None:
@@ -144,7 +144,7 @@ def test_the_middle_of_a_long_run_is_not_read(store: RunStore) -> None:
     for number in range(1, 20):
         append_event(run.folder, epoch(number))
 
-    assert summary(run).epochs == 19
+    assert summary(run).progress.epochs == 19
     with pytest.raises(RunError):
         run.history()
 
@@ -274,7 +274,7 @@ def test_the_catalog_sees_a_run_go_on(store: RunStore) -> None:
         append_event(run.folder, event)
         (found,) = catalog.list()
         assert isinstance(found, Summary)
-        assert (found.state, found.epochs) == (state, epochs)
+        assert (found.state, found.progress.epochs) == (state, epochs)
 
 
 def test_the_catalog_sees_the_death_of_a_runs_owner(store: RunStore) -> None:

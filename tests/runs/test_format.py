@@ -8,7 +8,7 @@ import pytest
 
 from mnist_core.config import TrainingConfig
 from mnist_core.runs.catalog import NEWER, Catalog, Damaged, Summary, mentions, summarize
-from mnist_core.runs.events import Ended, Epoch, Fitting, State, append_event
+from mnist_core.runs.events import Ended, Epoch, Event, Fitting, State, append_event
 from mnist_core.runs.files import RunError, write_json, write_npz
 from mnist_core.runs.folder import Run
 from mnist_core.runs.format import CURRENT, FILE, Completion, NewerFormat
@@ -85,12 +85,15 @@ def test_a_damaged_version_is_damage(run: Run, content: str) -> None:
 # --- What old folders lack ---
 
 
+LATER: dict[type, set[str]] = {Fitting: {"multiply_adds"}, Epoch: {"step"}}
+
+
 def of_old(run: Run, name: str, *events: Any, null: bool = False) -> None:
     """Write events as the first version did, without what came later, or with null for it."""
     (run.folder / FILE).unlink(missing_ok=True)
     lines = []
     for event in events:
-        later = {Fitting: {"multiply_adds"}, Epoch: {"step"}}.get(type(event), set())
+        later = LATER.get(type(event), set())
         kept = event.model_dump(mode="json", exclude={"elapsed", *later})
         lines.append(json.dumps(kept | (dict.fromkeys(later) if null else {})))
     (run.folder / name).write_text("".join(f"{line}\n" for line in lines))
@@ -142,10 +145,11 @@ def test_what_is_appended_later_is_read_with_what_came_before(run: Run) -> None:
 
 
 def test_today_s_events_stay_as_they_are() -> None:
-    today = [
+    today: list[Event] = [
         builders.fitting(multiply_adds=99),
         builders.batch(1, 32, time=START + 9, elapsed=1.0),
         builders.epoch(1, time=START + 9, elapsed=2.0, step=57),
     ]
 
-    assert list(map(Completion(), today)) == today
+    complete = Completion()
+    assert [complete(event) for event in today] == today

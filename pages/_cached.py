@@ -1,0 +1,143 @@
+"""Cached one-liners around mnist_core: what all sessions share, and what takes long to read.
+
+What a run's folder holds is cached by the version of the file, so that a file that grows or is
+replaced is read anew.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from pathlib import Path
+from statistics import median
+
+import streamlit as st
+
+from mnist_core.data import loading, places
+from mnist_core.data.dataset import Dataset
+from mnist_core.estimate import Pace, Work
+from mnist_core.evaluation import Evaluation
+from mnist_core.runs import archive, trash
+from mnist_core.runs.catalog import Catalog
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
+from mnist_core.runs.judging import judge
+from mnist_core.runs.store import RunStore
+from mnist_core.settings import Settings
+from mnist_core.training.pool import WorkerPool
+
+SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing.digit", "mnist_core.inference")
+LOAD_AFTER = 1.0  # seconds; the browser is painting the first page, and asks for more, until then
+
+
+def store() -> RunStore:
+    """The runs on this machine."""
+    return RunStore(Settings.from_environment().runs)
+
+
+@st.cache_resource(show_spinner=False)
+def pool() -> WorkerPool:
+    """The worker processes of this server, one for all sessions."""
+    return WorkerPool(Settings.from_environment().workers)
+
+
+def dataset(name: str) -> Dataset:
+    """The images, read and checked once for all sessions; raises what ``loading.load`` raises."""
+    return _dataset(name, dataset_version(name))
+
+
+def dataset_version(name: str) -> tuple[int, int] | None:
+    """Differs once the dataset's file has come, gone, or been replaced."""
+    place = places.place(name)
+    return _version(place) if place else None
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the images")
+def _dataset(name: str, version: tuple[int, int] | None) -> Dataset:
+    return loading.load(name)
+
+
+def history(run: Run) -> History:
+    """What has happened so far: a copy of the caller's own, which may be updated.
+
+    Raises:
+        RunError: the events are damaged.
+    """
+    return _history(run.folder, _version(run.folder / "events.jsonl"))
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _history(folder: Path, version: tuple[int, int] | None) -> History:
+    return Run(folder).history()
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def paces() -> list[Pace]:
+    """What the epochs of the newest runs took."""
+    found = []
+    for run in store().list(10):
+        try:
+            past = history(run)
+            if past.fitting and past.epochs:
+                seconds = median(epoch.seconds for epoch in past.epochs)
+                config, fitting = run.config, past.fitting
+                work = Work(
+                    fitting.train_images, fitting.multiply_adds, config.batch_size, config.augments
+                )
+                found.append(Pace(work, seconds))
+        except RunError:
+            continue  # a damaged run teaches nothing here; the pages that show it say so
+    return found
+
+
+def evaluation(run: Run) -> Evaluation:
+    """The run's answers to the test images, judged.
+
+    Raises:
+        RunError: there are none (yet), or they are damaged.
+    """
+    return _evaluation(run.folder, _version(run.folder / "test.npz"))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
+    return judge(Run(folder))
+
+
+def catalog() -> Catalog:
+    """The summaries of all runs, one memory of them for all sessions."""
+    return _catalog(store())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _catalog(store: RunStore) -> Catalog:
+    trash.purge_leftovers(store)  # of servers that have ended
+    archive.purge_leftovers(store)
+    return Catalog(store)
+
+
+@st.cache_resource(show_spinner=False)
+def load_ahead() -> None:
+    """Load what the other pages need, in the background, so that nobody waits for it on a switch.
+
+    Once in a server's life. The runs are listed, too: that takes long while the disk is cold.
+    """
+    found = catalog()
+
+    def load() -> None:
+        for name in SLOW_TO_LOAD:
+            importlib.import_module(name)
+        found.list()
+
+    timer = threading.Timer(LOAD_AFTER, load)
+    timer.daemon = True
+    timer.start()
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size

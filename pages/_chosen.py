@@ -1,0 +1,88 @@
+"""The run that Train, Evaluate and Draw show, and the menu that chooses another one."""
+
+from collections import Counter
+
+import streamlit as st
+
+from mnist_core.runs.catalog import Entry
+from mnist_core.runs.events import State
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Run
+from pages import _cached, _changes, _names, _state
+
+RUNS_IN_PICKER = 50
+
+
+def submit(run: Run) -> None:
+    """In a callback: have it trained, and show it."""
+    _cached.pool().submit(run)
+    _state.RUN.choose([run.id])
+
+
+def chosen_run() -> Run | None:
+    """The run just chosen, else that of ``?run=``, else the last one chosen, else the newest.
+
+    None where there is no run.
+    """
+    wanted = next(iter(_state.RUN.get()), None)
+    try:
+        run = _cached.store().get(wanted) if wanted else None
+    except RunError:
+        st.warning(
+            f"There is no run `{wanted}` here: it was deleted, or the address has a typo.",
+            icon=":material/search_off:",
+        )
+        run = None
+    run = run or next(iter(_cached.store().list(1)), None)
+    if run:
+        _state.RUN.keep([run.id])
+    return run
+
+
+def run_picker() -> Run | None:
+    """The chosen run, with a menu of the newest ones; says what to do where there is none."""
+    run = chosen_run()
+    if run is None:
+        st.info("No network has been trained here yet.", icon=":material/model_training:")
+        st.page_link("pages/train.py", label="Train one")
+        return None
+    entries = picker_entries(run)
+    labels = {entry.run.id: _names.label(entry) for entry in entries}
+    times_seen = Counter(labels.values())
+    picked = _state.PICKED_RUN
+    picked.set(run.id)
+    st.selectbox(
+        "Run",
+        list(labels),
+        # Streamlit tells options apart by their labels.
+        format_func=lambda run_id: (
+            labels[run_id] if times_seen[labels[run_id]] == 1 else f"{labels[run_id]} · {run_id}"
+        ),
+        key=picked.name,
+        on_change=lambda: _state.RUN.choose([picked.get()]),
+        help=f"The newest {RUNS_IN_PICKER}. The address of this page names the chosen run: "
+        "keep it to come back to the run, or to show it to others.",
+    )
+    _changes.rerun_on_change(lambda: picker_entries(run), entries)
+    return run
+
+
+def picker_entries(run: Run) -> list[Entry]:
+    """The newest runs and, at the end, ``run`` where it is older than those."""
+    newest = _cached.catalog().list(RUNS_IN_PICKER)
+    return newest if any(e.run == run for e in newest) else [*newest, _cached.catalog().entry(run)]
+
+
+def still_training(run: Run, state: State, words: str) -> None:
+    """Said of a live run on a page that needs its network, with a link to where it is watched."""
+    st.info(
+        words,
+        title="Training is paused" if state == State.PAUSED else "This network is still training",
+        icon=":material/model_training:",
+    )
+    st.page_link(
+        "pages/train.py",
+        label="Watch it learn",
+        icon=":material/show_chart:",
+        query_params=_state.RUN.link(run.id),
+    )

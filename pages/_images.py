@@ -1,0 +1,65 @@
+"""Pictures of images, with what is said below them."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_core.data.loading import DatasetError
+from mnist_core.evaluation import Evaluation
+from pages import _cached, _page
+
+
+def test_images(result: Evaluation, dataset_name: str) -> NDArray[np.uint8] | None:
+    """The images that a network was tested on; None, and why is said, where they are not here."""
+    try:
+        images = _cached.dataset(dataset_name)
+    except DatasetError as error:
+        st.warning(
+            str(error), title="The images can't be shown", icon=":material/image_not_supported:"
+        )
+        st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
+        return None
+    if not np.array_equal(images.y_test, result.labels):
+        st.error(
+            f"The run was tested on other images than those of {images.title} on this machine.",
+            title="The images can't be shown",
+            icon=":material/image_not_supported:",
+        )
+        return None
+    return images.x_test
+
+
+def png(image: NDArray[np.uint8], side: int = 280) -> bytes:
+    """An image ``(height, width[, 3])`` as PNG, its pixels enlarged to squares; ``side`` pixels."""
+    factor = max(1, side // max(image.shape[:2]))
+    buffer = io.BytesIO()
+    Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def wrong_caption(answer: str, truth: str, confidence: str) -> str:
+    """Below an image that was taken for another class."""
+    answer, truth, confidence = map(_page.plain, (answer, truth, confidence))
+    return f":red[Says **{answer}**, is {truth}]  \n{confidence}"
+
+
+def gallery(
+    images: NDArray[np.uint8],
+    alts: Sequence[str],
+    captions: Sequence[str] | None = None,
+    columns: int = 10,
+) -> None:
+    """Images ``(n, height, width[, 3])`` in rows of ``columns``, fewer where there is less room."""
+    with st.grid(columns, min_column_width=60, gap="xsmall", width=120 * columns):
+        for index, image in enumerate(images):
+            st.image(
+                png(image),
+                caption=captions[index] if captions else None,
+                width="stretch",
+                output_format="PNG",  # JPEG would blur the squares
+                alt=alts[index],
+            )

@@ -1,0 +1,42 @@
+"""What runs are called, and what is said of them in a line."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from mnist_core.data import known
+from mnist_core.runs.catalog import Damaged, Entry, Summary
+from mnist_core.runs.folder import Run
+from pages import _cached
+
+
+def run_label(run: Run) -> str:
+    """For headings, e.g. ``"22 Nov 14:02 · 98.1% · MNIST · 512-256"``."""
+    return label(_cached.catalog().entry(run))
+
+
+def label(entry: Entry) -> str:
+    """For menus; see :func:`run_label`. What tells runs apart comes first: a phone cuts the end."""
+    if isinstance(entry, Damaged):
+        return f"{run_name(entry)} · {entry.state}"
+    config = entry.config
+    outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
+    return f"{run_name(entry)} · {outcome} · {known.title(config.dataset)} · {config.network}"
+
+
+def run_name(entry: Entry) -> str:
+    """The name that the run was given, else when it was made, e.g. ``"22 Nov 14:02"``."""
+    created = local_time(entry.run)
+    given = entry.labels.name if isinstance(entry, Summary) else ""
+    return given or f"{created.day} {created:%b %H:%M}"
+
+
+def local_time(run: Run) -> datetime:
+    """When the run was made, by the clock of the reader."""
+    return run.created.astimezone(ZoneInfo(st.context.timezone) if st.context.timezone else None)
+
+
+def draw_label(run: Run) -> str:
+    """What a link to the page Draw says."""
+    return "Draw digits for it" if known.is_digits(run.config.dataset) else "Show it pictures"

@@ -1,0 +1,210 @@
+"""What a session remembers and what stands in the address: each key once, with its type.
+
+Widgets that only the code beside them knows of keep their keys to themselves, as do those with a
+key for each run or list. The fields of the form on Train are bound to the address, too, under the
+names that ``mnist_core.link`` gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import streamlit as st
+
+from mnist_core.config import TrainingConfig
+from mnist_core.runs import trash
+from mnist_core.runs.folder import Run
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Key(Generic[T]):
+    """A value in the session; of a widget, where ``name`` is the widget's key."""
+
+    name: str
+    default: T
+
+    def get(self) -> T:
+        value: T = st.session_state.get(self.name, self.default)
+        return value
+
+    def set(self, value: T) -> None:
+        st.session_state[self.name] = value
+
+    def forget(self) -> None:
+        st.session_state.pop(self.name, None)
+
+
+# --- As long as the session ---
+
+THROUGH_APP = Key("through_app", False)
+"""Whether a page that Streamlit ran without ``app.py`` has begun again by way of it."""
+LINK_PROBLEMS: Key[Sequence[str] | None] = Key("link_problems", None)
+"""What was wrong with the address that the session began with, until it is dismissed; None before
+it has been checked."""
+LINK_VALUES: Key[dict[str, Any] | None] = Key("link_values", None)
+"""What the form had when that was first said."""
+FORM_LEFT: Key[TrainingConfig | None] = Key("form_left", None)
+"""The form's settings when they last were without fault."""
+PREVIEW_EPOCH = Key("preview_epoch", 0)
+"""How many times the preview of the augmentation was drawn anew."""
+SHUFFLED: Key[int | None] = Key("shuffled", None)
+"""The seed of the predictions on Evaluate; None: the first ones are shown."""
+SAMPLES_SHUFFLED: Key[int | None] = Key("samples_shuffled", None)
+"""The same of the images on Data."""
+IMPORTS = Key("imports", 0)
+"""How many zip files of runs were taken in; each makes way for a new field."""
+ASKED_ABOUT: Key[list[str]] = Key("asked_about", [])
+"""The ids of the runs that the question stands whether to delete them."""
+ASKED_ABOUT_DATA: Key[str | None] = Key("asked_about_data", None)
+"""The dataset that the question stands whether to remove it."""
+IMPORTED_DATA: Key[str | None] = Key("imported_data", None)
+"""The dataset just imported, until another one is looked at."""
+
+# --- Of widgets: as long as they are on the page ---
+
+PICKED_RUN = Key("picked_run", "")
+PRESET: Key[str | None] = Key("preset", None)
+MORE_EPOCHS = Key("more_epochs", 0)
+CLASS_OF_SAMPLES: Key[str | None] = Key("class", None)
+OWN_NAME = Key("own_name", "")
+
+
+def rate_of(run: Run) -> Key[float]:
+    """The slider of a live run's learning rate."""
+    return Key(f"rate_of_{run.id}", 0.0)
+
+
+# --- Of widgets that stand in the address, too: people's links have these names ---
+
+ARCHITECTURE: Key[str | None] = Key("architecture", None)
+TRUE_CLASS: Key[str | None] = Key("true_class", None)
+PREDICTED_CLASS: Key[str | None] = Key("predicted_class", None)
+TAKE_HOME = Key("take_home", False)
+"""Whether the part with the downloads is open."""
+ASK_ABOUT: Key[str | None] = Key("ask_about", None)
+"""What the network on Draw is asked about: a drawing, a picture or a test image."""
+TEST_IMAGE: Key[int | None] = Key("test_image", None)
+RUNS_SEARCH = Key("runs_search", "")
+RUNS_DATASETS: Key[list[str]] = Key("runs_datasets", [])
+RUNS_STATES: Key[list[str]] = Key("runs_states", [])
+RUNS_TAGS: Key[list[str]] = Key("runs_tags", [])
+IMAGES: Key[str | None] = Key("images", None)
+"""The dataset that Data shows."""
+
+
+# --- Chosen runs: in the address, and in the session while pages change ---
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The ids of runs that the reader has chosen."""
+
+    parameter: str
+    """Of the address."""
+    most: int
+    """How many the address holds; it holds none where more are chosen."""
+
+    @property
+    def _ids(self) -> Key[list[str]]:
+        return Key(f"{self.parameter}_ids", [])
+
+    @property
+    def _just_chosen(self) -> Key[bool]:
+        return Key(f"{self.parameter}_just_chosen", False)
+
+    def choose(self, ids: Sequence[str]) -> None:
+        """In a callback: these from now on."""
+        # The page's own run may come with the URL from before the choice: where a fragment runs by
+        # itself at that moment, Streamlit calls back in the fragment's run.
+        self._just_chosen.set(True)
+        self.keep(ids)
+
+    def keep(self, ids: Sequence[str]) -> None:
+        """These, of which each has been found."""
+        self._ids.set([*ids])
+        if 0 < len(ids) <= self.most:
+            st.query_params.update(self.link(*ids))
+        else:
+            st.query_params.pop(self.parameter, None)
+
+    def get(self) -> list[str]:
+        """In a page's run: those just chosen, else those of the address, else those last kept."""
+        asked = st.query_params.get(self.parameter)
+        just_chosen = self._just_chosen.get()
+        self._just_chosen.forget()
+        if just_chosen or not asked:
+            return self._ids.get()
+        return asked.split(",") if self.most > 1 else [asked]
+
+    def last(self) -> list[str]:
+        """In a callback: those that the page shows."""
+        return self._ids.get()
+
+    def link(self, *ids: str) -> dict[str, str]:
+        """The parameters of a link to a page that shows these."""
+        return {self.parameter: ",".join(ids)}
+
+
+RUN = Chosen("run", most=1)
+"""The run that Train, Evaluate and Draw show."""
+COMPARED = Chosen("compare", most=8)
+"""Those that Runs shows beside each other."""
+
+
+# --- What is left to be said in the page's next run ---
+
+Place = Literal["continuing", "deleting", "importing", "removing"]
+"""What was tried, which is where on its page the outcome is said."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What came of something; shown once."""
+
+    show: Callable[..., Any]
+    """``st.error`` or ``st.success``."""
+    words: str
+    icon: str
+    title: str | None = None
+
+
+def _notices(place: Place) -> Key[list[Notice]]:
+    return Key(f"notices_of_{place}", [])
+
+
+def leave_notice(place: Place, notice: Notice) -> None:
+    """Have it said once the page runs again."""
+    notices = _notices(place)
+    notices.set([*notices.get(), notice])
+
+
+def show_notices(place: Place) -> None:
+    """Say what came of it, once."""
+    notices = _notices(place)
+    for notice in notices.get():
+        notice.show(notice.words, title=notice.title, icon=notice.icon)
+    notices.forget()
+
+
+# --- Until the page is left ---
+
+FORM_SHOWN = Key("form_shown", False)
+"""Whether Train has its form; on return, that becomes what it was."""
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=trash.purge)
+def discarded() -> list[Run]:
+    """The runs that were deleted on Runs and may be brought back; gone when it is cleared."""
+    return []
+
+
+def leave_others(page: str) -> None:
+    """Forget what the pages but this one remember until they are left."""
+    if page != "Train":
+        FORM_SHOWN.forget()
+    if page != "Runs":
+        discarded.clear()
