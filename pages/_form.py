@@ -1,5 +1,6 @@
 """The form of the page Train: every setting, the button, and the network before it is trained."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,17 +11,16 @@ from mnist_core import estimate
 from mnist_core.config import (
     AUGMENTATIONS,
     DEFAULT_WIDTHS,
+    FIELDS,
     ConfigError,
     TrainingConfig,
-    bounds,
-    choices,
-    list_bounds,
     read_config,
 )
 from mnist_core.data import known, loading, places
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Work
+from mnist_core.fields import bounds, choices, list_bounds, word
 from mnist_core.link import LISTS, form_values, link_parameters
 from mnist_core.network import Layer, describe
 from mnist_core.presets import (
@@ -33,29 +33,12 @@ from mnist_core.presets import (
 from mnist_core.words import duration
 from pages import _augmentation, _link, _network, _shared
 
-FIELDS = TrainingConfig.model_fields
-LABELS = {
-    "relu": "ReLU",
-    "gelu": "GELU",
-    "tanh": "tanh",
-    "sigmoid": "Sigmoid",
-    "adam": "Adam",
-    "sgd": "SGD with momentum",
-    "rmsprop": "RMSprop",
-    "constant": "Constant",
-    "one-cycle": "One-cycle",
-    "cosine": "Cosine",
-    "dense": "Dense",
-    "convolutional": "Convolutional",
-} | {name: spec.title for name, spec in known.SPECS.items()}
-
-
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
 
 def put_in_form(config: TrainingConfig) -> None:
     """Set every widget to ``config``'s values."""
-    texts = link_parameters(config, LABELS)
+    texts = link_parameters(config)
     for key, value in form_values(config).items():
         if key not in st.session_state:
             # Streamlit puts a widget's value into the address when it changes, not when it comes.
@@ -72,7 +55,7 @@ def bring_back() -> None:
     left = st.session_state.get("form_left")
     if "form_shown" in st.session_state or left is None or set(st.query_params) - {"run"}:
         return
-    texts = link_parameters(left, LABELS)
+    texts = link_parameters(left)
     start = TrainingConfig(dataset=places.default_name(), architecture=left.architecture)
     by_default = form_values(start) | {"architecture": FIELDS["architecture"].default}
     changed = [k for k, value in form_values(left).items() if value != by_default.get(k)]
@@ -93,10 +76,10 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
     field = FIELDS[name]
     assert field.title
     default = field.default if default is None else default
-    if choices(name):
+    if choices(field):
         options |= {
-            "options": choices(name),
-            "format_func": lambda value: LABELS.get(value, value),  # own data is called as it is
+            "options": choices(field),
+            "format_func": functools.partial(word, field),
             "default": default,
         }
     else:
@@ -104,7 +87,7 @@ def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **o
         # A field for numbers would refuse one out of bounds without a word, show it all the same,
         # and go on with the one before. Without bounds it is passed on, and named by the form.
         if widget == st.slider:
-            options["min_value"], options["max_value"] = bounds(name)
+            options["min_value"], options["max_value"] = bounds(field)
     return widget(field.title, key=name, help=field.description, bind="query-params", **options)
 
 
@@ -117,7 +100,7 @@ def list_widgets(
         The values; their number where it is out of bounds, which no configuration accepts.
     """
     count_key, item_key = LISTS[name]
-    (_, most), _ = list_bounds(name)
+    (_, most), _ = list_bounds(FIELDS[name])
     with st.grid(4, min_column_width=100, gap="small"):
         count = st.number_input(
             count_label,
@@ -279,7 +262,7 @@ def form() -> DeltaGenerator:
             with preview_place:
                 _augmentation.preview(config)
         summary(config, outline, layers)
-        _link.share(config, LABELS)
+        _link.share(config)
     return below_place
 
 

@@ -2,7 +2,6 @@
 
 import re
 import string
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +11,7 @@ from mnist_core.config import TrainingConfig
 from mnist_core.link import command, link_parameters, read_link
 
 
-def check(labels: Mapping[str, str]) -> None:
+def check() -> None:
     """Mend the address that a session begins with, before the widgets take it in.
 
     Streamlit drops a value that a widget can't have, without a word, makes 2 of 2.7, and keeps a
@@ -21,7 +20,7 @@ def check(labels: Mapping[str, str]) -> None:
     if "link_problems" in st.session_state:
         return
     given = st.query_params.to_dict()
-    link = read_link(given, labels)
+    link = read_link(given)
     st.session_state["link_problems"] = link.problems
     if link.parameters != given:
         st.query_params.from_dict(link.parameters)
@@ -54,11 +53,11 @@ def dismiss() -> None:
     st.session_state["link_problems"] = []
 
 
-def share(config: TrainingConfig, labels: Mapping[str, str]) -> None:
+def share(config: TrainingConfig) -> None:
     """The settings as a command and as a link, each with a button that copies it."""
     with st.expander("Share: command and link", icon=":material/share:", key="share_part"):
         st.caption("Starts the same training on the command line:")
         st.code(command(config), language="bash", wrap_lines=True)
         st.caption("Opens this page with all of these settings:")
-        parameters = urlencode(link_parameters(config, labels))
+        parameters = urlencode(link_parameters(config))
         st.code(f"{st.context.url or ''}?{parameters}", language=None, wrap_lines=True)

@@ -6,10 +6,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import figures
-from mnist_core.config import (
-    bounds,
-)
+from mnist_core.config import FIELDS
 from mnist_core.data import places
+from mnist_core.fields import bounds
 from mnist_core.lessons import no_better_than_guessing
 from mnist_core.presets import (
     ARTICLE_ACCURACY,
@@ -207,7 +206,7 @@ def what_next(run: Run, history: History) -> None:
             help="Copies this run's settings into the form.",
         )
     last = run.checkpoint_epoch()
-    most = bounds("epochs")[1] - last.epoch if last else 0
+    most = bounds(FIELDS["epochs"])[1] - last.epoch if last else 0
     if most > 0:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.number_input(

@@ -9,7 +9,7 @@ from pages._live_chart import load_plotly
 left, right = st.columns([2, 3], gap="large")
 with left:
     _shared.title("Train")
-    _link.check(_form.LABELS)
+    _link.check()
     _form.bring_back()
     st.session_state["form_shown"] = True
     introduction = st.container()
