@@ -191,6 +191,14 @@ class TrainingConfig(BaseModel):
         "first twentieth, stays high for longer, and falls gently to zero. Both reach the same "
         "accuracy in fewer epochs, with a higher peak.",
     )
+    batch_size: Annotated[int, Setting("optimizer")] = Field(
+        64,
+        ge=1,
+        le=1024,
+        title="Batch size",
+        description="Images per step. Small batches make many but noisy steps; large ones make an "
+        "epoch faster but need a higher learning rate. The article uses 64.",
+    )
     weight_decay: Annotated[float, Setting("optimizer", step=0.001, format="%.4f")] = Field(
         0.0,
         ge=0,
@@ -217,14 +225,6 @@ class TrainingConfig(BaseModel):
         "instead of the newest ones: every step keeps this much of the average and takes the rest "
         "from the newest weights (an exponential moving average). 0.99 averages about a hundred "
         "steps; 0 is off.",
-    )
-    batch_size: Annotated[int, Setting("optimizer")] = Field(
-        64,
-        ge=1,
-        le=1024,
-        title="Batch size",
-        description="Images per step. Small batches make many but noisy steps; large ones make an "
-        "epoch faster but need a higher learning rate. The article uses 64.",
     )
     epochs: Annotated[int, Setting("network")] = Field(
         10,

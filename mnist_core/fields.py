@@ -57,9 +57,9 @@ def setting(field: FieldInfo) -> Setting:
 
 
 def applies(field: FieldInfo, values: Mapping[str, Any]) -> bool:
-    """Whether a field means anything beside these ``values``, by name, of other fields."""
+    """Whether a field means anything beside these ``values`` of others, by name."""
     only = setting(field).only
-    return only is None or values[only.field] == only.value
+    return only is None or values.get(only.field) == only.value
 
 
 def bounds(field: FieldInfo) -> tuple[float, float]:
