@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core import words
-from mnist_core.config import TrainingConfig
+from mnist_core.config import FIELDS, TrainingConfig
 from mnist_core.evaluation import Evaluation, mistakes
 
 
@@ -140,7 +140,6 @@ def differing(configs: Sequence[TrainingConfig]) -> dict[str, list[Any]]:
     None stands for a setting that the network of a configuration does not have.
     """
     values = {
-        name: [getattr(c, name) if c.uses(name) else None for c in configs]
-        for name in TrainingConfig.model_fields
+        name: [getattr(c, name) if c.uses(name) else None for c in configs] for name in FIELDS
     }
     return {name: row for name, row in values.items() if any(value != row[0] for value in row)}

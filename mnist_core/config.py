@@ -1,13 +1,14 @@
 """One description of a training run.
 
-Every field of :class:`TrainingConfig` carries its default, its bounds and its help text. The
-widgets, the command-line flags, the validation and the stored JSON all come from here.
+Every field of :class:`TrainingConfig` carries its default, its bounds, its help text and all else
+that is to be known of it (``fields``). The widgets, the command-line flags, the links, the tables,
+the validation and the stored JSON all come from here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import (
@@ -21,6 +22,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from mnist_core.data import known, limits, places
+from mnist_core.fields import Only, Setting, allowed, applies, choices, list_bounds, setting, shown
 
 Units = Annotated[int, Ge(1), Le(4096)]
 Filters = Annotated[int, Ge(1), Le(512)]
@@ -42,34 +44,51 @@ Schedule = Literal["constant", "one-cycle", "cosine"]
 DEFAULT_WIDTHS: dict[str, tuple[int, ...]] = {"dense": (512, 256), "convolutional": (128,)}
 """The hidden dense layers of each architecture, where nothing else is asked for."""
 
+CONVOLUTIONAL = Only("architecture", "convolutional", "a convolutional network")
+
 
 class TrainingConfig(BaseModel):
     """What to train, on what, and how. Frozen; the defaults are the article's recipe."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    dataset: DatasetName = Field(
+    dataset: Annotated[
+        DatasetName,
+        Setting(
+            "network",
+            words={name: spec.title for name, spec in known.SPECS.items()},
+            offered=places.names,
+        ),
+    ] = Field(
         known.DEFAULT,
         title="Dataset",
         description="The images to learn from. The sample is 5,000 of MNIST's 70,000 digits: quick "
         "to try, but expect about 94% where the whole set gives 98%. The page Data "
         "downloads all of them, and takes images of your own.",
     )
-    architecture: Architecture = Field(
+    architecture: Annotated[
+        Architecture,
+        Setting("network", words={"dense": "Dense", "convolutional": "Convolutional"}),
+    ] = Field(
         "dense",
         title="Architecture",
         description="Dense, as in the article: every unit sees the whole picture. Convolutional: "
         "small filters slide over it, so that a stroke is found wherever it lies. It makes fewer "
         "mistakes, but takes several times the arithmetic.",
     )
-    filters: Annotated[tuple[Filters, ...], MinLen(1), MaxLen(6)] = Field(
+    filters: Annotated[
+        tuple[Filters, ...],
+        MinLen(1),
+        MaxLen(6),
+        Setting("network", only=CONVOLUTIONAL, parts=("blocks", "filters")),
+    ] = Field(
         (32, 64),
         title="Filters",
         description="Filters in each convolutional block, first to last. A block ends by keeping "
         "the largest of every 2 × 2 values, which halves the picture, so that the next one can "
         "afford more filters. A picture of 28 × 28 can be halved four times.",
     )
-    kernel_size: int = Field(
+    kernel_size: Annotated[int, Setting("convolutions", only=CONVOLUTIONAL, narrow=True)] = Field(
         3,
         ge=1,
         le=7,
@@ -77,7 +96,7 @@ class TrainingConfig(BaseModel):
         description="The side of the square that a filter looks at, in pixels. 3 is the usual "
         "choice; 5 sees more of a stroke at once for almost three times the arithmetic.",
     )
-    convolutions: int = Field(
+    convolutions: Annotated[int, Setting("convolutions", only=CONVOLUTIONAL, narrow=True)] = Field(
         1,
         ge=1,
         le=2,
@@ -85,13 +104,13 @@ class TrainingConfig(BaseModel):
         description="How many convolutions follow each other before the picture is halved. Two "
         "see more of it and tell finer shapes apart, but take more than twice as long.",
     )
-    batch_normalization: bool = Field(
+    batch_normalization: Annotated[bool, Setting("convolutions", only=CONVOLUTIONAL)] = Field(
         True,
         title="Batch normalization",
         description="Brings each filter's outputs to mean 0 and variance 1 over the batch, before "
         "the activation. Deep stacks then learn faster and tolerate a higher learning rate.",
     )
-    block_dropout: float = Field(
+    block_dropout: Annotated[float, Setting("convolutions", only=CONVOLUTIONAL, step=0.05)] = Field(
         0.0,
         ge=0,
         le=0.9,
@@ -100,7 +119,12 @@ class TrainingConfig(BaseModel):
         "block. 0.1 or 0.2 is enough, less than after dense layers: filters share their weights "
         "across the picture.",
     )
-    widths: Annotated[tuple[Units, ...], MinLen(0), MaxLen(8)] = Field(
+    widths: Annotated[
+        tuple[Units, ...],
+        MinLen(0),
+        MaxLen(8),
+        Setting("network", parts=("layers", "units"), none="after convolutional blocks"),
+    ] = Field(
         default_factory=lambda read: DEFAULT_WIDTHS[read["architecture"]],
         title="Hidden layers",
         description="Units in each dense hidden layer, first to last. Wider layers can tell more "
@@ -108,7 +132,7 @@ class TrainingConfig(BaseModel):
         "condense the features on their way to ten classes. After convolutional blocks one layer "
         "is plenty, and none works too.",
     )
-    dropout: float = Field(
+    dropout: Annotated[float, Setting("network", step=0.05)] = Field(
         0.2,
         ge=0,
         le=0.9,
@@ -118,21 +142,33 @@ class TrainingConfig(BaseModel):
         "after the blocks where there is none. The article uses 0.2. At 0, training accuracy runs "
         "ahead of validation accuracy; above 0.5, the network learns slowly.",
     )
-    activation: Activation = Field(
+    activation: Annotated[
+        Activation,
+        Setting(
+            "optimizer",
+            words={"relu": "ReLU", "gelu": "GELU", "tanh": "tanh", "sigmoid": "Sigmoid"},
+        ),
+    ] = Field(
         "relu",
         title="Activation",
         description="What a unit does with its weighted sum. The article uses ReLU: it costs next "
         "to nothing, and its gradient does not vanish for positive sums. Sigmoid, the old choice, "
         "learns visibly slower in deep stacks.",
     )
-    optimizer: OptimizerName = Field(
+    optimizer: Annotated[
+        OptimizerName,
+        Setting(
+            "optimizer",
+            words={"adam": "Adam", "sgd": "SGD with momentum", "rmsprop": "RMSprop"},
+        ),
+    ] = Field(
         "adam",
         title="Optimizer",
         description="How gradients become steps. The article uses Adam, which keeps a step size "
         "for each weight and works untuned. SGD (momentum 0.9) needs a larger learning rate, about "
         "0.05; RMSprop behaves much like Adam.",
     )
-    learning_rate: float = Field(
+    learning_rate: Annotated[float, Setting("optimizer", step=0.001, format="%.5f")] = Field(
         0.001,
         ge=1e-5,
         le=1.0,
@@ -141,7 +177,13 @@ class TrainingConfig(BaseModel):
         "uses Adam's usual 0.001. Ten times more makes the loss jump or diverge; ten times less "
         "needs many more epochs.",
     )
-    schedule: Schedule = Field(
+    schedule: Annotated[
+        Schedule,
+        Setting(
+            "optimizer",
+            words={"constant": "Constant", "one-cycle": "One-cycle", "cosine": "Cosine"},
+        ),
+    ] = Field(
         "constant",
         title="Learning-rate schedule",
         description="Constant, as in the article; one-cycle: the rate rises during the first "
@@ -149,7 +191,15 @@ class TrainingConfig(BaseModel):
         "first twentieth, stays high for longer, and falls gently to zero. Both reach the same "
         "accuracy in fewer epochs, with a higher peak.",
     )
-    weight_decay: float = Field(
+    batch_size: Annotated[int, Setting("optimizer")] = Field(
+        64,
+        ge=1,
+        le=1024,
+        title="Batch size",
+        description="Images per step. Small batches make many but noisy steps; large ones make an "
+        "epoch faster but need a higher learning rate. The article uses 64.",
+    )
+    weight_decay: Annotated[float, Setting("optimizer", step=0.001, format="%.4f")] = Field(
         0.0,
         ge=0,
         le=1.0,
@@ -157,7 +207,7 @@ class TrainingConfig(BaseModel):
         description="Every step shrinks all weights, but no biases, by the learning rate times "
         "this, as AdamW does, to keep them small. 0.01 is mild; 0 is off, as in the article.",
     )
-    label_smoothing: float = Field(
+    label_smoothing: Annotated[float, Setting("optimizer", step=0.01)] = Field(
         0.0,
         ge=0,
         le=0.5,
@@ -166,7 +216,7 @@ class TrainingConfig(BaseModel):
         "network does not become overconfident. 0.1 is common. The losses shown during training "
         "include it, and so never reach zero; the test loss does not include it.",
     )
-    ema: float = Field(
+    ema: Annotated[float, Setting("optimizer", step=0.01, format="%.4f")] = Field(
         0.0,
         ge=0,
         le=0.9999,
@@ -176,15 +226,7 @@ class TrainingConfig(BaseModel):
         "from the newest weights (an exponential moving average). 0.99 averages about a hundred "
         "steps; 0 is off.",
     )
-    batch_size: int = Field(
-        64,
-        ge=1,
-        le=1024,
-        title="Batch size",
-        description="Images per step. Small batches make many but noisy steps; large ones make an "
-        "epoch faster but need a higher learning rate. The article uses 64.",
-    )
-    epochs: int = Field(
+    epochs: Annotated[int, Setting("network")] = Field(
         10,
         ge=1,
         le=200,
@@ -192,21 +234,21 @@ class TrainingConfig(BaseModel):
         description="Passes over the training images. The article uses ten; after that, "
         "validation accuracy hardly moves while training accuracy still climbs.",
     )
-    shift: float = Field(
+    shift: Annotated[float, Setting("augmentation", step=0.5, narrow=True)] = Field(
         0.0,
         ge=0,
         le=8,
         title="Shift",
         description="Training images are moved by up to this many pixels, across and down.",
     )
-    rotation: float = Field(
+    rotation: Annotated[float, Setting("augmentation", step=1.0, narrow=True)] = Field(
         0.0,
         ge=0,
         le=45,
         title="Rotation",
         description="Training images are turned by up to this many degrees, either way.",
     )
-    scale: float = Field(
+    scale: Annotated[float, Setting("augmentation", step=0.05, narrow=True)] = Field(
         0.0,
         ge=0,
         le=0.5,
@@ -214,7 +256,7 @@ class TrainingConfig(BaseModel):
         description="Training images are enlarged or shrunk by up to this share of their size, and "
         "stretched in width or height by up to half of it.",
     )
-    shear: float = Field(
+    shear: Annotated[float, Setting("augmentation", step=0.05, narrow=True)] = Field(
         0.0,
         ge=0,
         le=0.5,
@@ -222,7 +264,7 @@ class TrainingConfig(BaseModel):
         description="Training images are slanted, as handwriting is, by up to this many pixels to "
         "the side for every pixel up.",
     )
-    elastic: float = Field(
+    elastic: Annotated[float, Setting("augmentation", step=0.1, narrow=True)] = Field(
         0.0,
         ge=0,
         le=3,
@@ -230,13 +272,13 @@ class TrainingConfig(BaseModel):
         description="Training images are warped as if drawn on rubber: each part moves on its own, "
         "smoothly, by about this many pixels.",
     )
-    flip: bool = Field(
+    flip: Annotated[bool, Setting("augmentation", narrow=True)] = Field(
         False,
         title="Mirror",
         description="Half of the training images are mirrored, left to right. Right for clothes "
         "and animals; wrong for digits and letters, which mean nothing in a mirror.",
     )
-    erasing: float = Field(
+    erasing: Annotated[float, Setting("augmentation", step=0.05, narrow=True)] = Field(
         0.0,
         ge=0,
         le=0.5,
@@ -244,7 +286,7 @@ class TrainingConfig(BaseModel):
         description="A rectangle of up to this share of the area of every training image is "
         "wiped out, so that the network can't rely on one part alone.",
     )
-    validation_share: float = Field(
+    validation_share: Annotated[float, Setting("validation", step=0.05)] = Field(
         0.1,
         ge=0,
         le=0.5,
@@ -253,7 +295,7 @@ class TrainingConfig(BaseModel):
         "uses a tenth. The test images are never used for this: they are seen once, at the end. "
         "0 trains on everything and shows no validation curve.",
     )
-    patience: int | None = Field(
+    patience: Annotated[int | None, Setting("validation", none="for off")] = Field(
         None,
         ge=1,
         le=50,
@@ -261,7 +303,7 @@ class TrainingConfig(BaseModel):
         description="Stop when the validation loss has not improved for this many epochs, and keep "
         "the weights of the best epoch. Off in the article.",
     )
-    seed: int = Field(
+    seed: Annotated[int, Setting("validation")] = Field(
         1,
         ge=0,
         le=2**31 - 1,
@@ -269,7 +311,7 @@ class TrainingConfig(BaseModel):
         description="Where chance starts: initial weights, shuffling, dropout. The same settings "
         "and seed on the same machine give the same history, to the last digit.",
     )
-    tensorboard: bool = Field(
+    tensorboard: Annotated[bool, Setting("validation")] = Field(
         False,
         title="TensorBoard files",
         description="The run also writes its curves as event files, into tensorboard/ in its own "
@@ -277,14 +319,16 @@ class TrainingConfig(BaseModel):
     )
 
     def model_post_init(self, _context: object) -> None:
-        for name in CONVOLUTIONAL_ONLY:
-            if not self.uses(name) and getattr(self, name) != type(self).model_fields[name].default:
+        for name, value in self:
+            field = FIELDS[name]
+            only = setting(field).only
+            if only and not self.uses(name) and value != field.default:
                 raise ConfigError(
-                    f"{name} is {getattr(self, name)!r}, but only a convolutional network has "
-                    f"that: leave it out, or set architecture to convolutional"
+                    f"{name} is {_written(field, value)}, but only {only.whose} has that: "
+                    f"leave it out, or set {only.field} to {only.value}"
                 )
         if self.architecture == "dense" and not self.widths:
-            raise ConfigError(f"widths is (); allowed: {allowed('widths')}")
+            raise ConfigError(f"widths is none; allowed: {allowed(FIELDS['widths'], typed=True)}")
         if self.patience is not None and self.validation_share == 0:
             raise ConfigError(
                 "Early stopping (patience) watches the validation loss: it needs a validation "
@@ -292,8 +336,8 @@ class TrainingConfig(BaseModel):
             )
 
     def uses(self, name: str) -> bool:
-        """Whether a field means anything to this architecture; one that doesn't has its default."""
-        return self.architecture == "convolutional" or name not in CONVOLUTIONAL_ONLY
+        """Whether a field means anything beside the others; one that doesn't has its default."""
+        return applies(FIELDS[name], dict(self))
 
     @property
     def augments(self) -> bool:
@@ -316,16 +360,10 @@ class TrainingConfig(BaseModel):
         return f"{blocks}, {widths}" if widths else blocks
 
 
-CONVOLUTIONAL_ONLY = (
-    "filters",
-    "kernel_size",
-    "convolutions",
-    "batch_normalization",
-    "block_dropout",
-)
-"""The fields that only a convolutional network has."""
+FIELDS = TrainingConfig.model_fields
+"""All that is to be known of each setting, by its name, in the order of tables and flags."""
 
-AUGMENTATIONS = ("shift", "rotation", "scale", "shear", "elastic", "flip", "erasing")
+AUGMENTATIONS = tuple(n for n, field in FIELDS.items() if setting(field).group == "augmentation")
 """The fields that alter the training images."""
 
 
@@ -340,12 +378,12 @@ def read_config(
 
     Args:
         of_a_run: it was asked for before, so its dataset need not be on this machine any more.
-        by_title: an error calls a field as the form does, e.g. "Batch size".
+        by_title: an error calls fields and choices as the form does, e.g. "Batch size", "Adam".
 
     Raises:
         ConfigError: an unknown field, or a value out of bounds: all of them, a line each.
     """
-    context = {} if of_a_run else {"datasets": choices("dataset")}
+    context = {} if of_a_run else {"datasets": choices(FIELDS["dataset"])}
     try:
         return TrainingConfig.model_validate(values, context=context)
     except ValidationError as error:
@@ -360,75 +398,21 @@ def _explain(error: dict[str, Any], by_title: bool) -> str:
         return str(error.get("ctx", {}).get("error", error["msg"]))
     name = str(location[0])
     if error["type"] == "extra_forbidden":
-        return f"{name} is not a setting; allowed: {', '.join(TrainingConfig.model_fields)}"
-    if by_title:
-        title, words = TrainingConfig.model_fields[name].title, allowed(name)
-        if len(location) > 1:  # one of several values
-            title = f"{title}, number {int(location[1]) + 1}"
-            low, high = list_bounds(name)[1]
-            words = f"a whole number from {low:,} to {high:,}"
-        return f"{title}: {error['input']!r} is refused; allowed: {words}"
-    return f"{name} is {error['input']!r}; allowed: {allowed(name)}"
+        return f"{name} is not a setting; allowed: {', '.join(FIELDS)}"
+    field = FIELDS[name]
+    value = _written(field, error["input"])
+    if not by_title:
+        return f"{name} is {value}; allowed: {allowed(field, typed=True)}"
+    title, words = field.title, allowed(field)
+    if len(location) > 1:  # one of several values
+        title = f"{title}, number {int(location[1]) + 1}"
+        low, high = list_bounds(field)[1]
+        words = f"a whole number from {low:,} to {high:,}"
+    return f"{title}: {value} is refused; allowed: {words}"
 
 
-def bounds(name: str) -> tuple[float, float]:
-    """The least and the greatest allowed value of a numeric field."""
-    field = TrainingConfig.model_fields[name]
-    kind = float if field.annotation is float else int
-    low: Any = next(m.ge for m in field.metadata if isinstance(m, Ge))
-    high: Any = next(m.le for m in field.metadata if isinstance(m, Le))
-    return kind(low), kind(high)
-
-
-def list_bounds(name: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Of a field of several values: how many there may be, and how large each one may be."""
-    field = TrainingConfig.model_fields[name]
-    fewest = next(m.min_length for m in field.metadata if isinstance(m, MinLen))
-    most = next(m.max_length for m in field.metadata if isinstance(m, MaxLen))
-    item = get_args(get_args(field.annotation)[0])
-    low: Any = next(m.ge for m in item if isinstance(m, Ge))
-    high: Any = next(m.le for m in item if isinstance(m, Le))
-    return (fewest, most), (low, high)
-
-
-def choices(name: str) -> tuple[str, ...]:
-    """The allowed values of a field that is a choice, in the order to show them; () for others.
-
-    Of the dataset, they are those on this machine and those that can be downloaded.
-    """
-    if name == "dataset":
-        return places.names()
-    annotation = TrainingConfig.model_fields[name].annotation
-    values = get_args(annotation)
-    return values if values and all(isinstance(v, str) for v in values) else ()
-
-
-def allowed(name: str) -> str:
-    """What a field accepts, in words, e.g. ``"a number from 0 to 0.9"``."""
-    field: FieldInfo = TrainingConfig.model_fields[name]
-    if choices(name):
-        return ", ".join(choices(name))
-    if name == "widths":
-        return "1 to 8 layers of 1 to 4,096 units each, or none after convolutional blocks"
-    if name == "filters":
-        return "1 to 6 blocks of 1 to 512 filters each"
-    if field.annotation is bool:
-        return "true or false"
-    low, high = bounds(name)
-    if field.annotation is float:
-        return f"a number from {low:g} to {high:g}"
-    optional = ", or none for off" if field.default is None else ""
-    return f"a whole number from {low:,} to {high:,}{optional}"
-
-
-def shown(name: str, value: Any) -> str:
-    """A setting for people to read, e.g. ``"512-256"``, ``"off"``; None may be one that is none."""
-    if name == "dataset":
-        return known.title(value)
-    if isinstance(value, tuple):
-        return "-".join(map(str, value)) or "none"
-    if value is None and name in CONVOLUTIONAL_ONLY:
-        return "–"
-    if value is None or isinstance(value, bool):
-        return "on" if value else "off"
-    return str(value)
+def _written(field: FieldInfo, value: Any) -> str:
+    """A value in a refusal: several as in tables, and text in quotes."""
+    if isinstance(value, list | tuple):
+        return shown(field, value)
+    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -9,7 +9,8 @@ from typing import Annotated, Any, NamedTuple, get_args
 from annotated_types import Ge, Le
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from mnist_core.config import TrainingConfig, allowed, choices, list_bounds
+from mnist_core.config import FIELDS, TrainingConfig
+from mnist_core.fields import allowed, choices, list_bounds, word
 from mnist_core.presets import PRESETS, preset_settings
 
 # --- A command ------------------------------------------------------------------------------------
@@ -88,23 +89,18 @@ def form_values(config: TrainingConfig) -> dict[str, Any]:
     return values
 
 
-def link_parameters(config: TrainingConfig, labels: Mapping[str, str]) -> dict[str, str]:
-    """All settings, also those that are as they are by default.
-
-    Args:
-        labels: what the widgets call a choice, as in ``{"sgd": "SGD with momentum"}``.
-    """
-    return {name: _text(value, labels) for name, value in form_values(config).items()}
+def link_parameters(config: TrainingConfig) -> dict[str, str]:
+    """All settings, also those that are as they are by default; choices as people call them."""
+    return {name: _text(name, value) for name, value in form_values(config).items()}
 
 
-def read_link(given: Mapping[str, str], labels: Mapping[str, str]) -> Link:
+def read_link(given: Mapping[str, str]) -> Link:
     """Check a link's parameters, those that people have written by hand, too.
 
-    Args:
-        labels: as for :func:`link_parameters`; a choice may have its label or its value.
+    A choice may be written as people call it, or as on the command line.
     """
     known = _parameters()
-    context = {"datasets": choices("dataset")}
+    context = {"datasets": choices(FIELDS["dataset"])}
     parameters, problems = {}, []
     unknown = []
     for name, text in given.items():
@@ -116,14 +112,13 @@ def read_link(given: Mapping[str, str], labels: Mapping[str, str]) -> Link:
             unknown.append(repr(name))
         else:
             try:
-                choice = _choice(name, text, labels)
-                value = known[name].accepts.validate_python(choice, context=context)
+                value = known[name].accepts.validate_python(_choice(name, text), context=context)
             except ValidationError:
                 problems.append(f"{name} is {text!r}; allowed: {known[name].allowed}")
             else:
                 # Numbers stay as they are: written anew, 0.10 would differ from what was given.
                 is_word = isinstance(value, str | bool)
-                parameters[name] = _text(value, labels) if is_word else text
+                parameters[name] = _text(name, value) if is_word else text
     if unknown:
         no_setting = "is not a setting" if len(unknown) == 1 else "are not settings"
         settings = ", ".join(form_values(TrainingConfig()))
@@ -142,11 +137,11 @@ class _Parameter(NamedTuple):
 def _parameters() -> dict[str, _Parameter]:
     """Every parameter that a form can have, by the fields' own types and bounds."""
     known: dict[str, _Parameter] = {}
-    for name, field in TrainingConfig.model_fields.items():
-        words = allowed(name)
+    for name, field in FIELDS.items():
+        words = allowed(field)
         if name in LISTS:
             count, each = LISTS[name]
-            (least, most), _ = list_bounds(name)
+            (least, most), _ = list_bounds(field)
             known[count] = _Parameter(TypeAdapter(Annotated[int, Ge(least), Le(most)]), words)
             item = _Parameter(TypeAdapter(get_args(field.annotation)[0]), words)
             known |= {f"{each}_{number}": item for number in range(1, most + 1)}
@@ -160,11 +155,14 @@ def _parameters() -> dict[str, _Parameter]:
     return known
 
 
-def _choice(name: str, text: str, labels: Mapping[str, str]) -> str:
-    if name not in TrainingConfig.model_fields:
+def _choice(name: str, text: str) -> str:
+    if name not in FIELDS:
         return text
-    return next((value for value in choices(name) if labels.get(value) == text), text)
+    field = FIELDS[name]
+    return next((choice for choice in choices(field) if word(field, choice) == text), text)
 
 
-def _text(value: Any, labels: Mapping[str, str]) -> str:
-    return str(value).lower() if isinstance(value, bool) else labels.get(value, str(value))
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return word(FIELDS[name], value) if isinstance(value, str) else str(value)

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_core.config import ConfigError, TrainingConfig
+from mnist_core.config import FIELDS, ConfigError, TrainingConfig
+from mnist_core.fields import shown
 
 
 class Layer(NamedTuple):
@@ -137,8 +138,9 @@ def _blocks(
 def _too_many_blocks(
     config: TrainingConfig, block: int, left: tuple[int, int], image_shape: tuple[int, ...]
 ) -> str:
+    filters = shown(FIELDS["filters"], config.filters)
     return (
-        f"filters is {config.filters}, but block {block} can't halve {left[0]} × {left[1]}, all "
+        f"filters is {filters}, but block {block} can't halve {left[0]} × {left[1]}, all "
         f"that {block - 1} halvings leave of {image_shape[0]} × {image_shape[1]}; allowed for "
         f"these images: at most {block - 1} blocks"
     )

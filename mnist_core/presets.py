@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from mnist_core.config import CONVOLUTIONAL_ONLY, ConfigError, TrainingConfig
+from mnist_core.config import CONVOLUTIONAL, FIELDS, ConfigError, TrainingConfig
 from mnist_core.data import known
+from mnist_core.fields import setting
 
 
 class Preset(NamedTuple):
@@ -207,7 +208,8 @@ def preset_settings(preset: str, architecture: str | None = None) -> dict[str, A
     settings = PRESETS[preset].settings
     if architecture in (None, settings.get("architecture", "dense")):
         return dict(settings)
-    of_the_network = {"architecture", "widths", *CONVOLUTIONAL_ONLY}
+    blocks = {name for name, field in FIELDS.items() if setting(field).only == CONVOLUTIONAL}
+    of_the_network = {"architecture", "widths", *blocks}
     return {name: settings[name] for name in settings if name not in of_the_network}
 
 

@@ -13,8 +13,9 @@ from mnist_core.comparison import (
     differing,
     in_words,
 )
-from mnist_core.config import TrainingConfig, shown
+from mnist_core.config import FIELDS
 from mnist_core.evaluation import Evaluation
+from mnist_core.fields import shown
 from mnist_core.runs.catalog import Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.history import History
@@ -94,11 +95,10 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
     if not differences:
         st.markdown("None: all settings are the same, seed included.")
         return
-    titles = {name: TrainingConfig.model_fields[name].title for name in differences}
     st.dataframe(
         pd.DataFrame(
             {
-                titles[name]: [shown(name, value) for value in values]
+                FIELDS[name].title: [shown(FIELDS[name], value) for value in values]
                 for name, values in differences.items()
             },
             index=list(names.values()),

@@ -1,27 +1,28 @@
 """The form of the page Train: every setting, the button, and the network before it is trained."""
 
+import functools
+import itertools
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, Literal, NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import estimate
 from mnist_core.config import (
-    AUGMENTATIONS,
     DEFAULT_WIDTHS,
+    FIELDS,
     ConfigError,
     TrainingConfig,
-    bounds,
-    choices,
-    list_bounds,
     read_config,
 )
 from mnist_core.data import known, loading, places
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Work
-from mnist_core.link import LISTS, form_values, link_parameters
+from mnist_core.fields import Group, applies, bounds, choices, list_bounds, setting, word
+from mnist_core.link import LISTS, SWITCHES, form_values, link_parameters
 from mnist_core.network import Layer, describe
 from mnist_core.presets import (
     NOT_IN_PRESETS,
@@ -34,29 +35,12 @@ from mnist_core.presets import (
 from mnist_core.words import duration
 from pages import _augmentation, _cached, _chosen, _link, _network, _state
 
-FIELDS = TrainingConfig.model_fields
-LABELS = {
-    "relu": "ReLU",
-    "gelu": "GELU",
-    "tanh": "tanh",
-    "sigmoid": "Sigmoid",
-    "adam": "Adam",
-    "sgd": "SGD with momentum",
-    "rmsprop": "RMSprop",
-    "constant": "Constant",
-    "one-cycle": "One-cycle",
-    "cosine": "Cosine",
-    "dense": "Dense",
-    "convolutional": "Convolutional",
-} | {name: spec.title for name, spec in known.SPECS.items()}
-
-
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
 
 def put_in_form(config: TrainingConfig) -> None:
     """Set every widget to ``config``'s values."""
-    texts = link_parameters(config, LABELS)
+    texts = link_parameters(config)
     for key, value in form_values(config).items():
         if key not in st.session_state:
             # Streamlit puts a widget's value into the address when it changes, not when it comes.
@@ -73,7 +57,7 @@ def bring_back() -> None:
     left, others = _state.FORM_LEFT.get(), set(st.query_params) - {_state.RUN.parameter}
     if _state.FORM_SHOWN.get() or left is None or others:
         return
-    texts = link_parameters(left, LABELS)
+    texts = link_parameters(left)
     start = TrainingConfig(dataset=places.default_name(), architecture=left.architecture)
     by_default = form_values(start) | {"architecture": FIELDS["architecture"].default}
     changed = [k for k, value in form_values(left).items() if value != by_default.get(k)]
@@ -89,24 +73,30 @@ def take_preset() -> None:
         put_in_form(apply_preset(preset, TrainingConfig(**kept)))
 
 
-def field_widget(name: str, widget: Callable[..., Any], default: Any = None, **options: Any) -> Any:
-    """The widget of a config field: label, help, default and bounds are the field's own."""
+def field_widget(name: str, default: Any = None, **options: Any) -> Any:
+    """The widget of a setting, made of what its field says."""
     field = FIELDS[name]
     assert field.title
     default = field.default if default is None else default
-    if choices(name):
-        options |= {
-            "options": choices(name),
-            "format_func": lambda value: LABELS.get(value, value),  # own data is called as it is
-            "default": default,
-        }
-    else:
+    kind: Callable[..., Any]
+    if choices(field):
+        kind = st.segmented_control
+        options |= {"options": choices(field), "format_func": functools.partial(word, field)}
+        options |= {"default": default, "required": True}
+    elif field.annotation is bool:
+        kind = st.toggle
         options["value"] = default
-        # A field for numbers would refuse one out of bounds without a word, show it all the same,
-        # and go on with the one before. Without bounds it is passed on, and named by the form.
-        if widget == st.slider:
-            options["min_value"], options["max_value"] = bounds(name)
-    return widget(field.title, key=name, help=field.description, bind="query-params", **options)
+    elif field.annotation is float and not setting(field).format:
+        kind = st.slider
+        low, high = bounds(field)
+        options |= {"min_value": low, "max_value": high}
+        options |= {"value": default, "step": setting(field).step}
+    else:
+        # It would refuse a number out of bounds without a word, show it all the same, and go on
+        # with the one before. Without bounds it is passed on, and named by the form.
+        kind = st.number_input
+        options |= {"value": default, "step": setting(field).step, "format": setting(field).format}
+    return kind(field.title, key=name, help=field.description, bind="query-params", **options)
 
 
 def list_widgets(
@@ -118,7 +108,7 @@ def list_widgets(
         The values; their number where it is out of bounds, which no configuration accepts.
     """
     count_key, item_key = LISTS[name]
-    (_, most), _ = list_bounds(name)
+    (_, most), _ = list_bounds(FIELDS[name])
     with st.grid(4, min_column_width=100, gap="small"):
         count = st.number_input(
             count_label,
@@ -146,14 +136,10 @@ def take_architecture() -> None:
             st.session_state[key] = value
 
 
-def network_widgets() -> dict[str, Any]:
-    """The architecture, and the fields that apply to it."""
-    values: dict[str, Any] = {
-        "architecture": field_widget(
-            "architecture", st.segmented_control, required=True, on_change=take_architecture
-        )
-    }
-    blocks = values["architecture"] == "convolutional"
+def network_widgets(values: dict[str, Any]) -> None:
+    """The architecture and the sizes of its layers, put into ``values``."""
+    values["architecture"] = field_widget("architecture", on_change=take_architecture)
+    blocks = applies(FIELDS["filters"], values)
     if blocks:
         values["filters"] = list_widgets(
             "filters", FIELDS["filters"].default, "Blocks", "Filters in"
@@ -162,37 +148,69 @@ def network_widgets() -> dict[str, Any]:
     values["widths"] = list_widgets(
         "widths", widths, "Hidden layers", "Units in", fewest=0 if blocks else 1
     )
-    return values
 
 
-def block_widgets() -> dict[str, Any]:
-    with st.expander("Convolutions", icon=":material/grid_view:", key="convolutions_part"):
-        with st.grid(2, min_column_width=200):
-            values = {
-                "kernel_size": field_widget("kernel_size", st.number_input),
-                "convolutions": field_widget("convolutions", st.number_input),
-            }
-        values["batch_normalization"] = field_widget("batch_normalization", st.toggle)
-        values["block_dropout"] = field_widget("block_dropout", st.slider, step=0.05)
-    return values
+def early_stopping_widgets(values: dict[str, Any]) -> None:
+    """A switch and, where it is on, the patience, put into ``values``."""
+    patience = FIELDS["patience"]
+    if st.toggle(
+        str(patience.title),
+        key=SWITCHES["patience"],
+        help=patience.description,
+        bind="query-params",
+    ):
+        values["patience"] = st.number_input(
+            "Patience in epochs", value=3, key="patience", bind="query-params"
+        )
 
 
-def augmentation_widgets() -> tuple[dict[str, Any], DeltaGenerator | None]:
-    """The strengths, and the place of a preview where it can be seen."""
-    steps = {"shift": 0.5, "rotation": 1.0, "elastic": 0.1}
-    expander = st.expander(
-        "Augmentation", icon=":material/auto_fix_high:", key="augmentation", on_change="rerun"
-    )
+class Part(NamedTuple):
+    """A part of the form that can be folded."""
+
+    title: str
+    icon: str
+    key: str
+    column_width: int = 160
+    """Of what stands side by side, at least; in pixels."""
+    on_change: Literal["ignore", "rerun"] = "ignore"
+    """What its folding and unfolding does."""
+
+
+PARTS: dict[Group, Part] = {
+    "convolutions": Part("Convolutions", ":material/grid_view:", "convolutions_part", 200),
+    "optimizer": Part(
+        "Activation, optimizer and learning rate", ":material/tune:", "optimizer_part"
+    ),
+    "augmentation": Part(
+        "Augmentation", ":material/auto_fix_high:", "augmentation", on_change="rerun"
+    ),
+    "validation": Part(
+        "Validation, early stopping, seed and files", ":material/science:", "validation_part"
+    ),
+}
+
+
+def part_widgets(group: Group, values: dict[str, Any]) -> DeltaGenerator | None:
+    """The settings of a group that apply, in the order of the fields, put into ``values``.
+
+    Returns:
+        A place above them for a preview, where the part has one and is open.
+    """
+    part, fields = PARTS[group], {n: f for n, f in FIELDS.items() if setting(f).group == group}
+    if not any(applies(field, values) for field in fields.values()):
+        return None
+    expander = st.expander(part.title, icon=part.icon, key=part.key, on_change=part.on_change)
     with expander:
-        place = st.container()
-        values = {}
-        with st.grid(2, min_column_width=160):
-            for name in AUGMENTATIONS:
-                if FIELDS[name].annotation is bool:
-                    values[name] = field_widget(name, st.toggle)
-                else:
-                    values[name] = field_widget(name, st.slider, step=steps.get(name, 0.05))
-    return values, place if expander.open else None
+        place = st.container() if group == "augmentation" else None
+        for narrow, names in itertools.groupby(fields, lambda name: setting(fields[name]).narrow):
+            row = st.grid(2, min_column_width=part.column_width) if narrow else nullcontext()
+            with row:
+                for name in names:
+                    if name == "patience":
+                        early_stopping_widgets(values)
+                    elif applies(fields[name], values):
+                        values[name] = field_widget(name)
+    return place if expander.open else None
 
 
 def form() -> DeltaGenerator:
@@ -202,59 +220,17 @@ def form() -> DeltaGenerator:
         The place below the button.
     """
     notice_place = st.container()
-    values: dict[str, Any] = {
-        "dataset": field_widget(
-            "dataset", st.segmented_control, places.default_name(), required=True, wrap=True
-        )
-    }
+    dataset = field_widget("dataset", places.default_name(), wrap=True)
+    values: dict[str, Any] = {"dataset": dataset}
     preset_place = st.container()
-    values |= network_widgets()
+    network_widgets(values)
     left, right = st.columns([1, 2])
     with left:
-        values["epochs"] = field_widget("epochs", st.number_input)
+        values["epochs"] = field_widget("epochs")
     with right:
-        values["dropout"] = field_widget("dropout", st.slider, step=0.05)
+        values["dropout"] = field_widget("dropout")
     train_place, below_place = st.container(), st.container()
-    if values["architecture"] == "convolutional":
-        values |= block_widgets()
-    with st.expander(
-        "Activation, optimizer and learning rate", icon=":material/tune:", key="optimizer_part"
-    ):
-        values["activation"] = field_widget("activation", st.segmented_control, required=True)
-        values["optimizer"] = field_widget("optimizer", st.segmented_control, required=True)
-        values["learning_rate"] = field_widget(
-            "learning_rate", st.number_input, step=0.001, format="%.5f"
-        )
-        values["schedule"] = field_widget("schedule", st.segmented_control, required=True)
-        values["batch_size"] = field_widget("batch_size", st.number_input)
-        values["weight_decay"] = field_widget(
-            "weight_decay", st.number_input, step=0.001, format="%.4f"
-        )
-        values["label_smoothing"] = field_widget("label_smoothing", st.slider, step=0.01)
-        values["ema"] = field_widget("ema", st.number_input, step=0.01, format="%.4f")
-    alterations, preview_place = augmentation_widgets()
-    values |= alterations
-    with st.expander(
-        "Validation, early stopping, seed and files",
-        icon=":material/science:",
-        key="validation_part",
-    ):
-        values["validation_share"] = field_widget("validation_share", st.slider, step=0.05)
-        early_stopping = st.toggle(
-            "Early stopping",
-            key="early_stopping",
-            help=FIELDS["patience"].description,
-            bind="query-params",
-        )
-        if early_stopping:
-            values["patience"] = st.number_input(
-                "Patience in epochs",
-                value=3,
-                key="patience",
-                bind="query-params",
-            )
-        values["seed"] = field_widget("seed", st.number_input)
-        values["tensorboard"] = field_widget("tensorboard", st.toggle)
+    places_above = {group: part_widgets(group, values) for group in PARTS}
     with st.expander("What is fixed, and why", icon=":material/help:", key="fixed_part"):
         st.markdown(FIXED_PARTS)
     try:
@@ -274,11 +250,11 @@ def form() -> DeltaGenerator:
         _state.FORM_LEFT.set(config)
         with train_place:
             train_button(config)
-        if preview_place:
+        if preview_place := places_above["augmentation"]:
             with preview_place:
                 _augmentation.preview(config)
         summary(config, outline, layers)
-        _link.share(config, LABELS)
+        _link.share(config)
     return below_place
 
 

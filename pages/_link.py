@@ -2,7 +2,6 @@
 
 import re
 import string
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +12,7 @@ from mnist_core.link import command, link_parameters, read_link
 from pages import _state
 
 
-def check(labels: Mapping[str, str]) -> None:
+def check() -> None:
     """Mend the address that a session begins with, before the widgets take it in.
 
     Streamlit drops a value that a widget can't have, without a word, makes 2 of 2.7, and keeps a
@@ -22,7 +21,7 @@ def check(labels: Mapping[str, str]) -> None:
     if _state.LINK_PROBLEMS.get() is not None:
         return
     given = st.query_params.to_dict()
-    link = read_link(given, labels)
+    link = read_link(given)
     _state.LINK_PROBLEMS.set(link.problems)
     if link.parameters != given:
         st.query_params.from_dict(link.parameters)
@@ -56,11 +55,11 @@ def dismiss() -> None:
     _state.LINK_PROBLEMS.set([])
 
 
-def share(config: TrainingConfig, labels: Mapping[str, str]) -> None:
+def share(config: TrainingConfig) -> None:
     """The settings as a command and as a link, each with a button that copies it."""
     with st.expander("Share: command and link", icon=":material/share:", key="share_part"):
         st.caption("Starts the same training on the command line:")
         st.code(command(config), language="bash", wrap_lines=True)
         st.caption("Opens this page with all of these settings:")
-        parameters = urlencode(link_parameters(config, labels))
+        parameters = urlencode(link_parameters(config))
         st.code(f"{st.context.url or ''}?{parameters}", language=None, wrap_lines=True)

@@ -4,11 +4,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import figures
-from mnist_core.config import (
-    bounds,
-)
+from mnist_core.config import FIELDS
 from mnist_core.data import places
 from mnist_core.data.known import article_accuracy
+from mnist_core.fields import bounds
 from mnist_core.lessons import no_better_than_guessing
 from mnist_core.runs.catalog import Summary
 from mnist_core.runs.events import State
@@ -198,7 +197,7 @@ def what_next(now: Snapshot) -> None:
             help="Copies this run's settings into the form.",
         )
     last = run.checkpoint_epoch()
-    most = bounds("epochs")[1] - last.epoch if last else 0
+    most = bounds(FIELDS["epochs"])[1] - last.epoch if last else 0
     if most > 0:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.number_input(

@@ -7,9 +7,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures
-from mnist_core.config import TrainingConfig, shown
+from mnist_core.config import FIELDS, TrainingConfig
 from mnist_core.data.known import article_accuracy
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
+from mnist_core.fields import shown
 from mnist_core.lessons import lessons_of
 from mnist_core.link import command
 from mnist_core.network import describe
@@ -338,7 +339,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             st.markdown("**Settings**")
             st.table(
                 {
-                    str(config.__class__.model_fields[name].title): shown(name, value)
+                    str(FIELDS[name].title): shown(FIELDS[name], value)
                     for name, value in config
                     if config.uses(name)
                 },

@@ -9,7 +9,7 @@ from pages._live_chart import load_plotly
 left, right = st.columns([2, 3], gap="large")
 with left:
     _page.begin("Train")
-    _link.check(_form.LABELS)
+    _link.check()
     _form.bring_back()
     _state.FORM_SHOWN.set(True)
     introduction = st.container()

@@ -7,15 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_core.config import (
+    FIELDS,
     ConfigError,
     TrainingConfig,
-    allowed,
-    bounds,
-    choices,
-    list_bounds,
     read_config,
 )
 from mnist_core.data import known
+from mnist_core.fields import allowed, bounds, choices, list_bounds, setting, shown
 
 
 def test_defaults_are_the_articles_recipe() -> None:
@@ -58,7 +56,7 @@ def test_defaults_are_the_articles_recipe() -> None:
         ({"dropout": 1.5}, "dropout is 1.5; allowed: a number from 0 to 0.9"),
         ({"epochs": "many"}, "epochs is 'many'; allowed: a whole number from 1 to 200"),
         ({"widths": [512, 0]}, "widths is 0; allowed: 1 to 8 layers of 1 to 4,096 units each"),
-        ({"widths": []}, "widths is (); allowed: 1 to 8 layers of 1 to 4,096 units each"),
+        ({"widths": []}, "widths is none; allowed: 1 to 8 layers of 1 to 4,096 units each"),
         ({"activation": "step"}, "activation is 'step'; allowed: relu, gelu, tanh, sigmoid"),
         (
             {"learning_rate": float("nan")},
@@ -67,11 +65,11 @@ def test_defaults_are_the_articles_recipe() -> None:
         ({"patience": 0}, "patience is 0; allowed: a whole number from 1 to 50, or none for off"),
         ({"tensorboard": "loud"}, "tensorboard is 'loud'; allowed: true or false"),
         ({"layers": 2}, "layers is not a setting; allowed: dataset, architecture, filters"),
-        ({"filters": []}, "filters is []; allowed: 1 to 6 blocks of 1 to 512 filters each"),
+        ({"filters": []}, "filters is none; allowed: 1 to 6 blocks of 1 to 512 filters each"),
         ({"flip": "perhaps"}, "flip is 'perhaps'; allowed: true or false"),
         (
             {"filters": [8]},
-            "filters is (8,), but only a convolutional network has that: leave it out, or set",
+            "filters is 8, but only a convolutional network has that: leave it out, or set",
         ),
         (
             {"patience": 2, "validation_share": 0},
@@ -84,6 +82,30 @@ def test_a_wrong_value_is_named_with_what_is_allowed(values: dict[str, object], 
         read_config(values)
 
     assert str(refusal.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("values", "typed", "in_the_form"),
+    [
+        (
+            {"optimizer": "x"},
+            "optimizer is 'x'; allowed: adam, sgd (SGD with momentum), rmsprop",
+            "Optimizer: 'x' is refused; allowed: Adam, SGD with momentum, RMSprop",
+        ),
+        (
+            {"widths": (8,) * 9},
+            "widths is 8-8-8-8-8-8-8-8-8; allowed: 1 to 8 layers of",
+            "Hidden layers: 8-8-8-8-8-8-8-8-8 is refused; allowed: 1 to 8 layers of",
+        ),
+    ],
+)
+def test_choices_are_named_as_they_are_typed_and_in_the_form_by_their_words(
+    values: dict[str, object], typed: str, in_the_form: str
+) -> None:
+    for words, by_title in ((typed, False), (in_the_form, True)):
+        with pytest.raises(ConfigError) as refusal:
+            read_config(values, by_title=by_title)
+        assert str(refusal.value).startswith(words)
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -114,14 +136,46 @@ def test_every_field_can_be_shown_and_explained(name: str) -> None:
 
     assert field.title
     assert field.description
-    assert allowed(name)
+    assert allowed(field)
     if isinstance(getattr(TrainingConfig(), name), tuple):
-        (fewest, most), (least, greatest) = list_bounds(name)
+        (fewest, most), (least, greatest) = list_bounds(field)
         assert 0 <= fewest < most
         assert least < greatest
-    elif not choices(name) and not isinstance(getattr(TrainingConfig(), name), bool):
-        low, high = bounds(name)
+    elif not choices(field) and not isinstance(getattr(TrainingConfig(), name), bool):
+        low, high = bounds(field)
         assert low < high
+
+
+@pytest.mark.parametrize("name", TrainingConfig.model_fields)
+def test_every_choice_has_its_words_and_every_condition_can_be_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("DIGIT_LAB_DATA", str(tmp_path))  # without data of one's own
+    words, only = setting(FIELDS[name]).words, setting(FIELDS[name]).only
+
+    assert set(choices(FIELDS[name])) == set(words)
+    if only:
+        before = list(FIELDS)[: list(FIELDS).index(name)]
+        assert only.field in before  # the form asks in this order
+        assert only.value in choices(FIELDS[only.field])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("optimizer", "sgd", "SGD with momentum"),
+        ("dataset", "mnist-sample", "MNIST sample"),
+        ("dataset", "sgd", "sgd"),  # somebody's own
+        ("widths", (512, 256), "512-256"),
+        ("widths", (), "none"),
+        ("flip", True, "on"),
+        ("patience", None, "off"),
+        ("kernel_size", None, "–"),
+        ("dropout", 0.2, "0.2"),
+    ],
+)
+def test_a_setting_is_shown_in_words(name: str, value: object, words: str) -> None:
+    assert shown(FIELDS[name], value) == words
 
 
 @pytest.fixture
@@ -133,7 +187,7 @@ def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_datasets_to_choose_from_are_the_known_ones_and_ones_own(pets: None) -> None:
-    assert choices("dataset") == (*known.SPECS, "pets")
+    assert choices(FIELDS["dataset"]) == (*known.SPECS, "pets")
     assert read_config({"dataset": "pets"}).dataset == "pets"
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mnist_core.cli.main import build_parser
 from mnist_core.cli.train import config_of
-from mnist_core.config import CONVOLUTIONAL_ONLY, TrainingConfig, bounds, choices
+from mnist_core.config import FIELDS, TrainingConfig
+from mnist_core.fields import applies, bounds, choices, word
 from mnist_core.link import (
     LISTS,
     SWITCHES,
@@ -21,8 +22,6 @@ from mnist_core.link import (
 )
 from mnist_core.presets import PRESETS, apply_preset
 
-LABELS = {"sgd": "SGD with momentum", "one-cycle": "One-cycle", "mnist-sample": "Sample of MNIST"}
-
 
 def values(name: str) -> st.SearchStrategy[Any]:
     """What a field allows, by its own type and bounds."""
@@ -30,11 +29,11 @@ def values(name: str) -> st.SearchStrategy[Any]:
     if name in LISTS:
         least, most = (1, 6) if name == "filters" else (0, 8)
         return st.lists(st.integers(1, 512), min_size=least, max_size=most).map(tuple)
-    if choices(name):
-        return st.sampled_from(choices(name))
+    if choices(field):
+        return st.sampled_from(choices(field))
     if field.annotation is bool:
         return st.booleans()
-    low, high = bounds(name)
+    low, high = bounds(field)
     numbers: st.SearchStrategy[Any]
     numbers = (
         st.floats(low, high) if field.annotation is float else st.integers(int(low), int(high))
@@ -49,10 +48,8 @@ def fits(fields: dict[str, Any]) -> bool:
 
 
 def configuration(fields: dict[str, Any]) -> TrainingConfig:
-    """Of the fields, those that the architecture has."""
-    dense = fields["architecture"] == "dense"
-    without = CONVOLUTIONAL_ONLY if dense else ()
-    return TrainingConfig(**{name: fields[name] for name in fields if name not in without})
+    """Of the fields, those that apply beside the others."""
+    return TrainingConfig(**{n: fields[n] for n in fields if applies(FIELDS[n], fields)})
 
 
 configs = (
@@ -85,10 +82,13 @@ def test_the_command_names_the_preset_and_what_differs_from_it(preset: str) -> N
 
 @given(configs)
 def test_a_link_gives_back_every_setting(config: TrainingConfig) -> None:
-    parameters = link_parameters(config, LABELS)
+    parameters = link_parameters(config)
 
-    assert read_link(parameters, LABELS) == (parameters, [])
-    texts = {name: LABELS.get(value, str(value)) for name, value in form_values(config).items()}
+    assert read_link(parameters) == (parameters, [])
+    texts = {
+        name: word(FIELDS[name], value) if isinstance(value, str) else str(value)
+        for name, value in form_values(config).items()
+    }
     assert {name: text.lower() for name, text in parameters.items()} == {
         name: text.lower() for name, text in texts.items()
     }
@@ -112,8 +112,12 @@ def test_every_field_has_a_parameter() -> None:
         ("epochs", "", "epochs is ''; allowed: a whole number from 1 to 200"),
         ("dropout", "half", "dropout is 'half'; allowed: a number from 0 to 0.9"),
         ("learning_rate", "nan", "learning_rate is 'nan'; allowed: a number from 1e-05 to 1"),
-        ("dataset", "cats", "dataset is 'cats'; allowed: mnist"),
-        ("optimizer", "Adam!", "optimizer is 'Adam!'; allowed: adam, sgd, rmsprop"),
+        (
+            "dataset",
+            "cats",
+            "dataset is 'cats'; allowed: MNIST, MNIST sample",
+        ),
+        ("optimizer", "Adam!", "optimizer is 'Adam!'; allowed: Adam, SGD with momentum, RMSprop"),
         ("layers", "9", "layers is '9'; allowed: 1 to 8 layers of 1 to 4,096 units each"),
         ("width_2", "0", "width_2 is '0'; allowed: 1 to 8 layers of 1 to 4,096 units each"),
         ("early_stopping", "perhaps", "early_stopping is 'perhaps'; allowed: true or false"),
@@ -132,7 +136,7 @@ def test_every_field_has_a_parameter() -> None:
 def test_what_a_link_can_not_ask_for_is_named_and_the_rest_kept(
     name: str, text: str, words: str
 ) -> None:
-    link = read_link({"seed": "3", name: text, "run": "20260101-000000-abcd"}, LABELS)
+    link = read_link({"seed": "3", name: text, "run": "20260101-000000-abcd"})
 
     assert link.parameters == {"seed": "3", "run": "20260101-000000-abcd"}
     (problem,) = link.problems
@@ -140,7 +144,7 @@ def test_what_a_link_can_not_ask_for_is_named_and_the_rest_kept(
 
 
 def test_unknown_parameters_are_named_together() -> None:
-    (problem,) = read_link({"colour": "red", "size": "big"}, LABELS).problems
+    (problem,) = read_link({"colour": "red", "size": "big"}).problems
 
     assert problem.startswith(
         "'colour', 'size' are not settings; allowed: dataset, architecture, layers,"
@@ -161,4 +165,4 @@ def test_unknown_parameters_are_named_together() -> None:
 def test_a_link_written_by_hand_may_use_the_values_of_the_command_line(
     given: dict[str, str], understood: dict[str, str]
 ) -> None:
-    assert read_link(given, LABELS) == (understood, [])
+    assert read_link(given) == (understood, [])

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core import comparison
-from mnist_core.config import TrainingConfig
+from mnist_core.config import FIELDS
 from mnist_core.evaluation import Evaluation
 from mnist_core.export import formats
+from mnist_core.fields import shown
 from mnist_core.runs import archive, trash
 from mnist_core.runs.catalog import Damaged, Summary, summarize
 from mnist_core.runs.files import RunError, write_whole
@@ -135,8 +136,13 @@ def _compare(options: argparse.Namespace) -> int:
     _print_rows({title: [_shown(row[key]) for row in rows] for key, title in _FIGURES.items()})
     print()
     print("Settings that differ:" if differences else "The settings are the same, seed included.")
-    titles = {name: str(TrainingConfig.model_fields[name].title) for name in differences}
-    _print_rows({titles[name]: list(map(_shown, values)) for name, values in differences.items()})
+    fields = {name: FIELDS[name] for name in differences}
+    _print_rows(
+        {
+            str(field.title): [shown(field, value) for value in differences[name]]
+            for name, field in fields.items()
+        }
+    )
     for pair in pairs:
         print(f"\n{pair.in_words()}")
     return 0
@@ -179,16 +185,12 @@ def _shown(value: Any) -> str:
     match value:
         case None:
             return "-"
-        case bool():
-            return "on" if value else "off"
         case float():
             return f"{value:.4g}"
         case int():
             return f"{value:,}"
         case (float(), float()):
             return f"{value[0]:.4f} to {value[1]:.4f}"
-        case tuple():
-            return "-".join(map(str, value))
     return str(value)
 
 

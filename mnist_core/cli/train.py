@@ -8,11 +8,13 @@ import sys
 import time
 from typing import Any, NoReturn
 
+from pydantic.fields import FieldInfo
 from tqdm import tqdm
 
 from mnist_core.cli.runs import add_run_argument, find_run
-from mnist_core.config import TrainingConfig, allowed, read_config
+from mnist_core.config import FIELDS, TrainingConfig, read_config
 from mnist_core.data import known, loading, places
+from mnist_core.fields import allowed, list_bounds, setting
 from mnist_core.network import describe
 from mnist_core.presets import PRESETS, preset_settings, tuned_on
 from mnist_core.runs.events import Epoch
@@ -29,13 +31,13 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     train.add_argument(
         "--preset", default="article", choices=PRESETS, help="what to start from (article)"
     )
-    for name, field in TrainingConfig.model_fields.items():
+    for name, field in FIELDS.items():
         default = "the whole set if it is here" if name == "dataset" else "the preset's"
         train.add_argument(
             f"--{name.replace('_', '-')}",
-            nargs={"widths": "*", "filters": "+"}.get(name),
+            nargs=_how_many(field),
             metavar=name.upper(),
-            help=f"{field.title}: {allowed(name)} ({default})",
+            help=f"{field.title}: {allowed(field, typed=True)} ({default})",
         )
     train.add_argument("--json", action="store_true", help="end with one line of JSON")
     train.set_defaults(run=_train)
@@ -45,6 +47,14 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     go_on.add_argument("--epochs", type=int, required=True, metavar="N", help="how many more")
     go_on.add_argument("--json", action="store_true", help="end with one line of JSON")
     go_on.set_defaults(run=_continue)
+
+
+def _how_many(field: FieldInfo) -> str | None:
+    """The words that a flag takes, as argparse has it; None for one."""
+    if not setting(field).parts:
+        return None
+    (fewest, _), _ = list_bounds(field)
+    return "+" if fewest else "*"
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -100,9 +110,7 @@ def config_of(options: argparse.Namespace) -> TrainingConfig:
         ConfigError: a value is not allowed.
     """
     given: dict[str, Any] = {
-        name: value
-        for name in TrainingConfig.model_fields
-        if (value := getattr(options, name)) is not None
+        name: value for name in FIELDS if (value := getattr(options, name)) is not None
     }
     if given.get("patience") == "none":
         given["patience"] = None

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core.config import TrainingConfig, shown
+from mnist_core.config import FIELDS
 from mnist_core.data import loading
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.evaluation import Evaluation, mistakes, row_shares
+from mnist_core.fields import shown
 from mnist_core.network import describe
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History, Mark
@@ -86,7 +87,7 @@ def write(run: Run) -> bytes:
         history=history,
         state=run.state(history),
         settings=[
-            (str(TrainingConfig.model_fields[name].title), shown(name, value))
+            (str(FIELDS[name].title), shown(FIELDS[name], value))
             for name, value in config
             if config.uses(name)
         ],

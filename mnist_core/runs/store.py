@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from mnist_core.config import ConfigError, TrainingConfig, allowed, bounds
+from mnist_core.config import FIELDS, ConfigError, TrainingConfig
+from mnist_core.fields import allowed, bounds
 from mnist_core.runs.events import Continued, Epoch, Event, Fitting, LearningRate
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Owner, Run
@@ -60,10 +61,10 @@ class RunStore:
                 f"run {parent.id} has nothing to go on from: it ended before its first epoch did"
             )
         total = last.epoch + epochs
-        if epochs < 1 or total > bounds("epochs")[1]:
+        if epochs < 1 or total > bounds(FIELDS["epochs"])[1]:
             raise ConfigError(
                 f"{epochs:,} more epochs after {last.epoch:,} make {total:,}; "
-                f"allowed: at least 1 more, and {allowed('epochs')} in all"
+                f"allowed: at least 1 more, and {allowed(FIELDS['epochs'])} in all"
             )
         config = parent.config.model_copy(update={"epochs": total})
         before: list[Event] = []

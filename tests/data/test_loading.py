@@ -29,7 +29,7 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mnist_core import config
+from mnist_core import config, fields
 from mnist_core.data import dataset, downloading, known, loading, places, published
 from mnist_core.data.downloading import DownloadError
 from mnist_core.data.known import Array, Source, Spec
@@ -191,7 +191,7 @@ def test_arrays_are_uint8_contiguous_and_read_only(name: str, folder: Path) -> N
 
 
 def test_the_configuration_offers_the_datasets_that_exist() -> None:
-    assert config.choices("dataset") == tuple(known.SPECS)
+    assert fields.choices(config.FIELDS["dataset"]) == tuple(known.SPECS)
 
 
 # Datasets of which a part will do, in any order
