@@ -45,6 +45,7 @@ DEFAULT_WIDTHS: dict[str, tuple[int, ...]] = {"dense": (512, 256), "convolutiona
 """The hidden dense layers of each architecture, where nothing else is asked for."""
 
 CONVOLUTIONAL = Only("architecture", "convolutional", "a convolutional network")
+SGD = Only("optimizer", "sgd", "SGD with momentum")
 
 
 class TrainingConfig(BaseModel):
@@ -167,6 +168,13 @@ class TrainingConfig(BaseModel):
         description="How gradients become steps. The article uses Adam, which keeps a step size "
         "for each weight and works untuned. SGD (momentum 0.9) needs a larger learning rate, about "
         "0.05; RMSprop behaves much like Adam.",
+    )
+    nesterov: Annotated[bool, Setting("optimizer", only=SGD)] = Field(
+        False,
+        title="Nesterov momentum",
+        description="The gradient is taken as if momentum had already carried the weights on, so "
+        "that a step that goes too far is corrected sooner. It costs nothing, and often learns a "
+        "little faster.",
     )
     learning_rate: Annotated[float, Setting("optimizer", step=0.001, format="%.5f")] = Field(
         0.001,

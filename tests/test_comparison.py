@@ -115,6 +115,8 @@ def test_only_settings_that_differ_are_listed() -> None:
         "batch_normalization": [None, True],
         "block_dropout": [None, 0.0],
     }
+    sgd = TrainingConfig(optimizer="sgd", nesterov=True)
+    assert differing([article, sgd]) == {"optimizer": ["adam", "sgd"], "nesterov": [None, True]}
     assert differing([article]) == {}
 
 

@@ -29,6 +29,7 @@ def test_defaults_are_the_articles_recipe() -> None:
         "dropout": 0.2,
         "activation": "relu",
         "optimizer": "adam",
+        "nesterov": False,
         "learning_rate": 0.001,
         "schedule": "constant",
         "weight_decay": 0.0,
@@ -70,6 +71,11 @@ def test_defaults_are_the_articles_recipe() -> None:
         (
             {"filters": [8]},
             "filters is 8, but only a convolutional network has that: leave it out, or set",
+        ),
+        (
+            {"nesterov": True},
+            "nesterov is true, but only SGD with momentum has that: leave it out, or set optimizer "
+            "to sgd",
         ),
         (
             {"patience": 2, "validation_share": 0},

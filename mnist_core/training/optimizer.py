@@ -63,7 +63,11 @@ class Adam(keras.optimizers.Adam):  # type: ignore[misc]
 
 
 class SGD(keras.optimizers.SGD):  # type: ignore[misc]
-    """``keras.optimizers.SGD`` with momentum, fused."""
+    """``keras.optimizers.SGD`` with momentum, fused.
+
+    Nesterov's, where asked for, is in the form of Sutskever, Martens, Dahl and Hinton 2013
+    (https://proceedings.mlr.press/v28/sutskever13.html), which needs no second gradient.
+    """
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
         tf.raw_ops.ResourceApplyKerasMomentum(
@@ -72,6 +76,7 @@ class SGD(keras.optimizers.SGD):  # type: ignore[misc]
             lr=tf.cast(learning_rate, variable.dtype),
             grad=gradient,
             momentum=self.momentum,
+            use_nesterov=self.nesterov,
         )
 
 
@@ -140,7 +145,7 @@ def build_optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Opti
     if config.schedule != "constant":
         settings["learning_rate"] = SCHEDULES[config.schedule](config.learning_rate, steps)
     if config.optimizer == "sgd":
-        settings["momentum"] = 0.9
+        settings |= {"momentum": 0.9, "nesterov": config.nesterov}
     if config.weight_decay:
         kind = type(kind.__name__, (ShrinkingWeights, kind), {})
         settings["weight_decay"] = config.weight_decay

@@ -138,6 +138,7 @@ ALTERATIONS = {
         {"epochs": 20, "patience": 1, "widths": (32, 16), "learning_rate": 0.01},
         {
             "optimizer": "sgd",
+            "nesterov": True,
             "learning_rate": 0.05,
             "schedule": "one-cycle",
             "dropout": 0.0,

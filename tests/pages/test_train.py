@@ -178,6 +178,7 @@ def test_a_dataset_that_is_not_here_is_offered_for_download(app: AppTest) -> Non
 
 def test_every_setting_explains_itself(app: AppTest) -> None:
     app.segmented_control(key="architecture").set_value("convolutional").run()
+    app.segmented_control(key="optimizer").set_value("sgd").run()
     checked(app.toggle(key="early_stopping").set_value(True).run())
     settings = set(TrainingConfig.model_fields) - {"widths", "filters", "patience"}
     widgets = {
@@ -229,6 +230,29 @@ def test_what_only_blocks_have_does_not_follow_into_a_dense_network(app: AppTest
 
     assert app.segmented_control(key="preset").value == "article"
     assert set_up(app) == TrainingConfig(dataset="mnist-sample")
+
+
+def test_what_only_sgd_has_is_asked_for_with_it_alone(app: AppTest) -> None:
+    toggles = {toggle.key for toggle in app.toggle}
+    app.segmented_control(key="optimizer").set_value("sgd").run()
+    assert {toggle.key for toggle in app.toggle} - toggles == {"nesterov"}
+    app.toggle(key="nesterov").set_value(True).run()
+    assert "--optimizer sgd --nesterov true" in app.code[0].value
+    assert "optimizer=SGD+with+momentum&nesterov=true" in app.code[1].value
+
+    app.segmented_control(key="optimizer").set_value("rmsprop").run()
+    assert {toggle.key for toggle in app.toggle} == toggles
+    assert set_up(app) == TrainingConfig(dataset="mnist-sample", optimizer="rmsprop")
+
+
+def test_a_link_may_ask_for_what_only_sgd_has(store: RunStore) -> None:
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.query_params.update({"optimizer": "sgd", "nesterov": "true"})
+    app.run()
+
+    assert set_up(checked(app)) == TrainingConfig(
+        dataset="mnist-sample", optimizer="sgd", nesterov=True
+    )
 
 
 def test_more_blocks_than_the_picture_can_be_halved_are_named(app: AppTest) -> None:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mnist_core.config import TrainingConfig
-from mnist_core.training.optimizer import Cosine, OneCycle, build_optimizer
+from mnist_core.training.optimizer import SGD, Cosine, OneCycle, build_optimizer
 
 STEPS = 300
 START = np.linspace(-2, 2, 35).reshape(7, 5)
@@ -58,6 +58,33 @@ def test_fused_is_stock(name: str, schedule: str) -> None:
     for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
     assert np.abs(actual[0] - START).max() > 0.1  # it did move
+
+
+def test_nesterov_momentum_is_stock() -> None:
+    ours = descend(build_optimizer(config(optimizer="sgd", nesterov=True), STEPS))
+    stock = descend(keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True))
+    plain = descend(build_optimizer(config(optimizer="sgd"), STEPS))
+    for a, b in zip(ours, stock, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+    assert np.abs(ours[0] - plain[0]).max() > 1e-3
+
+
+class BeforeNesterov(SGD):  # type: ignore[misc]
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=gradient,
+            momentum=self.momentum,
+        )
+
+
+def test_without_nesterov_momentum_sgd_is_what_it_was_to_the_bit() -> None:
+    now = descend(build_optimizer(config(optimizer="sgd"), STEPS))
+    then = descend(BeforeNesterov(0.01, momentum=0.9))
+    for a, b in zip(now, then, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_one_cycle_rises_for_a_fifth_then_falls_to_zero() -> None:
