@@ -69,7 +69,7 @@ def test_nesterov_momentum_is_stock() -> None:
     assert np.abs(ours[0] - plain[0]).max() > 1e-3
 
 
-class BeforeNesterov(SGD):  # type: ignore[misc]
+class BeforeNesterov(SGD):
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
         tf.raw_ops.ResourceApplyKerasMomentum(
             var=variable.handle,
