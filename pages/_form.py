@@ -58,8 +58,11 @@ def bring_back() -> None:
     if _state.FORM_SHOWN.get() or left is None or others:
         return
     texts = link_parameters(left)
-    start = TrainingConfig(dataset=places.default_name(), architecture=left.architecture)
-    by_default = form_values(start) | {"architecture": FIELDS["architecture"].default}
+    deciding = {only.field for field in FIELDS.values() if (only := setting(field).only)}
+    start = TrainingConfig(
+        dataset=places.default_name(), **{name: getattr(left, name) for name in deciding}
+    )
+    by_default = form_values(start) | {name: FIELDS[name].default for name in deciding}
     changed = [k for k, value in form_values(left).items() if value != by_default.get(k)]
     if changed:
         st.query_params.update({key: texts[key] for key in changed})

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -53,6 +54,33 @@ def test_a_link_with_faults_opens_with_what_can_be_used(server: Server, page: Pa
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
     expect(notice).to_be_hidden()
     expect(page).to_have_url(re.compile("seed=5"))
+
+
+def test_a_setting_that_comes_with_a_choice_survives_a_reload_and_another_page(
+    server: Server, page: Page
+) -> None:
+    part = page.get_by_test_id("stExpander").filter(has_text="Activation, optimizer")
+    nesterov = part.get_by_role("switch", name="Nesterov momentum")
+
+    page.goto(server.url)
+    part.locator("summary").click()
+    expect(part.get_by_text("SGD with momentum", exact=True)).to_be_visible()
+    expect(nesterov).to_have_count(0)
+    part.get_by_text("SGD with momentum", exact=True).click()
+    part.get_by_text("Nesterov momentum", exact=True).click()
+    expect(page).to_have_url(re.compile("[?&]nesterov=true"))
+
+    def to_data_and(come_back: Callable[[], object]) -> None:
+        page.get_by_test_id("stTopNav").get_by_role("link", name="Data").click()
+        expect(page.get_by_role("heading", name="Data", exact=True, level=1)).to_be_visible()
+        come_back()
+
+    train = page.get_by_test_id("stTopNav").get_by_role("link", name="Train")
+    for leave in (page.reload, lambda: to_data_and(train.click), lambda: to_data_and(page.go_back)):
+        leave()
+        expect(page.get_by_role("heading", name="Train", exact=True, level=1)).to_be_visible()
+        part.locator("summary").click()
+        expect(nesterov).to_be_checked()
 
 
 def test_what_was_chosen_survives_a_reload_and_another_page(
