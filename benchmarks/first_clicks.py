@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, expect
 
-from benchmarks.dashboard import server, tab
+from benchmarks.dashboard import at_rest, server, tab
 from mnist_core.config import TrainingConfig
 from mnist_core.presets import apply_preset
 from mnist_core.runs.folder import Run
@@ -69,18 +69,18 @@ def train(store: RunStore, pool: WorkerPool, config: TrainingConfig) -> Run:
 
 
 def click_on_cell(matrix: Locator, true: int, predicted: int, touch: bool = False) -> None:
-    """Click or tap on a cell of a matrix of ten classes, once the chart has come to rest."""
+    """Click or tap on a cell of a matrix of ten classes, once the page has been drawn."""
+    page = matrix.page
+    at_rest(page)
+    matrix.scroll_into_view_if_needed()
     cells = matrix.locator(".nsewdrag").bounding_box()
-    chart = matrix.bounding_box()
     assert cells
-    assert chart
-    press = matrix.tap if touch else matrix.click
-    press(
-        position={
-            "x": cells["x"] - chart["x"] + cells["width"] * (predicted + 0.5) / 10,
-            "y": cells["y"] - chart["y"] + cells["height"] * (true + 0.5) / 10,
-        }
-    )
+    x = cells["x"] + cells["width"] * (predicted + 0.5) / 10
+    y = cells["y"] + cells["height"] * (true + 0.5) / 10
+    if touch:
+        page.touchscreen.tap(x, y)
+    else:
+        page.mouse.click(x, y)
 
 
 def first_click(browser: Browser, address: str, run: Run, cell: tuple[int, int]) -> list[str]:
@@ -93,6 +93,7 @@ def first_click(browser: Browser, address: str, run: Run, cell: tuple[int, int])
         page = context.new_page()
         page.goto(f"{address}/evaluate?run={run.id}")
         matrix = page.get_by_test_id("stPlotlyChart").filter(has_text="Predicted class")
+        matrix.locator(".nsewdrag").wait_for()
         entries = page.evaluate("history.length")
         true, predicted = cell
         click_on_cell(matrix, true, predicted)

@@ -5,9 +5,8 @@ A folder named ``pages`` makes Streamlit take the app for one of its first multi
 would get that page without ``app.py``: no navigation of ours, no title, no layout.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from weakref import WeakKeyDictionary
 
 import streamlit as st
 from streamlit.proto.ClientState_pb2 import ClientState
@@ -16,6 +15,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 
 from pages import _state
 
@@ -58,19 +58,40 @@ def label_menu() -> None:
     )
 
 
+def put_in_address(values: Mapping[str, str | list[str] | None]) -> None:
+    """In a callback that sets several widgets which stand in the address: one press, one entry.
+
+    Streamlit would make an entry of the browser's history for each of them, so that Back leads to
+    where nobody has been. Here it finds them in the address when it comes to the widgets.
+
+    Args:
+        values: by parameter, as the widgets write them: a list for one with buttons or pills; None
+            for a widget that has its default.
+    """
+    context = get_script_run_ctx()
+    assert context
+    with context.session_state.query_params() as address:
+        before = dict(address._query_params)
+        for name, value in values.items():
+            if value is None:
+                address.discard_param_no_forward_msg(name)
+            else:
+                address.set_with_no_forward_msg(name, value)
+        if address._query_params != before:
+            address._send_query_param_msg()
+
+
 @cache
 def mend_reruns() -> None:
-    """Mend four faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend three faults of Streamlit 1.67, for all fragments and all widgets.
 
     They show where a fragment with ``run_every`` runs at the moment at which somebody clicks.
     """
     AppSession.request_rerun = _heeding_people(AppSession.request_rerun)  # type: ignore[method-assign,assignment]
-    ForwardMsgQueue.enqueue = _one_address(ForwardMsgQueue.enqueue)  # type: ignore[method-assign,assignment]
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
 
 
 Rerun = Callable[[AppSession, ClientState | None], None]
-Enqueue = Callable[[ForwardMsgQueue, ForwardMsg], None]
 Clear = Callable[[ForwardMsgQueue, bool, list[str] | None], None]
 
 
@@ -101,24 +122,6 @@ def _is_pressed(widget: WidgetState) -> bool:
     """Whether it is a button that has just been pressed: the browser says so once only."""
     kind = widget.WhichOneof("value") or ""
     return "trigger" in kind and bool(getattr(widget, kind))
-
-
-def _one_address(enqueue: Enqueue) -> Enqueue:
-    """A run makes one entry in the browser's history, at its end, however many parameters change.
-
-    Streamlit makes one for each, so that Back leads to where nobody has been.
-    """
-    newest: WeakKeyDictionary[ForwardMsgQueue, ForwardMsg] = WeakKeyDictionary()
-
-    def enqueue_later(queue: ForwardMsgQueue, message: ForwardMsg) -> None:
-        if message.HasField("page_info_changed"):
-            newest[queue] = message
-            return
-        if message.HasField("script_finished") and queue in newest:
-            enqueue(queue, newest.pop(queue))
-        enqueue(queue, message)
-
-    return enqueue_later
 
 
 def _keeping_ends(clear: Clear) -> Clear:

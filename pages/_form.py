@@ -33,19 +33,39 @@ from mnist_core.presets import (
     tuned_on,
 )
 from mnist_core.words import duration
-from pages import _augmentation, _cached, _chosen, _link, _network, _state
+from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _state
 
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
 
 def put_in_form(config: TrainingConfig) -> None:
     """Set every widget to ``config``'s values."""
-    texts = link_parameters(config)
     for key, value in form_values(config).items():
-        if key not in st.session_state:
-            # Streamlit puts a widget's value into the address when it changes, not when it comes.
-            st.query_params[key] = texts[key]
         st.session_state[key] = value
+    _compat.put_in_address(in_address(config))
+
+
+def in_address(config: TrainingConfig) -> dict[str, str | list[str] | None]:
+    """What the address says of each widget: nothing, of one that has its default."""
+    deciding = {only.field for field in FIELDS.values() if (only := setting(field).only)}
+    start = TrainingConfig(
+        dataset=places.default_name(), **{name: getattr(config, name) for name in deciding}
+    )
+    by_default = form_values(start) | {name: FIELDS[name].default for name in deciding}
+    texts = link_parameters(config)
+    return {
+        key: None
+        if value == by_default.get(key)
+        else [texts[key]]
+        if is_choice(key)
+        else texts[key]
+        for key, value in form_values(config).items()
+    }
+
+
+def is_choice(key: str) -> bool:
+    """Whether a widget of the form is a row of buttons."""
+    return key in FIELDS and bool(choices(FIELDS[key]))
 
 
 def bring_back() -> None:
@@ -57,15 +77,9 @@ def bring_back() -> None:
     left, others = _state.FORM_LEFT.get(), set(st.query_params) - {_state.RUN.parameter}
     if _state.FORM_SHOWN.get() or left is None or others:
         return
-    texts = link_parameters(left)
-    deciding = {only.field for field in FIELDS.values() if (only := setting(field).only)}
-    start = TrainingConfig(
-        dataset=places.default_name(), **{name: getattr(left, name) for name in deciding}
-    )
-    by_default = form_values(start) | {name: FIELDS[name].default for name in deciding}
-    changed = [k for k, value in form_values(left).items() if value != by_default.get(k)]
+    changed = {key: text for key, text in in_address(left).items() if text is not None}
     if changed:
-        st.query_params.update({key: texts[key] for key in changed})
+        st.query_params.update(changed)
         st.rerun()  # the widgets take their values from the address of a run's beginning
 
 

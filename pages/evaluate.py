@@ -273,8 +273,7 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
 
 
 def show_all() -> None:
-    for menu in CLASS_MENUS:
-        menu.set(ANY)
+    choose_classes(ANY, ANY)
 
 
 def links_to_draw(run: Run, shown: NDArray[np.int64]) -> None:
@@ -300,8 +299,17 @@ def take_cell(matrix_key: str, names: tuple[str, ...]) -> None:
     points = st.session_state[matrix_key].selection.points
     if points:
         row, column = divmod(points[0]["point_index"], len(names))
-        _state.TRUE_CLASS.set(names[row])
-        _state.PREDICTED_CLASS.set(names[column])
+        choose_classes(names[row], names[column])
+
+
+def choose_classes(true: str, predicted: str) -> None:
+    """In a callback: put both into the menus, and into the address in one step."""
+    chosen = dict(zip(CLASS_MENUS, (true, predicted), strict=True))
+    for menu, name in chosen.items():
+        menu.set(name)
+    _compat.put_in_address(
+        {menu.name: None if name == ANY else name for menu, name in chosen.items()}
+    )
 
 
 def behind(result: Evaluation, true: str, predicted: str) -> tuple[NDArray[np.int64], str]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from mnist_core.config import TrainingConfig
@@ -11,6 +12,10 @@ from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("at any speed", deadline=None)
+hypothesis.settings.load_profile("at any speed")
 
 SMALL = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=2)
 """Learns in a second."""

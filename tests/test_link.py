@@ -95,7 +95,9 @@ def test_a_link_gives_back_every_setting(config: TrainingConfig) -> None:
 
 
 def test_every_field_has_a_parameter() -> None:
-    config = TrainingConfig(**dict.fromkeys(SWITCHES, 1), architecture="convolutional")
+    config = TrainingConfig(
+        **dict.fromkeys(SWITCHES, 1), architecture="convolutional", optimizer="sgd"
+    )
     fields = set(TrainingConfig.model_fields)
 
     assert fields - set(LISTS) <= set(form_values(config))

@@ -18,6 +18,7 @@ def test_a_cell_shows_its_images_and_survives_a_reload(
     shutil.copytree(trained.folder, server.runs / trained.id)
     tab.goto(f"{server.url}/evaluate?run={trained.id}")
     matrix = tab.get_by_test_id("stPlotlyChart").filter(has_text="Predicted class")
+    matrix.locator(".nsewdrag").wait_for()
     touch = tab.evaluate("navigator.maxTouchPoints > 0")
     assert touch == (device == "phone")
 

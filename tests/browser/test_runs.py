@@ -79,7 +79,7 @@ def test_rows_are_chosen_by_mouse_and_keyboard_and_a_link_brings_them_back(
     expect(page.get_by_text("1 run chosen")).to_be_visible()
     tick(page, 0)
     expect(page.get_by_text("2 runs chosen")).to_be_visible()
-    wait_until(lambda: compared(page) == runs)
+    assert compared(page) == runs
 
     page.reload()
     expect(page.get_by_text("2 runs chosen")).to_be_visible()
@@ -87,7 +87,7 @@ def test_rows_are_chosen_by_mouse_and_keyboard_and_a_link_brings_them_back(
 
     tick(page, 0)
     expect(page.get_by_text("1 run chosen")).to_be_visible()
-    wait_until(lambda: compared(page) < runs)
+    assert compared(page) < runs
 
 
 def test_what_a_filter_hides_stays_chosen(server: Server, page: Page) -> None:
@@ -98,7 +98,7 @@ def test_what_a_filter_hides_stays_chosen(server: Server, page: Page) -> None:
     expect(page.get_by_text("1 of 2 runs")).to_be_visible()
     tick(page, 0)
     expect(page.get_by_text("2 runs chosen")).to_be_visible()
-    wait_until(lambda: compared(page) == {one.id, other.id})
+    assert compared(page) == {one.id, other.id}
 
 
 def test_two_dashboards_follow_a_live_run(server: Server, page: Page, phone: Page) -> None:

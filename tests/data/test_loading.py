@@ -431,7 +431,6 @@ def test_a_damaged_file_is_refused_and_left_alone(case: str, folder: Path) -> No
 
 @hypothesis.settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 @hypothesis.given(st.data())

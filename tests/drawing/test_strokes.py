@@ -45,7 +45,7 @@ def centre(image: NDArray[np.float32]) -> tuple[float, float]:
     shift=st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)),
     scale=st.floats(1e-2, 1e3),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_neither_place_nor_size_matters(
     strokes: list[list[tuple[float, float]]], shift: tuple[float, float], scale: float
 ) -> None:
@@ -58,7 +58,7 @@ def test_neither_place_nor_size_matters(
 
 
 @given(strokes=STROKES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_drawing_gives_an_image_with_ink(strokes: list[Any]) -> None:
     assert checked(image_from_strokes(strokes)).max() > 0.5
 

@@ -275,9 +275,7 @@ def layers(fewest: int, most: int, units: int) -> st.SearchStrategy[tuple[int, .
     return st.lists(st.integers(1, units), min_size=fewest, max_size=most).map(tuple)
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     config=st.builds(TrainingConfig, widths=layers(1, 8, 4096), **of_any_network)
     | st.builds(

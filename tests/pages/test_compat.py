@@ -33,12 +33,6 @@ def ended(*fragments: str, interrupted: bool = False) -> ForwardMsg:
     return message
 
 
-def address(query: str) -> ForwardMsg:
-    message = ForwardMsg()
-    message.page_info_changed.query_string = query
-    return message
-
-
 def test_a_fragment_has_ended_though_another_one_begins_before_that_was_sent() -> None:
     messages = queue()
     messages.enqueue(drawn("matrix"))
@@ -63,18 +57,6 @@ def test_so_has_every_fragment_where_the_whole_page_is_drawn_anew() -> None:
     messages.clear(retain_lifecycle_msgs=True)
 
     assert messages.flush() == [ended("matrix", interrupted=True)]
-
-
-def test_a_run_makes_one_entry_in_the_browsers_history() -> None:
-    messages = queue()
-    messages.enqueue(address("true=7"))
-    messages.enqueue(drawn("matrix"))
-    assert messages.flush() == [drawn("matrix")]
-    messages.enqueue(address("true=7&predicted=1"))
-    messages.enqueue(ended("matrix"))
-    messages.enqueue(ended("look"))
-
-    assert messages.flush() == [address("true=7&predicted=1"), ended("matrix"), ended("look")]
 
 
 def asked_for(state: ClientState | None, session: AppSessionState) -> list[ClientState | None]:
