@@ -57,6 +57,8 @@ SAMPLES_SHUFFLED: Key[int | None] = Key("samples_shuffled", None)
 """The same of the images on Data."""
 IMPORTS = Key("imports", 0)
 """How many zip files of runs were taken in; each makes way for a new field."""
+DRAWN: Key[list[list[list[float]]]] = Key("drawn", [])
+"""The strokes on the canvas of Draw, ``[[[x, y], ...], ...]`` in its pixels."""
 ASKED_ABOUT: Key[list[str]] = Key("asked_about", [])
 """The ids of the runs that the question stands whether to delete them."""
 ASKED_ABOUT_DATA: Key[str | None] = Key("asked_about_data", None)
@@ -67,6 +69,10 @@ IMPORTED_DATA: Key[str | None] = Key("imported_data", None)
 # --- Of widgets: as long as they are on the page ---
 
 PICKED_RUN = Key("picked_run", "")
+CANVAS: Key[dict[str, Any]] = Key("canvas", {})
+"""What the canvas of Draw tells: its ``strokes``."""
+PEN_WIDTH = Key("pen_width", 18)
+"""In pixels; of what is seen on the canvas."""
 PRESET: Key[str | None] = Key("preset", None)
 MORE_EPOCHS = Key("more_epochs", 0)
 CLASS_OF_SAMPLES: Key[str | None] = Key("class", None)

@@ -28,7 +28,6 @@ SIDE = 280  # pixels; on the narrowest phone it leaves room beside it for a thum
 SAID_HEIGHT = 64  # a heading and two lines beside it
 SAID_HEIGHT_OF_NAMES = 104  # names are longer than digits, and the lines may come below them
 SEEN_SIDE = 140
-PEN_WIDTH = 18
 # Of 7,494 drawings by 30 people, half of those that got less were recognised, 96% of the others.
 UNSURE_BELOW = 0.9
 PICTURES = ["png", "jpg", "jpeg", "webp"]
@@ -40,26 +39,27 @@ MEGABYTES = 10
 
 def keep_drawing() -> None:
     """The canvas tells of a change."""
-    strokes = st.session_state["canvas"]["strokes"]
+    strokes = _state.CANVAS.get()["strokes"]
     check_strokes(strokes)
-    st.session_state["drawn"] = strokes
+    _state.DRAWN.set(strokes)
 
 
 def canvas(outline: Outline) -> NDArray[np.float32] | None:
     """The canvas and its tools; the drawing as the network is given it, or None without one."""
-    drawn = st.session_state.setdefault("drawn", [])
+    drawn = _state.DRAWN.get()
     pen_canvas(
         drawn,
         side=SIDE,
-        pen=st.session_state.setdefault("pen_width", PEN_WIDTH),
-        key="canvas",
+        pen=_state.PEN_WIDTH.get(),
+        key=_state.CANVAS.name,
         on_change=keep_drawing,
     )
     with (
         st.container(key="pen", width="content"),
         st.popover("Pen", icon=":material/line_weight:"),
     ):
-        st.slider("Pen width", 6, 36, key="pen_width", persist_state="session")
+        width = _state.PEN_WIDTH
+        st.slider("Pen width", 6, 36, width.default, key=width.name, persist_state="session")
         st.caption("Changes only what you see: the network gets strokes as wide as those in MNIST.")
     if not drawn:
         return None
