@@ -134,6 +134,11 @@ class _Parameter(NamedTuple):
     allowed: str
 
 
+def parameters() -> frozenset[str]:
+    """The names of all that a form can have, whatever its settings."""
+    return frozenset(_parameters())
+
+
 def _parameters() -> dict[str, _Parameter]:
     """Every parameter that a form can have, by the fields' own types and bounds."""
     known: dict[str, _Parameter] = {}

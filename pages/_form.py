@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import Any, Literal, NamedTuple
 
 import streamlit as st
+from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import estimate
@@ -22,7 +23,7 @@ from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Work
 from mnist_core.fields import Group, applies, bounds, choices, list_bounds, setting, word
-from mnist_core.link import LISTS, SWITCHES, form_values, link_parameters
+from mnist_core.link import LISTS, SWITCHES, form_values, link_parameters, parameters
 from mnist_core.network import Layer, describe
 from mnist_core.presets import (
     NOT_IN_PRESETS,
@@ -46,26 +47,27 @@ def put_in_form(config: TrainingConfig) -> None:
 
 
 def in_address(config: TrainingConfig) -> dict[str, str | list[str] | None]:
-    """What the address says of each widget: nothing, of one that has its default."""
+    """What the address says of every widget that there may be; nothing, of one at its default."""
     deciding = {only.field for field in FIELDS.values() if (only := setting(field).only)}
     start = TrainingConfig(
         dataset=places.default_name(), **{name: getattr(config, name) for name in deciding}
     )
     by_default = form_values(start) | {name: FIELDS[name].default for name in deciding}
-    texts = link_parameters(config)
-    return {
-        key: None
-        if value == by_default.get(key)
-        else [texts[key]]
-        if is_choice(key)
-        else texts[key]
-        for key, value in form_values(config).items()
+    values, texts = form_values(config), link_parameters(config)
+    of_others = dict.fromkeys(parameters() - set(values))  # those that don't apply to it
+    return of_others | {
+        key: None if value == by_default.get(key) else written(key, value, texts[key])
+        for key, value in values.items()
     }
 
 
-def is_choice(key: str) -> bool:
-    """Whether a widget of the form is a row of buttons."""
-    return key in FIELDS and bool(choices(FIELDS[key]))
+def written(key: str, value: Any, text: str) -> str | list[str]:
+    """A value as its widget writes it into the address."""
+    if key in FIELDS and choices(FIELDS[key]):
+        return [text]
+    if key in FIELDS and is_slider(FIELDS[key]):
+        return [f"{value:.15g}"]
+    return text
 
 
 def bring_back() -> None:
@@ -103,7 +105,7 @@ def field_widget(name: str, default: Any = None, **options: Any) -> Any:
     elif field.annotation is bool:
         kind = st.toggle
         options["value"] = default
-    elif field.annotation is float and not setting(field).format:
+    elif is_slider(field):
         kind = st.slider
         low, high = bounds(field)
         options |= {"min_value": low, "max_value": high}
@@ -114,6 +116,11 @@ def field_widget(name: str, default: Any = None, **options: Any) -> Any:
         kind = st.number_input
         options |= {"value": default, "step": setting(field).step, "format": setting(field).format}
     return kind(field.title, key=name, help=field.description, bind="query-params", **options)
+
+
+def is_slider(field: FieldInfo) -> bool:
+    """Whether a number is chosen with a slider, or typed."""
+    return field.annotation is float and not setting(field).format
 
 
 def list_widgets(

@@ -83,6 +83,25 @@ def test_a_setting_that_comes_with_a_choice_survives_a_reload_and_another_page(
         expect(nesterov).to_be_checked()
 
 
+def test_one_press_of_back_undoes_a_preset(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/?dataset=mnist-sample&epochs=3&optimizer=SGD+with+momentum")
+    page.get_by_text("Activation, optimizer and learning rate").click()
+    page.get_by_text("Nesterov momentum", exact=True).click()
+    expect(page).to_have_url(re.compile("nesterov=true"))
+    before = page.evaluate("history.length")
+
+    page.get_by_text("Tiny", exact=True).click()
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("8")
+    expect(page).to_have_url(re.compile("filters_1=8"))
+    assert page.evaluate("history.length") == before + 1
+    assert "nesterov" not in page.url
+
+    page.go_back()
+    expect(page.get_by_role("switch", name="Nesterov momentum")).to_be_checked()
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_count(1)
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("3")
+
+
 def test_what_was_chosen_survives_a_reload_and_another_page(
     server: Server, page: Page, trained: Run
 ) -> None:
