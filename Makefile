@@ -10,8 +10,8 @@ RESULTS = benchmarks/results
 app: .venv/app  ## run the dashboard
 	$(BIN)/streamlit run app.py
 
-test: .venv/dev  ## run the tests; those that need a browser or the whole data are skipped without
-	$(BIN)/python -m pytest
+test: .venv/dev  ## run the tests, two at a time; those that need a browser or the whole data are skipped without
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 lint: .venv/dev  ## style and types
 	$(BIN)/ruff check .
