@@ -5,8 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import figures
 from mnist_core.config import FIELDS
-from mnist_core.data import places
-from mnist_core.data.known import article_accuracy
+from mnist_core.data import known, places
 from mnist_core.fields import bounds
 from mnist_core.lessons import no_better_than_guessing
 from mnist_core.runs.catalog import Summary
@@ -75,6 +74,14 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
     return live
 
 
+def name_other_dataset(run: Run) -> None:
+    """Say so where the run is on other images than the form beside it asks for."""
+    form, learned = _state.FORM_LEFT.get(), run.config.dataset
+    if form and form.dataset != learned:
+        of_run, of_form = (_page.plain(known.title(name)) for name in (learned, form.dataset))
+        st.caption(f":material/info: This run is on {of_run}; the form is set to {of_form}.")
+
+
 def pointer(words: str) -> None:
     """Where the chosen run stands, with a link that scrolls to it."""
     st.caption(f":material/show_chart: {_page.plain(words)} · [See it](#{RUN_ANCHOR})")
@@ -101,7 +108,7 @@ def parent(run_id: str) -> None:
 def steering(now: Snapshot) -> None:
     """The buttons and the learning rate of a live run."""
     run, wanted = now.run, now.wanted
-    paused = now.state == State.PAUSED
+    paused, trained = now.state == State.PAUSED, now.progress.share == 1.0
     with st.container(horizontal=True, gap="xsmall"):
         if paused:
             st.button(
@@ -119,7 +126,7 @@ def steering(now: Snapshot) -> None:
                 icon=":material/pause:",
                 on_click=run.want,
                 kwargs={"pause_at": 0},
-                disabled=now.state == State.QUEUED or wanted.pause_at == 0,
+                disabled=now.state == State.QUEUED or trained or wanted.pause_at == 0,
                 help="Training keeps its worker and waits until you continue or stop it.",
             )
         pauses = next_pauses(now)
@@ -144,7 +151,7 @@ def steering(now: Snapshot) -> None:
             icon=":material/stop:",
             on_click=run.want,
             kwargs={"stop": True},
-            disabled=wanted.stop,
+            disabled=wanted.stop or trained,
             help="Ends training after the current steps; what was learned is kept and evaluated.",
         )
     rate_slider(now)
@@ -169,6 +176,7 @@ def rate_slider(now: Snapshot) -> None:
         format_func=lambda value: f"{value:g}",
         key=slider.name,
         on_change=lambda: run.want(learning_rate=slider.get()),
+        disabled=now.progress.share == 1.0,
         help="Change it while the network learns: it takes effect after the current steps, and is "
         "marked in the curves and recorded with the run.",
     )
@@ -196,6 +204,8 @@ def what_next(now: Snapshot) -> None:
             disabled=not places.available(run.config.dataset),
             help="Copies this run's settings into the form.",
         )
+    if by_hand := now.history.by_hand():
+        st.caption(f"Beside its settings, by hand: {'; '.join(by_hand)}.")
     last = run.checkpoint_epoch()
     most = bounds(FIELDS["epochs"])[1] - last.epoch if last else 0
     if most > 0:
@@ -276,12 +286,20 @@ def stage(now: Snapshot) -> str:
 
 
 def figures_so_far(now: Snapshot) -> None:
-    history = now.history
+    history, interval = now.history, None
+    explained: dict[str, str] = {}
     if history.evaluated:
         shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
-        article = article_accuracy(now.run.config.dataset)
+        if isinstance(now.entry, Summary) and now.entry.interval:
+            interval = "{:.2%} to {:.2%}".format(*now.entry.interval)
+            explained["Test accuracy"] = (
+                "On images that it had never seen; below it, where the true accuracy lies, with "
+                "95% confidence."
+            )
+        article = known.article_accuracy(now.run.config.dataset)
         if article is not None:
             shown["The article's accuracy"] = percent(article)
+            explained["The article's accuracy"] = _page.about_the_article()
         shown["Test loss"] = number(history.evaluated.test_loss)
         shown["Time in training"] = duration(history.evaluated.train_seconds)
     else:
@@ -295,10 +313,16 @@ def figures_so_far(now: Snapshot) -> None:
         }
     with st.grid(4, min_column_width=140, gap="small"):
         for label, value in shown.items():
-            st.metric(label, value, border=True, help=EXPLAINED.get(label))
-
-
-EXPLAINED = {"The article's accuracy": _page.ABOUT_THE_ARTICLE}
+            st.metric(
+                label,
+                value,
+                interval if label == "Test accuracy" else None,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                height="stretch",
+                help=explained.get(label),
+            )
 
 
 def images_per_second(now: Snapshot) -> str:
