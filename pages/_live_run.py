@@ -16,6 +16,7 @@ from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration
 from pages import _cached, _changes, _chosen, _form, _names, _page, _state
 from pages._live_chart import live_chart
+from pages._number import as_whole, whole_number
 from pages._state import Notice
 
 REFRESH_SECONDS = 0.4
@@ -28,8 +29,9 @@ RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] 
 
 
 def start_continuation(run: Run) -> None:
+    more = as_whole(_state.MORE_EPOCHS.get())
     try:
-        _chosen.submit(_cached.store().create_continuation(run, _state.MORE_EPOCHS.get()))
+        _chosen.submit(_cached.store().create_continuation(run, more))
     except ValueError as error:
         _state.leave_notice("continuing", Notice(st.error, str(error), ":material/error:"))
 
@@ -210,9 +212,9 @@ def what_next(now: Snapshot) -> None:
     most = bounds(FIELDS["epochs"])[1] - last.epoch if last else 0
     if most > 0:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input(
-                "More epochs",  # without bounds, as in the form
-                value=min(5, int(most)),
+            whole_number(
+                "More epochs",
+                min(5, int(most)),
                 key=_state.MORE_EPOCHS.name,
                 width=140,
                 help="Starts a new run with the network and the optimizer as the last epoch left "

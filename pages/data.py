@@ -17,6 +17,7 @@ from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.runs.catalog import Summary
 from pages import _cached, _images, _page, _state
+from pages._number import whole_number
 from pages._state import Notice
 
 SAMPLES = 20
@@ -429,13 +430,16 @@ def mean_images(dataset: Dataset, version: tuple[int, int] | None) -> NDArray[np
 @st.fragment
 def as_input(dataset: Dataset) -> None:
     st.header("One image as the network gets it")
-    number = st.number_input(
-        "Training image",
-        min_value=0,
-        max_value=len(dataset.x_train) - 1,
-        key=f"number_in_{dataset.name}",
-        width=200,
+    last = len(dataset.x_train) - 1
+    number = whole_number(
+        f"Training image, 0 to {last:,}", 0, key=f"number_in_{dataset.name}", width=200
     )
+    if not (isinstance(number, int) and 0 <= number <= last):
+        st.error(
+            f"There is no training image {number:,}; allowed: 0 to {last:,}.",
+            icon=":material/error:",
+        )
+        return
     image = dataset.x_train[number]
     values = (image / 255).astype(np.float32).ravel()
     height, width, *channels = dataset.image_shape

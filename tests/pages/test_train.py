@@ -110,6 +110,25 @@ def test_every_hidden_layer_has_its_own_width(app: AppTest) -> None:
     assert set_up(app).widths == (300, 256, 30)
 
 
+@pytest.mark.parametrize(
+    ("key", "typed", "said"),
+    [
+        ("epochs", 12.5, "Epochs: 12.5 is refused; allowed: a whole number from 1 to 200"),
+        ("width_2", 12.5, "number 2: 12.5 is refused; allowed: a whole number from 1 to 4,096"),
+        ("layers", 1.5, "Hidden layers: 1.5 is refused"),
+        ("seed", 1e300, "Seed: 1e+300 is refused"),
+        ("seed", float(2**53 + 2), "Seed: 9007199254740994 is refused"),
+    ],
+)
+def test_what_is_no_whole_number_is_named_as_it_was_typed(
+    app: AppTest, key: str, typed: float, said: str
+) -> None:
+    checked(app.number_input(key=key).set_value(typed).run())
+
+    assert said in app.error[0].value
+    assert buttons(app) == REFUSED
+
+
 def test_settings_are_still_there_after_another_page(app: AppTest) -> None:
     app.number_input(key="epochs").set_value(7).run()
     app.switch_page("pages/data.py").run()
