@@ -8,7 +8,7 @@ from mnist_core.config import FIELDS
 from mnist_core.data import known, places
 from mnist_core.fields import bounds
 from mnist_core.lessons import no_better_than_guessing
-from mnist_core.runs.catalog import Summary
+from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -344,8 +344,36 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
+# --- Beside it ---
+
+LATEST = 10
+"""Among so many of the newest runs, others that are live are looked for."""
+
+
+def name_others(run: Run) -> None:
+    """Which other runs are live, whoever has started them, with links to watch them."""
+    for other in others(run):
+        what = "Waiting, too" if other.state == State.QUEUED else "In training, too"
+        st.page_link(
+            "pages/train.py",
+            label=_page.plain(f"{what}: {_names.run_name(other)}"),
+            icon=":material/model_training:",
+            query_params=_state.RUN.link(other.run.id),
+        )
+
+
+def others(run: Run) -> list[Summary]:
+    """The live runs but this one, newest first."""
+    entries = _cached.catalog().list(LATEST)
+    return [e for e in entries if isinstance(e, Summary) and e.state.live and e.run != run]
+
+
 def look_after(run: Run) -> None:
-    """See when a run that is over changes; one that is live is watched anyway."""
-    entry = _cached.catalog().entry(run)
-    if not (isinstance(entry, Summary) and entry.state.live):
-        _changes.rerun_on_change(lambda: [_cached.catalog().entry(run)], [entry])
+    """See when a run that is over changes, for a live one is watched anyway, and when others do."""
+
+    def look() -> list[Entry]:
+        entry = _cached.catalog().entry(run)
+        live = isinstance(entry, Summary) and entry.state.live
+        return [*others(run), *([] if live else [entry])]
+
+    _changes.rerun_on_change(look, look())
