@@ -140,7 +140,7 @@ def pictures_read(job: Job) -> None:
 def whole_set(running: list[Job]) -> None:
     """MNIST, offered where it is missing."""
     with st.container(border=True):
-        st.subheader("Get the whole of MNIST")
+        st.header("Get the whole of MNIST")
         st.markdown(
             "Only the built-in sample is on this machine. With all 60,000 training images, a "
             "network gets about 98% of the test images right; with the sample, about 94%."
@@ -264,11 +264,11 @@ def what_next(dataset: Dataset) -> None:
         title=f"{dataset.name} is imported",
         icon=":material/check_circle:",
     )
-    st.page_link(
+    _page.step(
         "pages/train.py",
-        label=f"Train on {dataset.name}",
-        icon=":material/model_training:",
-        query_params={"dataset": dataset.name},
+        f"Train on {dataset.name}",
+        ":material/model_training:",
+        {"dataset": dataset.name},
     )
 
 
@@ -496,17 +496,14 @@ default = places.default_name()  # before the list, which a download may make lo
 on_disk = [name for name in places.names() if places.available(name)]
 if _state.IMAGES.get() not in (None, *on_disk):
     _state.IMAGES.set(default)  # it was removed
-name = st.segmented_control(
+name = _page.choice(
     "Dataset",
     on_disk,
-    default=default,
+    default,
     format_func=known.title,
-    required=True,
     key=_state.IMAGES.name,
     bind="query-params",
-    wrap=True,
 )
-assert name  # required
 _state.show_notices("removing")
 next_place = st.container()
 if known.DEFAULT not in on_disk:
