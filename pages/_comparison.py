@@ -20,7 +20,7 @@ from mnist_core.runs.catalog import Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _cached, _images, _run_table
+from pages import _cached, _images, _page, _run_table, _tables
 from pages._live_chart import live_chart, load_plotly
 
 IMAGES_ON_A_PAGE = 8
@@ -79,6 +79,20 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
             live_chart(accuracy, "compared_accuracy", words.format("accuracy"))
         with right:
             live_chart(loss, "compared_loss", words.format("loss"))
+        part = "val_" if images == "Validation" else ""
+        _tables.below(
+            f"{images} accuracy and loss by epoch",
+            "compared_table",
+            lambda: pd.DataFrame(
+                {
+                    f"{name}: {figure}": pd.Series(
+                        {epoch.epoch: getattr(epoch, part + figure) for epoch in history.epochs}
+                    )
+                    for name, history in histories.items()
+                    for figure in ("accuracy", "loss")
+                }
+            ).rename_axis("Epoch"),
+        )
         blind = [names[s.run.id] for s in picked if not s.config.validation_share]
         if blind and images == "Validation":
             st.caption(f"Trained without validation images: {', '.join(blind)}.")
@@ -195,6 +209,16 @@ def matrices(
         "better and orange for the worse: more or fewer right answers on the diagonal, fewer or "
         "more mistakes elsewhere."
     )
+    matrix, names = _tables.matrix, results[0].class_names
+    for number, (name, result) in enumerate(zip((one, other), results, strict=True)):
+        _tables.below(
+            f"The matrix of {_page.plain(name)}",
+            f"matrix_table_{number}",
+            lambda result=result: matrix(result.confusion, result.class_names),
+        )
+    if same_images:
+        difference = results[1].confusion - results[0].confusion
+        _tables.below("The difference", "difference_table", lambda: matrix(difference, names))
 
 
 def alone(

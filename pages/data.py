@@ -18,7 +18,7 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.runs.catalog import Summary
-from pages import _cached, _images, _page, _state
+from pages import _cached, _images, _page, _state, _tables
 from pages._number import whole_number
 from pages._state import Notice
 
@@ -402,6 +402,14 @@ def balance(dataset: Dataset) -> None:
             else f"The classes are uneven, so compare accuracy with this: {always}. The recall of "
             "each class, on the page Evaluate, is the fairer measure."
         )
+    tests = np.bincount(dataset.y_test, minlength=dataset.classes)
+    _tables.below(
+        "Images of each class",
+        "balance_table",
+        lambda: pd.DataFrame(
+            {"Training": counts, "Test": tests}, pd.Index(dataset.class_names, name="Class")
+        ),
+    )
 
 
 def means(dataset: Dataset) -> None:

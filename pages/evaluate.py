@@ -29,6 +29,7 @@ from pages import (
     _names,
     _page,
     _state,
+    _tables,
 )
 
 PREDICTIONS = 10
@@ -145,6 +146,7 @@ def curves(history: History, epochs: int) -> None:
         "Where training goes on improving and validation does not, the network has begun to "
         "learn its images by heart: it overfits."
     )
+    _tables.below("Accuracy and loss by epoch", "curves_table", lambda: _tables.epochs(history))
 
 
 def report(result: Evaluation) -> None:
@@ -283,6 +285,9 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
         st.caption(
             "A row for each true class, a column for each answer; right answers lie on the "
             "diagonal. Shades follow the square root of the share, so that rare mistakes show."
+        )
+        _tables.below(
+            "The confusion matrix", "matrix_table", lambda: _tables.matrix(result.confusion, names)
         )
 
 
