@@ -23,7 +23,7 @@ def label(entry: Entry) -> str:
         return f"{run_name(entry)} · {entry.state}"
     config = entry.config
     outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
-    last = presets.title(config) if entry.labels.name else made(entry.run)
+    last = config.network if entry.labels.name else made(entry.run)
     return f"{run_name(entry)} · {outcome} · {known.title(config.dataset)} · {last}"
 
 

@@ -82,7 +82,10 @@ def _figures(summary: Summary) -> dict[str, Any]:
 
 def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
     """By id, what to call each run where several are shown."""
-    names = {s.run.id: _names.run_name(s) for s in summaries}
+    names = {
+        s.run.id: f"{s.labels.name} · {s.config.network}" if s.labels.name else _names.run_name(s)
+        for s in summaries
+    }
     for more in (_names.made, lambda run: run.id[-4:]):
         times = Counter(names.values())
         names |= {

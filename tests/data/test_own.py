@@ -76,6 +76,20 @@ def faults(file: io.BytesIO, folder: Path, **options: Any) -> str:
 
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("shape", [(10, 12), (10, 12, 3)])
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("My Pets", "my-pets"),
+        ("  Müller & Söhne (2)  ", "muller-sohne-2"),
+        ("x" * 60, "x" * 40),
+        ("a" * 39 + " b", "a" * 39),
+        ("猫", ""),
+    ],
+)
+def test_the_nearest_allowed_name(title: str, name: str) -> None:
+    assert places.name_like(title) == name
+
+
 def test_arrays_are_kept_as_they_are(
     shape: tuple[int, ...], compressed: bool, tmp_path: Path
 ) -> None:
