@@ -39,9 +39,15 @@ STYLE = """
 }
 [class*="st-key-step_first_"] a, [class*="st-key-step_first_"] a * { color: white; }
 [class*="st-key-step_first_"] a { background: #0f766e; border-color: #0f766e; }
-[class*="st-key-step_first_"] a:hover { background: #0c615a; }
+[class*="st-key-step_first_"] a:is(:hover, :focus-visible) { background: #0c615a; }
+[class*="st-key-step_"] a:focus-visible { box-shadow: 0 0 0 0.2rem rgb(15 118 110 / 50%); }
+/* A finger needs 44 pixels. */
 @media (pointer: coarse) {
-    [data-testid="stMain"] :is(button, [class*="st-key-step_"] a) { min-height: 44px; }
+    [class*="st-key-step_"] a,
+    [data-testid="stMain"] [data-testid^="stBaseButton-"]:is([data-testid*="primary"],
+        [data-testid*="secondary"], [data-testid*="pills"], [data-testid*="segmented"]) {
+        min-height: 44px;
+    }
 }
 </style>
 """
