@@ -36,7 +36,7 @@ def show(picked: list[Summary]) -> None:
     settings(picked, names)
     st.subheader("Figures")
     st.dataframe(
-        _run_table.data(picked, index=list(names.values())),
+        _run_table.data(picked, index=list(names.values())).rename_axis("Run"),
         column_config=_run_table.COLUMNS,
         column_order=_run_table.FIGURES,
         placeholder="",
@@ -115,7 +115,7 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
                 FIELDS[name].title: [shown(FIELDS[name], value) for value in values]
                 for name, values in differences.items()
             },
-            index=list(names.values()),
+            index=pd.Index(names.values(), name="Run"),
         ),
         alt="The settings in which the compared runs differ, a row for each run",
     )
