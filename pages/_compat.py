@@ -54,17 +54,22 @@ STYLE = """
 
 SCRIPT = """
 export default function ({ data: { paths } }) {
-    if (!document.fingersScroll) {
-        document.fingersScroll = true
+    const places = paths.map(path => location.pathname.replace(/[^/]*$/, path))
+    if (!document.mended) {
+        document.mended = true
         document.addEventListener("touchstart", event => {
             if (event.target.closest(".js-plotly-plot")) event.stopPropagation()
         }, { capture: true, passive: true })
+        addEventListener("popstate", event => {
+            if (places.includes(location.pathname)) return
+            event.stopImmediatePropagation()
+            history.back()
+        }, { capture: true })
     }
-    const kept = path => `stActiveTheme-${path}-v2`
+    const kept = place => `stActiveTheme-${place}-v2`
     const opened = new URL(performance.getEntriesByType("navigation")[0].name).pathname
-    const chosen = localStorage.getItem(kept(opened))
-    const folder = location.pathname.replace(/[^/]*$/, "")
-    if (chosen) for (const path of paths) localStorage.setItem(kept(folder + path), chosen)
+    const theme = localStorage.getItem(kept(opened))
+    if (theme) for (const place of places) localStorage.setItem(kept(place), theme)
 }
 """
 _script = st.components.v2.component("mended", js=SCRIPT, isolate_styles=False)
@@ -75,8 +80,9 @@ def mend_browser(paths: Sequence[str]) -> None:
 
     Style: see there. Fingers: plotly takes every touch of a chart for the begin of a drag, so that
     no swipe over one scrolls. It is not told of touches, and the browser goes on: it scrolls, and
-    makes a click of a tap, as it does everywhere. The theme: Streamlit keeps what was chosen for
-    the one address that the tab was opened at; here it is kept for all pages.
+    makes a click of a tap, as it does everywhere. Back: it passes over an address that was a guess
+    (:func:`take_guess`), for that leads forward again. The theme: Streamlit keeps what was chosen
+    for the one address that the tab was opened at; here it is kept for all pages.
 
     Args:
         paths: of the pages, below the app's own address.

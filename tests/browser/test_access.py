@@ -187,6 +187,8 @@ def test_guesses_at_an_address_lead_to_the_page(finished: Server, page: Page) ->
         expect(page.get_by_role("heading", name=heading, exact=True, level=1)).to_be_visible()
         expect(page).to_have_url(f"{finished.url}{address}")
         expect(page.get_by_role("dialog")).to_have_count(0)
+    page.go_back()  # over the guess
+    expect(page.get_by_role("heading", name="Runs", exact=True, level=1)).to_be_visible()
 
 
 def test_a_guess_can_be_the_first_that_a_server_is_asked_for(server: Server, page: Page) -> None:
