@@ -9,7 +9,13 @@ from pages import _cached, _compat, _guesses
 # A file of ours: icons by name come from the network, which may not be there.
 icon = Path(__file__).parent / "docs" / "icon.png"
 _compat.mend_reruns()
-st.set_page_config(page_title="Digit Lab", page_icon=icon, layout="wide")
+st.set_page_config(
+    page_title="Digit Lab",
+    page_icon=icon,
+    layout="wide",
+    # Without an entry of our own, there is no menu, and in it is the choice of the theme.
+    menu_items={"About": "**Digit Lab**: train an image classifier, watch it learn, question it."},
+)
 
 pages = [
     st.Page(

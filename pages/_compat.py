@@ -26,6 +26,7 @@ STYLE = """
 /* Words beside two signs: for the navigation on a narrow screen, and for the theme. */
 [data-testid="stExpandSidebarButton"]::after { content: "Menu"; }
 [data-testid="stMainMenuButton"]::after { content: "Theme"; margin-left: 0.25rem; }
+[data-testid="stMainBlockContainer"] h1 { padding-top: 0.25rem; }
 /* Streamlit's grey on white, and its links in it, have too little contrast. */
 [data-testid="stCaptionContainer"] {
     opacity: 1; color: color-mix(in srgb, currentColor 78%, transparent);
@@ -34,7 +35,7 @@ STYLE = """
 .js-plotly-plot :is(.xtick, .ytick, .legend, .annotation) text { fill: currentColor !important; }
 /* Links to what is next: buttons, of which the first weighs most. */
 [class*="st-key-step_"] a {
-    min-height: 2.5rem; padding: 0.25rem 0.75rem; border-radius: 8px;
+    min-height: 2.5rem; padding: 0.25rem 0.75rem; border-radius: 8px; color: inherit;
     border: 1px solid color-mix(in srgb, currentColor 30%, transparent);
 }
 [class*="st-key-step_first_"] a, [class*="st-key-step_first_"] a * { color: white; }
@@ -43,11 +44,9 @@ STYLE = """
 [class*="st-key-step_"] a:focus-visible { box-shadow: 0 0 0 0.2rem rgb(15 118 110 / 50%); }
 /* A finger needs 44 pixels. */
 @media (pointer: coarse) {
-    [class*="st-key-step_"] a,
-    [data-testid="stMain"] [data-testid^="stBaseButton-"]:is([data-testid*="primary"],
-        [data-testid*="secondary"], [data-testid*="pills"], [data-testid*="segmented"]) {
-        min-height: 44px;
-    }
+    [data-testid="stMain"] :is(
+        [class*="st-key-step_"] a, button[role="radio"], summary, [data-testid^="stBaseButton-"]
+    ) { min-height: 44px; }
 }
 </style>
 """

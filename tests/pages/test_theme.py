@@ -56,7 +56,7 @@ def lab(colour: str, eye: str) -> Colour:
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
-@pytest.mark.parametrize(("scheme", "eye"), product(("light", "dark"), SEEN))
+@pytest.mark.parametrize(("scheme", "eye"), [*product(("light", "dark"), SEEN)])
 def test_right_and_wrong_are_told_apart(scheme: str, eye: str) -> None:
     colours = THEME[scheme]
     for kind in ("Color", "TextColor"):
