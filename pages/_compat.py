@@ -33,6 +33,13 @@ STYLE = """
 }
 .js-plotly-plot :is(.xtick, .ytick, .xtitle, .ytitle, .legendtext, .annotation-text, .bartext),
 .js-plotly-plot :is(.xtick, .ytick, .legend, .annotation) text { fill: currentColor !important; }
+/* White has contrast on the primary colour of the dark theme, and so that has none as text. */
+[data-testid="stMain"] :is(button[data-selected][aria-checked], [data-testid="stSliderThumbValue"]) {
+    color: light-dark(#0f766e, #5eead4);
+}
+[data-testid="stPaginationEllipsis"] { color: inherit; }
+/* A table that is wider than its place would scroll, but not by keyboard. */
+[data-testid="stTable"] :is(td, th) { overflow-wrap: anywhere; white-space: normal; }
 /* Links to what is next: buttons, of which the first weighs most. */
 [class*="st-key-step_"] a {
     min-height: 2.5rem; padding: 0.25rem 0.75rem; border-radius: 8px; color: inherit;

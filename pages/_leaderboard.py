@@ -13,11 +13,11 @@ from pages import _cached, _images, _run_table
 
 STYLE = """
 <style>
-.board { list-style: none; margin: 0; padding: 0; counter-reset: place; font-size: 0.9375rem; }
-.board li { counter-increment: place; margin: 0; padding: 0.625rem 0; display: grid;
+ol.board { list-style: none; margin: 0; padding: 0; counter-reset: place; font-size: 0.9375rem; }
+ol.board li { counter-increment: place; margin: 0; padding: 0.625rem 0; display: grid;
   grid-template-columns: 1.75rem 1fr auto; column-gap: 0.625rem; align-items: center;
   border-top: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
-.board.pictures li { grid-template-columns: 1.75rem 2.75rem 1fr auto; }
+ol.board.pictures li { grid-template-columns: 1.75rem 2.75rem 1fr auto; }
 .board li::before { content: counter(place); grid-row: 1 / 3; text-align: center;
   font-size: 1.125rem; font-weight: 600; line-height: 1.75rem; border-radius: 50%; }
 .board li:first-child::before { background: #f6c945; color: #2b2100; }

@@ -490,7 +490,9 @@ def as_input(dataset: Dataset) -> None:
                 for colour in ((" red", " green", " blue") if channels else ("",))
             ]
             table.dataframe(
-                pd.DataFrame(values.reshape(height, -1), columns=columns).round(2),
+                pd.DataFrame(values.reshape(height, -1), columns=columns)
+                .round(2)
+                .rename_axis("Row"),
                 alt=f"The scaled values of training image {number}, by row and column",
             )
 

@@ -395,7 +395,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             before = ", that of the runs that it continues included" if history.continued else ""
             st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s{before}.")
         st.markdown("**Train it again from the command line**")
-        st.code(command(config), language="bash", wrap_lines=True)
+        st.code(command(config), language=None, wrap_lines=True)
         if by_hand:
             st.markdown(
                 f"This repeats the settings, but not what was done by hand: {by_hand}. "
