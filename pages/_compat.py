@@ -34,9 +34,8 @@ STYLE = """
 .js-plotly-plot :is(.xtick, .ytick, .xtitle, .ytitle, .legendtext, .annotation-text, .bartext),
 .js-plotly-plot :is(.xtick, .ytick, .legend, .annotation) text { fill: currentColor !important; }
 /* White has contrast on the primary colour of the dark theme, and so that has none as text. */
-[data-testid="stMain"] :is(button[data-selected][aria-checked], [data-testid="stSliderThumbValue"]) {
-    color: light-dark(#0f766e, #5eead4);
-}
+[data-testid="stMain"] button[data-selected][aria-checked],
+[data-testid="stMain"] [data-testid="stSliderThumbValue"] { color: light-dark(#0f766e, #5eead4); }
 [data-testid="stPaginationEllipsis"] { color: inherit; }
 /* A table that is wider than its place would scroll, but not by keyboard. */
 [data-testid="stTable"] :is(td, th) { overflow-wrap: anywhere; white-space: normal; }
@@ -52,7 +51,8 @@ STYLE = """
 /* A finger needs 44 pixels. */
 @media (pointer: coarse) {
     [data-testid="stMain"] :is(
-        [class*="st-key-step_"] a, button[role="radio"], summary, [data-testid^="stBaseButton-"]
+        [class*="st-key-step_"] a, summary, button:is([role="radio"], [data-testid^="stPagination"],
+            [data-testid^="stBaseButton-"]:not([data-testid$="Toolbar"]))
     ) { min-height: 44px; }
 }
 </style>
@@ -61,6 +61,7 @@ STYLE = """
 SCRIPT = """
 export default function ({ data: { paths } }) {
     const places = paths.map(path => location.pathname.replace(/[^/]*$/, path))
+    const opened = new URL(performance.getEntriesByType("navigation")[0].name).pathname
     if (!document.mended) {
         document.mended = true
         document.addEventListener("touchstart", event => {
@@ -71,9 +72,11 @@ export default function ({ data: { paths } }) {
             event.stopImmediatePropagation()
             history.back()
         }, { capture: true })
+        // Whoever is the first to ask a server for anything gets Streamlit's notice all the same.
+        const notice = document.querySelector("[data-testid=stDialog] [aria-label=Close]")
+        if (!places.includes(opened)) notice?.click()
     }
     const kept = place => `stActiveTheme-${place}-v2`
-    const opened = new URL(performance.getEntriesByType("navigation")[0].name).pathname
     const theme = localStorage.getItem(kept(opened))
     if (theme) for (const place of places) localStorage.setItem(kept(place), theme)
 }

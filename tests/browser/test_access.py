@@ -207,3 +207,5 @@ def test_a_guess_can_be_the_first_that_a_server_is_asked_for(server: Server, pag
 
     expect(page.get_by_role("heading", name="Data", exact=True, level=1)).to_be_visible()
     expect(page).to_have_url(f"{server.url}/data")
+    expect(page.get_by_role("heading", name="Class balance")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
