@@ -21,6 +21,8 @@ from pages import _state
 
 STYLE = """
 <style>
+/* Its Stop ends the drawing of a page, and would stand above ours, which ends a training. */
+[data-testid="stStatusWidget"] { display: none; }
 /* What is in the page for its script alone leaves no gap. */
 [class*="st-key-unseen_"] { position: absolute; }
 /* Words beside two signs: for the navigation on a narrow screen, and for the theme. */
@@ -37,8 +39,10 @@ STYLE = """
 [data-testid="stMain"] button[data-selected][aria-checked],
 [data-testid="stMain"] [data-testid="stSliderThumbValue"] { color: light-dark(#0f766e, #5eead4); }
 [data-testid="stPaginationEllipsis"] { color: inherit; }
-/* A table that is wider than its place would scroll, but not by keyboard. */
-[data-testid="stTable"] :is(td, th) { overflow-wrap: anywhere; white-space: normal; }
+/* A table of names and values that is wider than its place would scroll, but not by keyboard. */
+[data-testid="stTable"] th[scope="row"] + td:last-child {
+    max-width: 0; width: 100%; overflow-wrap: anywhere;
+}
 /* Links to what is next: buttons, of which the first weighs most. */
 [class*="st-key-step_"] a {
     min-height: 2.5rem; padding: 0.25rem 0.75rem; border-radius: 8px; color: inherit;

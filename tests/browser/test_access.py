@@ -77,6 +77,7 @@ def test_axe_finds_no_fault_that_is_ours(
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             at_rest(page)
             open_all(page)
+            at_rest(page)
             faults += [
                 f"{address}: {rule['id']}: {node['html'][:200]} {node['failureSummary']}"
                 for rule in Axe().run(page).response["violations"]
