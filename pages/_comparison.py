@@ -1,5 +1,7 @@
 """Two to eight runs beside each other, and two of them image by image."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -209,16 +211,13 @@ def matrices(
         "better and orange for the worse: more or fewer right answers on the diagonal, fewer or "
         "more mistakes elsewhere."
     )
-    matrix, names = _tables.matrix, results[0].class_names
     for number, (name, result) in enumerate(zip((one, other), results, strict=True)):
-        _tables.below(
-            f"The matrix of {_page.plain(name)}",
-            f"matrix_table_{number}",
-            lambda result=result: matrix(result.confusion, result.class_names),
-        )
+        table = partial(_tables.matrix, result.confusion, result.class_names)
+        _tables.below(f"The matrix of {_page.plain(name)}", f"matrix_table_{number}", table)
     if same_images:
         difference = results[1].confusion - results[0].confusion
-        _tables.below("The difference", "difference_table", lambda: matrix(difference, names))
+        table = partial(_tables.matrix, difference, results[0].class_names)
+        _tables.below("The difference", "difference_table", table)
 
 
 def alone(

@@ -36,7 +36,7 @@ MOST_BUTTONS = 6
 def choice(label: str, options: Sequence[str], default: str, **widget: Any) -> str:
     """One of several, as buttons, or as a menu where there are too many, as of one's own data."""
     if len(options) <= MOST_BUTTONS:
-        chosen = st.segmented_control(
+        chosen: str | None = st.segmented_control(
             label, options, default=default, required=True, wrap=True, **widget
         )
         assert chosen  # required

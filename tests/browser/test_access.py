@@ -14,7 +14,6 @@ from benchmarks.first_clicks import click_on_cell
 from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server, dashboard
 from tests.browser.test_walk import ENDLESS, press_train
-from tests.conftest import wait_until
 
 ONE, OTHER = "20260101-000000-aaaa", "20260102-000000-bbbb"
 PAGES = (
@@ -130,12 +129,15 @@ def swipe(chart: Locator, across: int, down: int) -> None:
     devtools.detach()
 
 
+MAIN = "document.querySelector('[data-testid=stMain]')"
+
+
 def ranges(chart: Locator) -> Any:
     return chart.evaluate("({ _fullLayout: { xaxis, yaxis } }) => [...xaxis.range, ...yaxis.range]")
 
 
 def scrolled(page: Page) -> float:
-    return float(page.get_by_test_id("stMain").evaluate("main => main.scrollTop"))
+    return float(page.evaluate(f"{MAIN}.scrollTop"))
 
 
 def test_a_swipe_that_begins_on_a_chart_scrolls_and_does_nothing_else(
@@ -151,7 +153,7 @@ def test_a_swipe_that_begins_on_a_chart_scrolls_and_does_nothing_else(
             chart.evaluate("chart => chart.scrollIntoView({ block: 'center' })")
             axes, top = ranges(chart), scrolled(phone)
             swipe(chart, across=60, down=150)
-            wait_until(lambda top=top: scrolled(phone) < top - 50, seconds=20)
+            phone.wait_for_function(f"{MAIN}.scrollTop < {top} - 50")
             assert ranges(chart) == axes
             seen += 1
         at_rest(phone)

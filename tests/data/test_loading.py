@@ -743,7 +743,11 @@ def test_other_reasons_are_in_our_words_too(
         return str(failed.value)
 
     answered = threading.Event()
-    server.answer = lambda handler: answered.wait(30) and None
+
+    def keep_silent(handler: BaseHTTPRequestHandler) -> None:
+        answered.wait(30)
+
+    server.answer = keep_silent
     monkeypatch.setattr(downloading, "SECONDS", 0.1)
     assert "127.0.0.1 did not answer in 0.1 seconds. Try again later" in reason()
     answered.set()
