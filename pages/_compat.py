@@ -39,10 +39,8 @@ STYLE = """
 [data-testid="stMain"] button[data-selected][aria-checked],
 [data-testid="stMain"] [data-testid="stSliderThumbValue"] { color: light-dark(#0f766e, #5eead4); }
 [data-testid="stPaginationEllipsis"] { color: inherit; }
-/* A table of names and values that is wider than its place would scroll, but not by keyboard. */
-[data-testid="stTable"] th[scope="row"] + td:last-child {
-    max-width: 0; width: 100%; overflow-wrap: anywhere;
-}
+/* A table that is wider than its place would scroll, but not by keyboard. */
+[data-testid="stTable"] td * { overflow-wrap: anywhere !important; }
 /* Links to what is next: buttons, of which the first weighs most. */
 [class*="st-key-step_"] a {
     min-height: 2.5rem; padding: 0.25rem 0.75rem; border-radius: 8px; color: inherit;
