@@ -622,7 +622,7 @@ def test_the_best_are_shown_with_their_surest_mistake(store: RunStore) -> None:
     app = page()
     (body,) = [html.proto.body for html in app.get("html") if "Best accuracy" in html.proto.body]
 
-    assert re.findall('alt="(.*?)"', body) == ["Its surest mistake: 0, taken for 1 with 95.0%"]
+    assert re.findall('alt="(.*?)"', body) == ["Its surest mistake: 3, taken for 4 with 95.0%"]
     image = base64.b64decode(re.findall('base64,(.*?)"', body)[0])
     shown = np.asarray(Image.open(io.BytesIO(image)))
     assert (shown == loading.load("mnist-sample").x_test[3]).all()
