@@ -220,7 +220,7 @@ def confusion_matrix(
 
     Args:
         confusion: ``(classes, classes)`` counts.
-        shares: write percent of the row instead of counts.
+        shares: write percent of the row, without the sign, instead of counts.
         row, column: the cell to put a frame around; one alone is framed as a whole.
     """
     share = row_shares(confusion)
@@ -229,7 +229,7 @@ def confusion_matrix(
     framed = [] if row is None and column is None else [_frame(row, column, len(class_names))]
     numbers = [
         [
-            "" if count == 0 else f"{part:.1%}" if shares else f"{count:,}"
+            "" if count == 0 else f"{100 * part:.1f}" if shares else f"{count:,}"
             for count, part in zip(*row, strict=True)
         ]
         for row in zip(confusion, share, strict=True)
@@ -244,6 +244,7 @@ def confusion_matrix(
                 "zmax": 1,
                 "text": numbers,
                 "texttemplate": "%{text}" if len(class_names) <= MOST_WITH_NUMBERS else "",
+                "textfont": {"size": _number_size(class_names)},
                 "showscale": False,
                 "hoverinfo": "skip",
                 "xgap": int(len(class_names) <= MOST_WITH_NUMBERS),
@@ -281,6 +282,11 @@ def confusion_matrix(
     }
 
 
+def _number_size(class_names: Sequence[str]) -> int:
+    """Of the numbers in a matrix: what can be read on a phone, where plotly's choice is 5 pixels."""
+    return 11 if len(class_names) <= 10 else 9
+
+
 def _frame(row: int | None, column: int | None, classes: int) -> dict[str, Any]:
     """Around a cell of a matrix, a row, or a column."""
 
@@ -314,6 +320,7 @@ def confusion_difference(
                 "autocolorscale": True,  # the theme's diverging colours: there is worse and better
                 "text": [[f"{cell:+,}" if cell else "" for cell in row] for row in difference],
                 "texttemplate": "%{text}" if len(class_names) <= MOST_WITH_NUMBERS else "",
+                "textfont": {"size": _number_size(class_names)},
                 "showscale": False,
                 "hoverinfo": "text",
                 "hovertext": [

@@ -10,13 +10,17 @@ import importlib
 import threading
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from mnist_core.data import loading, places
 from mnist_core.data.dataset import Dataset
+from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Pace, Work
-from mnist_core.evaluation import Evaluation
+from mnist_core.evaluation import Evaluation, mistakes
 from mnist_core.runs import archive, trash
 from mnist_core.runs.catalog import Catalog
 from mnist_core.runs.files import RunError
@@ -103,6 +107,41 @@ def evaluation(run: Run) -> Evaluation:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _evaluation(folder: Path, version: tuple[int, int] | None) -> Evaluation:
     return judge(Run(folder))
+
+
+class Mistake(NamedTuple):
+    """A test image, and what a network took it for."""
+
+    image: NDArray[np.uint8]
+    true: str
+    predicted: str
+    confidence: float
+
+
+def surest_mistake(run: Run, dataset_name: str) -> Mistake | None:
+    """The one that the network was surest about; None: it made none, or the image isn't here."""
+    versions = _version(run.folder / "test.npz"), dataset_version(dataset_name)
+    return _surest_mistake(run.folder, dataset_name, *versions)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _surest_mistake(
+    folder: Path,
+    dataset_name: str,
+    run_version: tuple[int, int] | None,
+    dataset_version: tuple[int, int] | None,
+) -> Mistake | None:
+    try:
+        result, images = judge(Run(folder)), dataset(dataset_name)
+    except (RunError, DatasetError):
+        return None  # the page Evaluate says why
+    wrong = mistakes(result)
+    if not len(wrong) or not np.array_equal(images.y_test, result.labels):
+        return None
+    true, predicted = (
+        result.class_names[of_image[wrong[0]]] for of_image in (result.labels, result.predicted)
+    )
+    return Mistake(images.x_test[wrong[0]], true, predicted, float(result.confidence[wrong[0]]))
 
 
 def catalog() -> Catalog:

@@ -8,15 +8,18 @@ from mnist_core.runs.catalog import Entry
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
-from pages import _cached, _changes, _names, _state
+from pages import _cached, _changes, _in_view, _names, _page, _state
 
 RUNS_IN_PICKER = 50
+RUN_ANCHOR = "run"
+"""Where Train shows the chosen run."""
 
 
 def submit(run: Run) -> None:
     """In a callback: have it trained, and show it."""
     _cached.pool().submit(run)
     _state.RUN.choose([run.id])
+    _in_view.ask(f"#{RUN_ANCHOR}")
 
 
 def chosen_run() -> Run | None:
@@ -44,7 +47,7 @@ def run_picker() -> Run | None:
     run = chosen_run()
     if run is None:
         st.info("No network has been trained here yet.", icon=":material/model_training:")
-        st.page_link("pages/train.py", label="Train one")
+        _page.step("pages/train.py", "Train one", ":material/model_training:")
         return None
     entries = picker_entries(run)
     labels = {entry.run.id: _names.label(entry) for entry in entries}
@@ -80,9 +83,4 @@ def still_training(run: Run, state: State, words: str) -> None:
         title="Training is paused" if state == State.PAUSED else "This network is still training",
         icon=":material/model_training:",
     )
-    st.page_link(
-        "pages/train.py",
-        label="Watch it learn",
-        icon=":material/show_chart:",
-        query_params=_state.RUN.link(run.id),
-    )
+    _page.step("pages/train.py", "Watch it learn", ":material/show_chart:", _state.RUN.link(run.id))

@@ -1,5 +1,7 @@
 """Two to eight runs beside each other, and two of them image by image."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -20,7 +22,7 @@ from mnist_core.runs.catalog import Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _cached, _images, _run_table
+from pages import _cached, _images, _page, _run_table, _tables
 from pages._live_chart import live_chart, load_plotly
 
 IMAGES_ON_A_PAGE = 8
@@ -36,7 +38,7 @@ def show(picked: list[Summary]) -> None:
     settings(picked, names)
     st.subheader("Figures")
     st.dataframe(
-        _run_table.data(picked, index=list(names.values())),
+        _run_table.data(picked, index=list(names.values())).rename_axis("Run"),
         column_config=_run_table.COLUMNS,
         column_order=_run_table.FIGURES,
         placeholder="",
@@ -79,6 +81,20 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
             live_chart(accuracy, "compared_accuracy", words.format("accuracy"))
         with right:
             live_chart(loss, "compared_loss", words.format("loss"))
+        part = "val_" if images == "Validation" else ""
+        _tables.below(
+            f"{images} accuracy and loss by epoch",
+            "compared_table",
+            lambda: pd.DataFrame(
+                {
+                    f"{name}: {figure}": pd.Series(
+                        {epoch.epoch: getattr(epoch, part + figure) for epoch in history.epochs}
+                    )
+                    for name, history in histories.items()
+                    for figure in ("accuracy", "loss")
+                }
+            ).rename_axis("Epoch"),
+        )
         blind = [names[s.run.id] for s in picked if not s.config.validation_share]
         if blind and images == "Validation":
             st.caption(f"Trained without validation images: {', '.join(blind)}.")
@@ -101,7 +117,7 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
                 FIELDS[name].title: [shown(FIELDS[name], value) for value in values]
                 for name, values in differences.items()
             },
-            index=list(names.values()),
+            index=pd.Index(names.values(), name="Run"),
         ),
         alt="The settings in which the compared runs differ, a row for each run",
     )
@@ -195,6 +211,13 @@ def matrices(
         "better and orange for the worse: more or fewer right answers on the diagonal, fewer or "
         "more mistakes elsewhere."
     )
+    for number, (name, result) in enumerate(zip((one, other), results, strict=True)):
+        table = partial(_tables.matrix, result.confusion, result.class_names)
+        _tables.below(f"The matrix of {_page.plain(name)}", f"matrix_table_{number}", table)
+    if same_images:
+        difference = results[1].confusion - results[0].confusion
+        table = partial(_tables.matrix, difference, results[0].class_names)
+        _tables.below("The difference", "difference_table", table)
 
 
 def alone(

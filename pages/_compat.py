@@ -5,7 +5,7 @@ A folder named ``pages`` makes Streamlit take the app for one of its first multi
 would get that page without ``app.py``: no navigation of ours, no title, no layout.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import streamlit as st
@@ -19,27 +19,101 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_r
 
 from pages import _state
 
-POINT = """
-export default function () {
-    if (document.pointsBeforeTaps) return
-    document.pointsBeforeTaps = true
-    const point = ({ target, touches: [{ clientX, clientY }] }) => {
-        if (target.closest(".js-plotly-plot"))
-            target.dispatchEvent(new MouseEvent("mousemove", { clientX, clientY, bubbles: true }))
+STYLE = """
+<style>
+/* Its Stop ends the drawing of a page, and would stand above ours, which ends a training. */
+[data-testid="stStatusWidget"] { display: none; }
+/* What is in the page for its script alone leaves no gap. */
+[class*="st-key-unseen_"] { position: absolute; }
+/* Words beside two signs: for the navigation on a narrow screen, and for the theme. */
+[data-testid="stExpandSidebarButton"]::after { content: "Menu"; }
+[data-testid="stMainMenuButton"]::after { content: "Theme"; margin-left: 0.25rem; }
+[data-testid="stMainBlockContainer"] h1 { padding-top: 0.25rem; }
+/* Streamlit's grey on white, and its links in it, have too little contrast. */
+[data-testid="stCaptionContainer"] {
+    opacity: 1; color: color-mix(in srgb, currentColor 78%, transparent);
+}
+.js-plotly-plot :is(.xtick, .ytick, .xtitle, .ytitle, .legendtext, .annotation-text, .bartext),
+.js-plotly-plot :is(.xtick, .ytick, .legend, .annotation) text { fill: currentColor !important; }
+/* White has contrast on the primary colour of the dark theme, and so that has none as text. */
+[data-testid="stMain"] button[data-selected][aria-checked],
+[data-testid="stMain"] [data-testid="stSliderThumbValue"] { color: light-dark(#0f766e, #5eead4); }
+[data-testid="stPaginationEllipsis"] { color: inherit; }
+/* A table that is wider than its place would scroll, but not by keyboard. */
+[data-testid="stTable"] td * { overflow-wrap: anywhere !important; }
+/* Links to what is next: buttons, of which the first weighs most. */
+[class*="st-key-step_"] a {
+    min-height: 2.5rem; padding: 0.25rem 0.75rem; border-radius: 8px; color: inherit;
+    border: 1px solid color-mix(in srgb, currentColor 30%, transparent);
+}
+[class*="st-key-step_first_"] a, [class*="st-key-step_first_"] a * { color: white; }
+[class*="st-key-step_first_"] a { background: #0f766e; border-color: #0f766e; }
+[class*="st-key-step_first_"] a:is(:hover, :focus-visible) { background: #0c615a; }
+[class*="st-key-step_"] a:focus-visible { box-shadow: 0 0 0 0.2rem rgb(15 118 110 / 50%); }
+/* A finger needs 44 pixels. */
+@media (pointer: coarse) {
+    [data-testid="stMain"] :is(
+        [class*="st-key-step_"] a, summary, button:is([role="radio"], [data-testid^="stPagination"],
+            [data-testid^="stBaseButton-"]:not([data-testid$="Toolbar"]))
+    ) { min-height: 44px; }
+}
+</style>
+"""
+
+SCRIPT = """
+export default function ({ data: { paths } }) {
+    const places = paths.map(path => location.pathname.replace(/[^/]*$/, path))
+    const opened = new URL(performance.getEntriesByType("navigation")[0].name).pathname
+    if (!document.mended) {
+        document.mended = true
+        document.addEventListener("touchstart", event => {
+            if (event.target.closest(".js-plotly-plot")) event.stopPropagation()
+        }, { capture: true, passive: true })
+        addEventListener("popstate", event => {
+            if (places.includes(location.pathname)) return
+            event.stopImmediatePropagation()
+            history.back()
+        }, { capture: true })
+        // Whoever is the first to ask a server for anything gets Streamlit's notice all the same.
+        const notice = document.querySelector("[data-testid=stDialog] [aria-label=Close]")
+        if (!places.includes(opened)) notice?.click()
     }
-    document.addEventListener("touchstart", point, { capture: true, passive: true })
+    const kept = place => `stActiveTheme-${place}-v2`
+    const theme = localStorage.getItem(kept(opened))
+    if (theme) for (const place of places) localStorage.setItem(kept(place), theme)
 }
 """
-_point = st.components.v2.component("point_before_taps", js=POINT, isolate_styles=False)
+_script = st.components.v2.component("mended", js=SCRIPT, isolate_styles=False)
 
 
-def let_taps_select() -> None:
-    """Have a tap on a chart select what lies under the finger.
+def mend_browser(paths: Sequence[str]) -> None:
+    """Mend what people see of Streamlit and plotly, on every page.
 
-    Plotly selects what the pointer was on last, and a finger has been nowhere before it taps: it
-    selected what had been tapped before.
+    Style: see there. Fingers: plotly takes every touch of a chart for the begin of a drag, so that
+    no swipe over one scrolls. It is not told of touches, and the browser goes on: it scrolls, and
+    makes a click of a tap, as it does everywhere. Back: it passes over an address that was a guess
+    (:func:`take_guess`), for that leads forward again. The theme: Streamlit keeps what was chosen
+    for the one address that the tab was opened at; here it is kept for all pages.
+
+    Args:
+        paths: of the pages, below the app's own address.
     """
-    _point(key="point_before_taps")
+    st.html(STYLE)
+    _script(key="unseen_script", data={"paths": paths})
+
+
+def take_guess(page_meant: Callable[[str], str | None]) -> None:
+    """Before ``st.navigation``: go to the page that is meant by an address that no page has.
+
+    Streamlit would open the first page, below a notice that there is no such one.
+    """
+    context = get_script_run_ctx()
+    assert context
+    pages = context.pages_manager
+    if pages.intended_page_name and not pages.intended_page_script_hash:
+        meant = page_meant(pages.intended_page_name)
+        if meant is not None:
+            pages.set_script_intent("", meant)
 
 
 def run_through_app() -> None:
@@ -49,13 +123,6 @@ def run_through_app() -> None:
         _state.THROUGH_APP.set(True)
         PagesManager.uses_pages_directory = False
         st.rerun()
-
-
-def label_menu() -> None:
-    """Put a word beside the two arrows that stand for the navigation on a narrow screen."""
-    st.html(
-        "<style>[data-testid=stExpandSidebarButton]::after { content: 'Menu'; }</style>",
-    )
 
 
 def put_in_address(values: Mapping[str, str | list[str] | None]) -> None:

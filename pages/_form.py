@@ -34,7 +34,7 @@ from mnist_core.presets import (
     tuned_on,
 )
 from mnist_core.words import duration
-from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _state
+from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _page, _state
 from pages._number import whole_number
 
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
@@ -64,7 +64,7 @@ def in_address(config: TrainingConfig) -> dict[str, str | list[str] | None]:
 
 def written(key: str, value: Any, text: str) -> str | list[str]:
     """A value as its widget writes it into the address."""
-    if key in FIELDS and choices(FIELDS[key]):
+    if key in FIELDS and 0 < len(choices(FIELDS[key])) <= _page.MOST_BUTTONS:
         return [text]
     if key in FIELDS and is_slider(FIELDS[key]):
         return [f"{value:.15g}"]
@@ -100,9 +100,9 @@ def field_widget(name: str, default: Any = None, **options: Any) -> Any:
     default = field.default if default is None else default
     kind: Callable[..., Any]
     if choices(field):
-        kind = st.segmented_control
+        kind = _page.choice
         options |= {"options": choices(field), "format_func": functools.partial(word, field)}
-        options |= {"default": default, "required": True}
+        options |= {"default": default}
     elif field.annotation is bool:
         kind = st.toggle
         options["value"] = default
@@ -248,7 +248,7 @@ def form() -> DeltaGenerator:
         The place below the button.
     """
     notice_place = st.container()
-    dataset = field_widget("dataset", places.default_name(), wrap=True)
+    dataset = field_widget("dataset", places.default_name())
     values: dict[str, Any] = {"dataset": dataset}
     preset_place = st.container()
     network_widgets(values)
@@ -330,7 +330,7 @@ def train_button(config: TrainingConfig | None) -> None:
             f"{known.title(config.dataset)} is not on this machine yet; the MNIST sample is.",
             icon=":material/cloud_download:",
         )
-        st.page_link("pages/data.py", label="Download it", icon=":material/download:")
+        _page.step("pages/data.py", "Download it", ":material/download:")
 
 
 FIXED_PARTS = """

@@ -21,7 +21,7 @@ def test_images(result: Evaluation, dataset_name: str) -> NDArray[np.uint8] | No
         st.warning(
             str(error), title="The images can't be shown", icon=":material/image_not_supported:"
         )
-        st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
+        _page.step("pages/data.py", "Go to the data", ":material/grid_on:", first=False)
         return None
     if not np.array_equal(images.y_test, result.labels):
         st.error(
@@ -44,7 +44,7 @@ def png(image: NDArray[np.uint8], side: int = 280) -> bytes:
 def wrong_caption(answer: str, truth: str, confidence: str) -> str:
     """Below an image that was taken for another class."""
     answer, truth, confidence = map(_page.plain, (answer, truth, confidence))
-    return f":red[Says **{answer}**, is {truth}]  \n{confidence}"
+    return f":red[:material/close: Says **{answer}**, is {truth}]  \n{confidence}"
 
 
 def gallery(

@@ -20,7 +20,6 @@ from pages._number import as_whole, whole_number
 from pages._state import Notice
 
 REFRESH_SECONDS = 0.4
-RUN_ANCHOR = "run"
 STEP = 32  # batches; the longest that a worker trains without a look at what is wanted
 RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] + [1.0]
 
@@ -52,7 +51,7 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         label = _names.label(now.entry)
         with below_form:
             pointer(stage(now) if now.state.live else label)
-        st.subheader(label, anchor=RUN_ANCHOR)
+        st.header(label, anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
         status(now)
@@ -86,7 +85,7 @@ def name_other_dataset(run: Run) -> None:
 
 def pointer(words: str) -> None:
     """Where the chosen run stands, with a link that scrolls to it."""
-    st.caption(f":material/show_chart: {_page.plain(words)} · [See it](#{RUN_ANCHOR})")
+    st.caption(f":material/show_chart: {_page.plain(words)} · [See it](#{_chosen.RUN_ANCHOR})")
 
 
 def parent(run_id: str) -> None:
@@ -192,11 +191,9 @@ def what_next(now: Snapshot) -> None:
     run = now.run
     with st.container(horizontal=True, vertical_alignment="center"):
         if now.history.evaluated:
-            for page, label, icon in (
-                ("pages/evaluate.py", "Evaluate it", ":material/fact_check:"),
-                ("pages/draw.py", _names.draw_label(run), ":material/draw:"),
-            ):
-                st.page_link(page, label=label, icon=icon, query_params=_state.RUN.link(run.id))
+            link, draw = _state.RUN.link(run.id), _names.draw_label(run)
+            _page.step("pages/evaluate.py", "Evaluate it", ":material/fact_check:", link)
+            _page.step("pages/draw.py", draw, ":material/draw:", link, first=False)
         st.button(
             "Use its settings",
             key="use_settings",

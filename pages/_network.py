@@ -24,7 +24,7 @@ STYLE = """
 .network .stack i:last-child { border-width: 1px; background: var(--network-fill); }
 .network { --network-line: color-mix(in srgb, currentColor 65%, transparent);
   --network-fill: color-mix(in srgb, currentColor 12%, transparent); }
-.network .none { opacity: 0.45; }
+.network .none { opacity: 0.7; }
 </style>
 """
 
@@ -35,7 +35,7 @@ def diagram(layers: Sequence[Layer], image_shape: tuple[int, ...]) -> None:
     rows += [_row(layer.words, layer.output_shape, image_shape, layer.weights) for layer in layers]
     st.html(
         f"{STYLE}<table class='network' aria-label='The layers of the network with their output "
-        "shapes and weights'><thead><tr><th></th><th scope='col'>Layer</th>"
+        "shapes and weights'><thead><tr><td></td><th scope='col'>Layer</th>"
         "<th scope='col'>Output</th><th scope='col' class='number'>Weights</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )

@@ -1,6 +1,8 @@
 """What all pages have: how they begin, and names as they are in their texts."""
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -13,6 +15,33 @@ def begin(name: str) -> None:
     _compat.run_through_app()
     _state.leave_others(name)
     st.title(name)
+
+
+def step(
+    page: str, label: str, icon: str, query: Mapping[str, str] | None = None, first: bool = True
+) -> None:
+    """A link to what is next, in the shape of a button.
+
+    Args:
+        first: filled, as the button that one needs most; else with a border alone.
+    """
+    with st.container(key=f"step_{'first' if first else 'other'}_{label}", width="content"):
+        st.page_link(page, label=label, icon=icon, query_params=query)
+
+
+MOST_BUTTONS = 6
+"""As many choices as stand side by side; more are a menu."""
+
+
+def choice(label: str, options: Sequence[str], default: str, **widget: Any) -> str:
+    """One of several, as buttons, or as a menu where there are too many, as of one's own data."""
+    if len(options) <= MOST_BUTTONS:
+        chosen: str | None = st.segmented_control(
+            label, options, default=default, required=True, wrap=True, **widget
+        )
+        assert chosen  # required
+        return chosen
+    return str(st.selectbox(label, options, options.index(default), **widget))
 
 
 def about_the_article() -> str:

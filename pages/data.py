@@ -18,7 +18,7 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.runs.catalog import Summary
-from pages import _cached, _images, _page, _state
+from pages import _cached, _images, _page, _state, _tables
 from pages._number import whole_number
 from pages._state import Notice
 
@@ -140,7 +140,7 @@ def pictures_read(job: Job) -> None:
 def whole_set(running: list[Job]) -> None:
     """MNIST, offered where it is missing."""
     with st.container(border=True):
-        st.subheader("Get the whole of MNIST")
+        st.header("Get the whole of MNIST")
         st.markdown(
             "Only the built-in sample is on this machine. With all 60,000 training images, a "
             "network gets about 98% of the test images right; with the sample, about 94%."
@@ -264,11 +264,11 @@ def what_next(dataset: Dataset) -> None:
         title=f"{dataset.name} is imported",
         icon=":material/check_circle:",
     )
-    st.page_link(
+    _page.step(
         "pages/train.py",
-        label=f"Train on {dataset.name}",
-        icon=":material/model_training:",
-        query_params={"dataset": dataset.name},
+        f"Train on {dataset.name}",
+        ":material/model_training:",
+        {"dataset": dataset.name},
     )
 
 
@@ -402,6 +402,14 @@ def balance(dataset: Dataset) -> None:
             else f"The classes are uneven, so compare accuracy with this: {always}. The recall of "
             "each class, on the page Evaluate, is the fairer measure."
         )
+    tests = np.bincount(dataset.y_test, minlength=dataset.classes)
+    _tables.below(
+        "Images of each class",
+        "balance_table",
+        lambda: pd.DataFrame(
+            {"Training": counts, "Test": tests}, pd.Index(dataset.class_names, name="Class")
+        ),
+    )
 
 
 def means(dataset: Dataset) -> None:
@@ -482,7 +490,9 @@ def as_input(dataset: Dataset) -> None:
                 for colour in ((" red", " green", " blue") if channels else ("",))
             ]
             table.dataframe(
-                pd.DataFrame(values.reshape(height, -1), columns=columns).round(2),
+                pd.DataFrame(values.reshape(height, -1), columns=columns)
+                .round(2)
+                .rename_axis("Row"),
                 alt=f"The scaled values of training image {number}, by row and column",
             )
 
@@ -496,17 +506,14 @@ default = places.default_name()  # before the list, which a download may make lo
 on_disk = [name for name in places.names() if places.available(name)]
 if _state.IMAGES.get() not in (None, *on_disk):
     _state.IMAGES.set(default)  # it was removed
-name = st.segmented_control(
+name = _page.choice(
     "Dataset",
     on_disk,
-    default=default,
+    default,
     format_func=known.title,
-    required=True,
     key=_state.IMAGES.name,
     bind="query-params",
-    wrap=True,
 )
-assert name  # required
 _state.show_notices("removing")
 next_place = st.container()
 if known.DEFAULT not in on_disk:

@@ -114,7 +114,7 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         st.warning(
             str(error), title="The images can't be shown", icon=":material/image_not_supported:"
         )
-        st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
+        _page.step("pages/data.py", "Go to the data", ":material/grid_on:", first=False)
         return None
     last = len(images.x_test) - 1
     number = whole_number(
@@ -264,7 +264,7 @@ def other_run(run: Run) -> None:
     if able:
         st.button("Use the newest network", on_click=_state.RUN.choose, args=[[able.id]])
     else:
-        st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
+        _page.step("pages/train.py", "Train one", ":material/model_training:")
 
 
 _page.begin("Draw")

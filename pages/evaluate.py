@@ -19,11 +19,24 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _cached, _chosen, _compat, _export, _images, _names, _page, _state
+from pages import (
+    _cached,
+    _chosen,
+    _compat,
+    _export,
+    _images,
+    _in_view,
+    _names,
+    _page,
+    _state,
+    _tables,
+)
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
 MOST_ROWS = 20
+BEHIND = "behind_the_cell"
+"""Where the images behind a cell of the matrix begin."""
 ANY = "Any"
 CLASS_MENUS = {_state.TRUE_CLASS: "True class", _state.PREDICTED_CLASS: "Predicted class"}
 
@@ -63,11 +76,11 @@ def standing(run: Run, state: State, history: History) -> None:
 
 def link_to_continue(run: Run) -> None:
     if run.checkpoint.exists():
-        st.page_link(
+        _page.step(
             "pages/train.py",
-            label="Continue it from its last epoch",
-            icon=":material/resume:",
-            query_params=_state.RUN.link(run.id),
+            "Continue it from its last epoch",
+            ":material/resume:",
+            _state.RUN.link(run.id),
         )
 
 
@@ -133,6 +146,7 @@ def curves(history: History, epochs: int) -> None:
         "Where training goes on improving and validation does not, the network has begun to "
         "learn its images by heart: it overfits."
     )
+    _tables.below("Accuracy and loss by epoch", "curves_table", lambda: _tables.epochs(history))
 
 
 def report(result: Evaluation) -> None:
@@ -217,20 +231,21 @@ def shuffle() -> None:
 @st.fragment
 def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) -> None:
     st.header("Confusion matrix and mistakes")
-    _compat.let_taps_select()
     names = result.class_names
     for menu in CLASS_MENUS:
         if menu.get() not in (None, ANY, *names):
             menu.set(ANY)  # chosen of a run that knows other classes
     left, right = st.columns([3, 2], gap="large")
     with right:  # before the matrix, which frames what is chosen here
-        st.markdown("Click on a cell, or choose its classes here, to see its images.")
+        st.markdown(
+            "Click on a cell, or choose its classes here with mouse or keyboard, to see its images."
+        )
         true, predicted = (
             place.selectbox(label, [ANY, *names], key=menu.name, bind="query-params")
             for place, (menu, label) in zip(st.columns(2), CLASS_MENUS.items(), strict=True)
         )
         indices, words = behind(result, true, predicted)
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", key=BEHIND):
             st.markdown(words)
             if (true, predicted) != (ANY, ANY):
                 st.button("Show all mistakes", icon=":material/clear:", on_click=show_all)
@@ -247,6 +262,7 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
             indices = indices[:0]  # none is shown
         if run.has_model:
             links_to_draw(run, indices)
+        _in_view.show(f".st-key-{BEHIND}")
     with left:
         numbers = st.segmented_control(
             "Numbers",
@@ -270,6 +286,9 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
             "A row for each true class, a column for each answer; right answers lie on the "
             "diagonal. Shades follow the square root of the share, so that rare mistakes show."
         )
+        _tables.below(
+            "The confusion matrix", "matrix_table", lambda: _tables.matrix(result.confusion, names)
+        )
 
 
 def show_all() -> None:
@@ -286,12 +305,8 @@ def links_to_draw(run: Run, shown: NDArray[np.int64]) -> None:
                 icon=":material/bar_chart:",
                 query_params=_state.RUN.link(run.id) | {_state.TEST_IMAGE.name: str(shown[0])},
             )
-        st.page_link(
-            "pages/draw.py",
-            label=_names.draw_label(run),
-            icon=":material/draw:",
-            query_params=_state.RUN.link(run.id),
-        )
+        link, label = _state.RUN.link(run.id), _names.draw_label(run)
+        _page.step("pages/draw.py", label, ":material/draw:", link, first=False)
 
 
 def take_cell(matrix_key: str, names: tuple[str, ...]) -> None:
@@ -300,6 +315,7 @@ def take_cell(matrix_key: str, names: tuple[str, ...]) -> None:
     if points:
         row, column = divmod(points[0]["point_index"], len(names))
         choose_classes(names[row], names[column])
+        _in_view.ask(f".st-key-{BEHIND}")
 
 
 def choose_classes(true: str, predicted: str) -> None:
@@ -379,7 +395,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             before = ", that of the runs that it continues included" if history.continued else ""
             st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s{before}.")
         st.markdown("**Train it again from the command line**")
-        st.code(command(config), language="bash", wrap_lines=True)
+        st.code(command(config), language=None, wrap_lines=True)
         if by_hand:
             st.markdown(
                 f"This repeats the settings, but not what was done by hand: {by_hand}. "

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
@@ -13,7 +12,6 @@ from mnist_core.runs.catalog import (
     NEWER,
     Damaged,
     Entry,
-    Leaderboard,
     Summary,
     leaderboards,
     mentions,
@@ -21,7 +19,17 @@ from mnist_core.runs.catalog import (
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
-from pages import _cached, _changes, _comparison, _export, _names, _page, _run_table, _state
+from pages import (
+    _cached,
+    _changes,
+    _comparison,
+    _export,
+    _leaderboard,
+    _names,
+    _page,
+    _run_table,
+    _state,
+)
 from pages._state import COMPARED, Key, Notice
 
 
@@ -66,7 +74,7 @@ def training_now(entries: list[Entry]) -> None:
             st.rerun()
         live = [entry for entry in now if isinstance(entry, Summary) and entry.state.live]
         if live:
-            st.subheader("Training now")
+            st.header("Training now")
         for summary in live:
             if summary.state != State.QUEUED:
                 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -211,14 +219,10 @@ def links(entry: Entry) -> None:
             ("pages/draw.py", _names.draw_label(entry.run), ":material/draw:"),
         ]
     for page, label, icon in pages:
-        st.page_link(page, label=label, icon=icon, query_params=_state.RUN.link(entry.run.id))
+        _page.step(page, label, icon, _state.RUN.link(entry.run.id), first=False)
     if not entry.state.live:
-        st.page_link(
-            "pages/evaluate.py",
-            label="Take it home",
-            icon=":material/download:",
-            query_params=_state.RUN.link(entry.run.id) | {_state.TAKE_HOME.name: "true"},
-        )
+        link = _state.RUN.link(entry.run.id) | {_state.TAKE_HOME.name: "true"}
+        _page.step("pages/evaluate.py", "Take it home", ":material/download:", link, first=False)
 
 
 def labels_form(summary: Summary, known_tags: list[str]) -> None:
@@ -323,43 +327,6 @@ def outcome() -> None:
             st.button("Undo", icon=":material/undo:", on_click=undo)
 
 
-# --- The best ---
-
-
-def leaderboard(board: Leaderboard) -> None:
-    st.subheader(title(board.dataset))
-    st.caption(f"{board.train_images:,} images to train on, {board.test_images:,} to test with.")
-    lists: list[tuple[str, list[Summary], Any]] = [
-        ("Best accuracy", board.most_accurate, accuracy),
-    ]
-    if board.bar is not None:
-        lists += [
-            (f"Fewest weights at {board.bar:.0%}", board.smallest, lambda s: f"{s.weights:,}"),
-            (f"Fastest to {board.bar:.0%}", board.fastest, lambda s: f"{s.train_seconds:.1f} s"),
-        ]
-    with st.grid(3, min_column_width=300):
-        for name, summaries, figure in lists:
-            with st.container():
-                st.markdown(f"**{name}**")
-                if summaries:
-                    st.table(
-                        {
-                            "Run": list(_run_table.distinct_names(summaries).values()),
-                            "Figure": [figure(summary) for summary in summaries],
-                        },
-                        border="horizontal",
-                        hide_header=True,
-                        alt=f"{name} on {title(board.dataset)}",
-                    )
-                else:
-                    st.caption(f"No run has reached {board.bar:.0%} on the test images yet.")
-
-
-def accuracy(summary: Summary) -> str:
-    assert summary.evaluated
-    return f"{summary.evaluated.test_accuracy:.2%}"
-
-
 # --- The page ---
 
 _page.begin("Runs")
@@ -368,7 +335,7 @@ outcome()
 picked = chosen(entries)
 if not entries:
     st.info("No network has been trained here yet.", icon=":material/model_training:")
-    st.page_link("pages/train.py", label="Train one")
+    _page.step("pages/train.py", "Train one", ":material/model_training:")
 training_now(entries)
 if entries:
     found = filtered(entries)
@@ -392,7 +359,8 @@ if entries:
         st.caption(
             "Only runs on the same number of images are ranked together. Times are those of the "
             "machine that each run was trained on; that of a continued run counts from its very "
-            "beginning."
+            "beginning. The bar of an accuracy is its 95% interval: where two overlap, the "
+            "difference may be chance. The pictures are what each was surest about, and wrong."
         )
     for board in boards:
-        leaderboard(board)
+        _leaderboard.show(board)

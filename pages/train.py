@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mnist_core.runs.files import RunError
-from pages import _cached, _changes, _chosen, _form, _link, _live_run, _page, _state
+from pages import _cached, _changes, _chosen, _form, _in_view, _link, _live_run, _page, _state
 from pages._live_chart import load_plotly
 
 left, right = st.columns([2, 3], gap="large")
@@ -25,6 +25,7 @@ with right:
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")
         _live_run.look_after(run)
+        _in_view.show(f"#{_chosen.RUN_ANCHOR}")
         load_plotly()  # at the end: whatever is above the heading moves it down
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
@@ -32,7 +33,7 @@ with right:
 
 with introduction:
     st.caption(
-        f"The form is for the next network; [one is in training](#{_live_run.RUN_ANCHOR})."
+        f"The form is for the next network; [one is in training](#{_chosen.RUN_ANCHOR})."
         if live
         else "Choose a network, press Train, and watch it learn to tell pictures apart."
     )

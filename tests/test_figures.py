@@ -146,7 +146,7 @@ def test_the_confusion_matrix_writes_counts_but_no_zeros() -> None:
 def test_the_confusion_matrix_writes_shares_of_the_row() -> None:
     heatmap, _ = figures.confusion_matrix(CONFUSION, NAMES, shares=True)["data"]
 
-    assert heatmap["text"] == [["80.0%", "20.0%", ""], ["0.1%", "99.9%", ""], ["", "", ""]]
+    assert heatmap["text"] == [["80.0", "20.0", ""], ["0.1", "99.9", ""], ["", "", ""]]
 
 
 def test_a_single_mistake_among_a_thousand_answers_can_be_seen() -> None:

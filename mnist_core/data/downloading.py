@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
+import hashlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 import numpy as np
 
 from mnist_core.data.known import SPECS
 from mnist_core.data.places import possible_places
+
+if TYPE_CHECKING:
+    import requests
+
+SECONDS = 15
+"""How long a server may keep silent."""
 
 
 class DownloadError(OSError):
@@ -38,8 +46,6 @@ def download(
         DownloadError: it could not be fetched, or not be written.
         ValueError: there is no dataset of that name, or it ships with the program.
     """
-    import pooch  # not at the top: it is seldom needed, and the first page is waiting
-
     spec = SPECS.get(name)
     if spec is None:
         downloadable = ", ".join(name for name, spec in SPECS.items() if spec.sources)
@@ -55,26 +61,15 @@ def download(
             fetched, before = [], 0
             for url, sha256, size in spec.sources:
                 told = _telling(progress, before, spec.download_bytes - size)
-                path = pooch.retrieve(
-                    url,
-                    known_hash=f"sha256:{sha256}",
-                    fname=f"{url.rpartition('/')[2]}.part",
-                    path=unfinished,
-                    downloader=lambda url, output, _, told=told: _fetch(url, Path(output), told),
-                )
-                fetched.append(Path(path))
+                fetched.append(Path(unfinished, f"{url.rpartition('/')[2]}.part"))
+                _fetch(url, sha256, fetched[-1], told)
                 before += fetched[-1].stat().st_size
-            file = Path(unfinished, spec.file)
+            file = fetched[0]
             if spec.unpack:
+                file = Path(unfinished, spec.file)
                 np.savez(file, allow_pickle=False, **spec.unpack(fetched))
-            else:
-                # Copied, for pooch makes files that only their owner may read.
-                shutil.copyfile(fetched[0], file)
             file.replace(target)
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # requests' are OSErrors; pooch's, of a hash, ValueErrors
+    except (OSError, ValueError) as error:
         by_hand = (
             "" if spec.unpack else f"You can fetch that file elsewhere and put it at {target}. "
         )
@@ -94,14 +89,18 @@ def _telling(
     return lambda done, total: progress(before + done, total and others + total)
 
 
-def _fetch(url: str, file: Path, progress: Callable[[int, int], None] | None) -> None:
-    """For pooch, whose own downloader does not try again, and leaves a failed connection open."""
-    import requests
+def _fetch(url: str, sha256: str, file: Path, progress: Callable[[int, int], None] | None) -> None:
+    """A published file.
+
+    Raises:
+        OSError: it did not come, or another one did; says why, and what to do.
+    """
+    import requests  # not at the top: it is seldom needed, and the first page is waiting
 
     for attempts_left in (2, 1, 0):
         try:
             with (
-                requests.get(url, stream=True, timeout=15) as response,
+                requests.get(url, stream=True, timeout=SECONDS) as response,
                 file.open("wb") as output,
             ):
                 response.raise_for_status()
@@ -110,7 +109,45 @@ def _fetch(url: str, file: Path, progress: Callable[[int, int], None] | None) ->
                     output.write(chunk)
                     if progress:
                         progress(output.tell(), total)
-            return
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-            if not attempts_left:
-                raise
+            break
+        except requests.RequestException as error:
+            broke_off = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+            if not (attempts_left and isinstance(error, broke_off)):
+                raise OSError(_reason(error, urlparse(url).hostname)) from error
+    with file.open("rb") as fetched:
+        if hashlib.file_digest(fetched, "sha256").hexdigest() != sha256:
+            raise OSError(
+                "what came is not the published file. Something on the way, such as a page to log "
+                "in to the network, may have answered instead: open the address in a browser"
+            )
+
+
+def _reason(error: requests.RequestException, host: str | None) -> str:
+    """Why a file did not come, and what to do, for people who don't know the client's words."""
+    from requests import HTTPError, Timeout, exceptions
+
+    match error:
+        case HTTPError(response=response) if response is not None:
+            if response.status_code in (404, 410):
+                return f"{host} does not have the file any more (error {response.status_code})"
+            return f"{host} answers with the error {response.status_code}. Try again later"
+        case exceptions.ProxyError():
+            return (
+                "the proxy between this machine and the network does not let it through. Check "
+                "the variable HTTPS_PROXY"
+            )
+        case exceptions.SSLError():
+            return (
+                f"this machine does not trust the certificate that came for {host}. If a proxy "
+                "answers for it, name the file with the proxy's certificate in the variable "
+                "REQUESTS_CA_BUNDLE"
+            )
+        case Timeout():
+            return f"{host} did not answer in {SECONDS} seconds. Try again later"
+        case exceptions.ChunkedEncodingError():
+            return "the connection broke off, three times. Try again later"
+        case exceptions.ConnectionError():
+            return (
+                f"{host} can't be reached. Check that this machine is on the network, and try again"
+            )
+    return f"{host} gave no answer that can be used. Try again later"

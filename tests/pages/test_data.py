@@ -486,3 +486,40 @@ def test_the_server_takes_files_as_large_as_an_import_may_be() -> None:
     config = tomllib.loads(Path(APP).with_name(".streamlit").joinpath("config.toml").read_text())
 
     assert config["server"]["maxUploadSize"] * 1_000_000 >= own.MOST_ARCHIVE_BYTES
+
+
+def test_many_sets_of_ones_own_are_a_menu_and_the_choice_survives_what_comes_and_goes(
+    empty_machine: Path,
+) -> None:
+    names = [f"set-{number:02}-with-a-rather-long-name-of-its" for number in range(12)]
+    for name in names[:2]:
+        import_file(name, npz(made_arrays()))
+    app = page()
+    checked(app.segmented_control(key="images").set_value(names[1]).run())
+    for name in names[2:]:
+        import_file(name, npz(made_arrays()))
+    checked(app.run())
+    menu = app.selectbox(key="images")
+
+    assert menu.options == ["MNIST sample", *sorted(names)]
+    assert menu.value == names[1]
+    checked(menu.set_value(names[7]).run())
+    assert app.query_params["images"] == names[7]
+    for name in names[:7]:
+        own.remove(name)
+    checked(app.run())
+    assert app.segmented_control(key="images").value == names[7]
+
+
+def test_the_balance_can_be_read_in_a_table(empty_machine: Path) -> None:
+    import_file("pets", zipped(pets(20, 5)))
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.query_params["images"] = "pets"
+    app.session_state["balance_table"] = True
+    checked(app.switch_page("pages/data.py").run())
+
+    (table,) = [table for table in app.dataframe if table.proto.alt == "Images of each class"]
+    assert table.value.to_dict("index") == {
+        "cats": {"Training": 16, "Test": 4},
+        "dogs": {"Training": 4, "Test": 1},
+    }

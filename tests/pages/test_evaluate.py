@@ -275,9 +275,9 @@ def test_the_first_ten_predictions(store: RunStore) -> None:
         ":green[:material/check: **0**] 95.0%",
         ":green[:material/check: **1**] 95.0%",
         ":green[:material/check: **2**] 95.0%",
-        ":red[Says **4**, is 3] 90.0%",
-        ":red[Says **5**, is 4] 80.0%",
-        ":red[Says **6**, is 5] 70.0%",
+        ":red[:material/close: Says **4**, is 3] 90.0%",
+        ":red[:material/close: Says **5**, is 4] 80.0%",
+        ":red[:material/close: Says **6**, is 5] 70.0%",
         *(f":green[:material/check: **{digit}**] 95.0%" for digit in "6789"),
     ]
 
@@ -300,18 +300,28 @@ def test_mistakes_come_most_confident_first(store: RunStore) -> None:
 
     assert "**Mistakes: 3**" in words(app)
     assert captions(app)[:3] == [
-        ":red[Says **4**, is 3] 90.0%",
-        ":red[Says **5**, is 4] 80.0%",
-        ":red[Says **6**, is 5] 70.0%",
+        ":red[:material/close: Says **4**, is 3] 90.0%",
+        ":red[:material/close: Says **5**, is 4] 80.0%",
+        ":red[:material/close: Says **6**, is 5] 70.0%",
     ]
 
 
 @pytest.mark.parametrize(
     ("true", "predicted", "heading", "first"),
     [
-        ("4", "Any", "**4, taken for something else: 1**", ":red[Says **5**, is 4]"),
-        ("Any", "6", "**Something else, taken for 6: 1**", ":red[Says **6**, is 5]"),
-        ("3", "4", "**3, taken for 4: 1**", ":red[Says **4**, is 3]"),
+        (
+            "4",
+            "Any",
+            "**4, taken for something else: 1**",
+            ":red[:material/close: Says **5**, is 4]",
+        ),
+        (
+            "Any",
+            "6",
+            "**Something else, taken for 6: 1**",
+            ":red[:material/close: Says **6**, is 5]",
+        ),
+        ("3", "4", "**3, taken for 4: 1**", ":red[:material/close: Says **4**, is 3]"),
         ("3", "3", "**3, recognised: 99**", ":green[:material/check: **3**]"),
     ],
 )
@@ -543,3 +553,19 @@ def test_the_command_that_trains_the_same_again_is_shown(store: RunStore) -> Non
     assert line.value == (
         "python -m mnist_core train --dataset mnist-sample --widths 16 --epochs 1 --seed 3"
     )
+
+
+def test_what_the_charts_show_can_be_read_in_tables(store: RunStore) -> None:
+    run = trained(store, "20260101-120000-aaaa")
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.session_state["curves_table"] = app.session_state["matrix_table"] = True
+    checked(app.switch_page("pages/evaluate.py").run())
+    tables = {table.proto.alt: table.value for table in app.dataframe}
+
+    (last,) = run.history().epochs
+    (row,) = tables["Accuracy and loss by epoch"].reset_index().to_dict("records")
+    assert row["Epoch"] == last.epoch
+    assert row["Validation accuracy"] == last.val_accuracy
+    matrix = tables["The confusion matrix"]
+    assert matrix.loc["3", "4"] == 1
+    assert matrix.to_numpy().sum() == 1_000

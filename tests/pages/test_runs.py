@@ -1,13 +1,17 @@
 """The Runs page: what it lists, how runs are named, deleted and compared, and who is best."""
 
+import base64
+import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.config import TrainingConfig
@@ -228,10 +232,14 @@ def test_filters_are_still_there_after_another_page(store: RunStore) -> None:
 def test_every_table_and_chart_has_a_name_for_those_who_cannot_see_it(store: RunStore) -> None:
     again = SAMPLE.model_copy(update={"seed": 2})
     app = page(trained(store, "One"), trained(store, "Other", range(9), again))
-    elements = [*app.dataframe, *app.table, *app.get("plotly_chart")]
+    elements = [*app.dataframe, *app.get("plotly_chart")]
 
-    assert len(elements) == 3 + 3 + 3
+    assert len(elements) == 3 + 3
     assert all(element.proto.alt for element in elements)
+    assert [name for name, _ in boards(app)] == [
+        f"{name} on MNIST sample"
+        for name in ("Best accuracy", "Fewest weights at 94%", "Fastest to 94%")
+    ]
     assert all(alt.startswith("Validation ") for alt, _ in curves(app))
 
 
@@ -421,7 +429,7 @@ def test_a_run_that_was_started_again_meanwhile_is_not_deleted(store: RunStore) 
 def curves(app: AppTest) -> list[tuple[str, list[dict[str, Any]]]]:
     """What the two figures of curves say to those who can't see them, and their traces."""
     received = [json.loads(e.proto.json) for e in app.get("bidi_component") if e.proto.json]
-    return [(chart["alt"], chart["figure"]["data"]) for chart in received]
+    return [(data["alt"], data["figure"]["data"]) for data in received if "figure" in data]
 
 
 def test_the_curves_of_the_compared_runs_are_overlaid(store: RunStore) -> None:
@@ -583,15 +591,42 @@ def test_runs_without_answers_have_nothing_to_compare_image_by_image(store: RunS
 # --- Leaderboards ---
 
 
+def boards(app: AppTest) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """What each list is called, and of each place: name, figure, and where its bar is."""
+    place = re.compile(
+        '<span class="name">(.*?)</span><span class="figure">(.*?)</span>'
+        '<span class="bar"><i style="margin-left:(.*?);width:(.*?)">'
+    )
+    lists = [html.proto.body for html in app.get("html") if "<ol" in html.proto.body]
+    return [(re.findall('aria-label="(.*?)"', body)[0], place.findall(body)) for body in lists]
+
+
 def test_the_best_are_on_the_leaderboard(store: RunStore) -> None:
     trained(store, "Good", wrong=range(9))
     trained(store, "Poor", wrong=range(90))
     app = page()
-    best, smallest, fastest = (table.value for table in app.table)
+    best, smallest, fastest = (rows for _, rows in boards(app))
 
-    assert best.to_numpy().tolist() == [["Good · 16", "99.10%"], ["Poor · 16", "91.00%"]]
-    assert smallest.to_numpy().tolist() == [["Good · 16", "12,730"]]
-    assert fastest.to_numpy().tolist() == [["Good · 16", "4.2 s"]]
+    assert [row[:2] for row in best] == [("Good · 16", "99.10%"), ("Poor · 16", "91.00%")]
+    least, most = 0.8907, 0.9953  # the ends of the two 95% intervals
+    starts = [float(start.rstrip("%")) for _, _, start, _ in best]
+    assert starts == pytest.approx([100 * (0.9830 - least) / (most - least), 0], abs=0.2)
+    assert smallest == [("Good · 16", "12,730", "0.00%", "100.00%")]
+    assert fastest == [("Good · 16", "4.2 s", "0.00%", "100.00%")]
+
+
+def test_the_best_are_shown_with_their_surest_mistake(store: RunStore) -> None:
+    trained(store, "Perfect")
+    run = trained(store, "Good", wrong=range(3, 4))
+    run.set_labels(Labels(name="<b>Good</b>"))
+    app = page()
+    (body,) = [html.proto.body for html in app.get("html") if "Best accuracy" in html.proto.body]
+
+    assert re.findall('alt="(.*?)"', body) == ["Its surest mistake: 3, taken for 4 with 95.0%"]
+    image = base64.b64decode(re.findall('base64,(.*?)"', body)[0])
+    shown = np.asarray(Image.open(io.BytesIO(image)))
+    assert (shown == loading.load("mnist-sample").x_test[3]).all()
+    assert "&lt;b&gt;Good&lt;/b&gt;" in body
 
 
 def test_a_run_on_other_images_is_on_another_board(store: RunStore) -> None:
@@ -600,7 +635,8 @@ def test_a_run_on_other_images_is_on_another_board(store: RunStore) -> None:
     trained(store, "Part", labels=labels)
     app = page()
 
-    assert [table.value.to_numpy()[0, 0] for table in app.table[::3]] == ["Whole · 16", "Part · 16"]
+    firsts = [board[0][0] for name, board in boards(app) if name.startswith("Best accuracy")]
+    assert firsts == ["Whole · 16", "Part · 16"]
     captions = [caption.value for caption in app.caption]
     assert "4,000 images to train on, 1,000 to test with." in captions
     assert "4,000 images to train on, 500 to test with." in captions

@@ -722,3 +722,22 @@ def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) 
     parameters = dict(parse_qsl(urlsplit(link).query))
     again = opened(_cached.store(), **parameters)
     assert set_up(again) == apply_preset("fast", TrainingConfig(dataset="mnist-sample"))
+
+
+def test_with_many_sets_of_ones_own_the_form_has_a_menu_that_a_link_and_a_preset_set(
+    store: RunStore,
+) -> None:
+    names = [f"set-{number:02}-with-a-rather-long-name-of-its" for number in range(12)]
+    for name in names:
+        import_file(name, zipped(pets()))
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.query_params["dataset"] = names[3]
+    checked(app.run())
+    menu = app.selectbox(key="dataset")
+    assert menu.value == names[3]
+
+    checked(menu.set_value(names[5]).run())
+    checked(app.segmented_control(key="preset").set_value("tiny").run())
+    assert app.selectbox(key="dataset").value == names[5]
+    assert app.query_params["dataset"] == names[5]
+    assert set_up(app).dataset == names[5]

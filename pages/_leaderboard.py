@@ -1,0 +1,122 @@
+"""The best runs on each dataset: their places, what puts them there, and where they err."""
+
+import base64
+import html
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from mnist_core.data.known import title
+from mnist_core.runs.catalog import Leaderboard, Summary
+from mnist_core.words import sureness
+from pages import _cached, _images, _run_table
+
+STYLE = """
+<style>
+ol.board { list-style: none; margin: 0; padding: 0; counter-reset: place; font-size: 0.9375rem; }
+ol.board li { counter-increment: place; margin: 0; padding: 0.625rem 0; display: grid;
+  grid-template-columns: 1.75rem 1fr auto; column-gap: 0.625rem; align-items: center;
+  border-top: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
+ol.board.pictures li { grid-template-columns: 1.75rem 2.75rem 1fr auto; }
+.board li::before { content: counter(place); grid-row: 1 / 3; text-align: center;
+  font-size: 1.125rem; font-weight: 600; line-height: 1.75rem; border-radius: 50%; }
+.board li:first-child::before { background: #f6c945; color: #2b2100; }
+.board li:nth-child(2)::before { background: #cbd2d6; color: #1d2326; }
+.board li:nth-child(3)::before { background: #dca06d; color: #2b1600; }
+.board .picture { grid-row: 1 / 3; width: 2.75rem; height: 2.75rem; }
+.board img { width: 100%; height: 100%; image-rendering: pixelated; border-radius: 4px; }
+.board .name { min-width: 0; overflow-wrap: anywhere; }
+.board .figure { font-weight: 600; font-variant-numeric: tabular-nums; }
+.board .bar { grid-column: -3 / -1; height: 0.375rem; margin-top: 0.25rem; border-radius: 3px;
+  background: color-mix(in srgb, currentColor 14%, transparent); }
+.board .bar i { display: block; height: 100%; min-width: 2px; border-radius: 3px;
+  background: light-dark(#0f766e, #2dd4bf); }
+</style>
+"""
+
+
+def show(board: Leaderboard) -> None:
+    """One board: the most accurate runs and, of those over the bar, the smallest and fastest."""
+    st.subheader(title(board.dataset))
+    st.caption(f"{board.train_images:,} images to train on, {board.test_images:,} to test with.")
+    columns: list[tuple[str, list[Summary], Callable[[Sequence[Summary]], list[str]]]] = [
+        ("Best accuracy", board.most_accurate, by_accuracy)
+    ]
+    if board.bar is not None:
+        columns += [
+            (f"Fewest weights at {board.bar:.0%}", board.smallest, by_weights),
+            (f"Fastest to {board.bar:.0%}", board.fastest, by_seconds),
+        ]
+    with st.grid(3, min_column_width=300):
+        for name, summaries, rows in columns:
+            with st.container():
+                st.markdown(f"**{name}**")
+                if not summaries:
+                    st.caption(f"No run has reached {board.bar:.0%} on the test images yet.")
+                    continue
+                pictures = "pictures" if rows is by_accuracy else ""
+                label = html.escape(f"{name} on {title(board.dataset)}")
+                st.html(
+                    f'{STYLE}<ol class="board {pictures}" role="list" aria-label="{label}">'
+                    f"{''.join(rows(summaries))}</ol>"
+                )
+
+
+def by_accuracy(summaries: Sequence[Summary]) -> list[str]:
+    """With the interval that each accuracy lies in, on one scale, and its surest mistake."""
+    intervals = [summary.interval or (0.0, 0.0) for summary in summaries]
+    least, most = min(low for low, _ in intervals), max(high for _, high in intervals)
+    names = _run_table.distinct_names(summaries)
+    return [
+        row(
+            names[summary.run.id],
+            f"{summary.evaluated.test_accuracy:.2%}" if summary.evaluated else "",
+            (low - least) / (most - least),
+            (high - low) / (most - least),
+            picture(summary),
+        )
+        for summary, (low, high) in zip(summaries, intervals, strict=True)
+    ]
+
+
+def by_weights(summaries: Sequence[Summary]) -> list[str]:
+    return by([summary.weights or 0 for summary in summaries], "{:,}", summaries)
+
+
+def by_seconds(summaries: Sequence[Summary]) -> list[str]:
+    return by([summary.train_seconds or 0 for summary in summaries], "{:.1f} s", summaries)
+
+
+def by(figures: Sequence[float], words: str, summaries: Sequence[Summary]) -> list[str]:
+    """With bars from zero."""
+    names = _run_table.distinct_names(summaries)
+    most = max(figures) or 1
+    return [
+        row(names[summary.run.id], words.format(figure), 0, figure / most)
+        for summary, figure in zip(summaries, figures, strict=True)
+    ]
+
+
+def row(name: str, figure: str, start: float, length: float, picture: str = "") -> str:
+    """A place on a board; its bar begins and ends at these shares of the whole."""
+    return (
+        f'<li>{picture}<span class="name">{html.escape(name)}</span>'
+        f'<span class="figure">{figure}</span><span class="bar">'
+        f'<i style="margin-left:{start:.2%};width:{length:.2%}"></i></span></li>'
+    )
+
+
+def picture(summary: Summary) -> str:
+    """The image that the network was surest about, and wrong; nothing where it can't be shown."""
+    found = _cached.surest_mistake(summary.run, summary.config.dataset)
+    if found is None:
+        return '<span class="picture"></span>'
+    image = base64.b64encode(_images.png(found.image, side=1)).decode()
+    words = html.escape(
+        f"Its surest mistake: {found.true}, taken for {found.predicted} with "
+        f"{sureness(found.confidence)}"
+    )
+    return (
+        f'<span class="picture"><img src="data:image/png;base64,{image}" '
+        f'alt="{words}" title="{words}"></span>'
+    )
