@@ -12,6 +12,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
+from mnist_core.storage import DATA, RUNS
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,8 +36,8 @@ class Settings:
         cache = user_cache_path("digit-lab", appauthor=False)
         kept = user_data_path("digit-lab", appauthor=False)
         return cls(
-            data=_folder(environ, "DIGIT_LAB_DATA", cache / "data"),
-            runs=_folder(environ, "DIGIT_LAB_RUNS", kept / "runs"),
+            data=_folder(environ, DATA, cache / "data"),
+            runs=_folder(environ, RUNS, kept / "runs"),
             workers=_workers(environ),
         )
 
@@ -43,6 +45,8 @@ class Settings:
 def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
     value = environ.get(name)
     if not value:
+        if not default.is_absolute():  # as in ~/.cache, of somebody without a home
+            raise ValueError(f"{name} is not set, and there is no home folder: set it")
         return default
     try:
         # Absolute, for the workers run in another folder.
