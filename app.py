@@ -48,5 +48,5 @@ page = st.navigation(
     position="top",
 )
 _compat.label_menu()
-_page.run(page)
+_page.run(page.run)
 _cached.load_ahead()

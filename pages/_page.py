@@ -1,9 +1,9 @@
 """What all pages have: how they begin, and names as they are in their texts."""
 
 import re
+from collections.abc import Callable
 
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
 
 from mnist_core.settings import Settings
 from mnist_core.storage import StorageError
@@ -15,15 +15,15 @@ ABOUT_THE_ARTICLE = (
 )
 
 
-def run(page: StreamlitPage) -> None:
-    """Run a page; where this server's settings or folders are of no use, say so in its place."""
+def run(page: Callable[[], None]) -> None:
+    """Draw a page; where this server's settings or folders are of no use, say so in its place."""
     try:
         Settings.from_environment()
     except ValueError as error:
         st.error(plain(str(error)), title="This server can't start", icon=":material/settings:")
         st.stop()
     try:
-        page.run()
+        page()
     except StorageError as error:
         st.error(plain(str(error)), title="The runs can't be shown", icon=":material/folder_off:")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -132,6 +133,14 @@ def age(path: Path, beside: Path) -> float:
     except OSError:
         now = time.time()
     return now - touched
+
+
+def delete_unfinished(folder: Path) -> None:
+    """Delete what the death of a run's worker left half written in its folder."""
+    for pattern in (".part-*", ".*.npz.*"):
+        for path in folder.glob(pattern):
+            with contextlib.suppress(OSError):  # the folder is gone, or locked
+                delete(path)
 
 
 def own_folder(path: Path) -> Path:

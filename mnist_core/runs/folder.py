@@ -57,6 +57,7 @@ from mnist_core.runs.files import (
 )
 from mnist_core.runs.format import Completion, check_format
 from mnist_core.runs.history import History
+from mnist_core.words import reason
 
 SILENCE = 60.0
 """Seconds after which nobody waits any more for another machine to touch its runs."""
@@ -333,7 +334,7 @@ class Run:
         except FileNotFoundError:
             return None
         except DAMAGED_NPZ as error:
-            raise RunError(f"{self.checkpoint} is damaged: {error}") from error
+            raise RunError(f"{self.checkpoint} is damaged: {reason(error)}") from error
 
     def labels(self) -> Labels:
         """What people call the run; all empty until somebody has named it.
@@ -372,7 +373,7 @@ class Run:
         except FileNotFoundError:
             raise RunError(f"run {self.id} has no test results: {path} does not exist") from None
         except DAMAGED_NPZ as error:
-            raise RunError(f"{path} is damaged: {error}") from error
+            raise RunError(f"{path} is damaged: {reason(error)}") from error
 
     def report(self) -> dict[str, Any] | None:
         """The classification report that the worker kept; None where it kept none.

@@ -31,7 +31,7 @@ from typing import IO, Literal, Self
 
 from mnist_core import storage
 from mnist_core.runs.events import Ended, State, append_event
-from mnist_core.runs.files import RunError
+from mnist_core.runs.files import RunError, delete_unfinished
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.settings import Settings
 from mnist_core.words import reason
@@ -262,6 +262,7 @@ class WorkerPool:
         if worker.run:
             if not _is_over(worker.run):
                 log = worker.run.folder / "worker.log"
+                delete_unfinished(worker.run.folder)
                 self._end(worker.run, State.FAILED, _cause_of_death(worker, log))
         elif not worker.ready:
             self._give_up(_cause_of_death(worker))

@@ -27,7 +27,7 @@ from mnist_core import storage
 from mnist_core.data import loading
 from mnist_core.evaluation import classification_report, evaluate
 from mnist_core.runs.events import Ended, Evaluated, Event, Started, State, append_event
-from mnist_core.runs.files import write_json, write_npz
+from mnist_core.runs.files import delete_unfinished, write_json, write_npz
 from mnist_core.runs.folder import Run
 
 RUNS_PER_PROCESS = 10
@@ -68,6 +68,7 @@ class Inbox:
             # For good: nothing may follow the last event.
             if self._writing.acquire(timeout=LAST_WORD) and self._run:
                 message = "The program that had started it ended before the training did."
+                delete_unfinished(self._run.folder)
                 append_event(self._run.folder, Ended(state=State.INTERRUPTED, message=message))
         finally:  # whatever becomes of that, nobody is left to work for
             shutil.rmtree(self._scratch, ignore_errors=True)

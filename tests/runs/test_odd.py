@@ -173,7 +173,7 @@ def test_an_odd_folder_is_named_and_can_be_deleted(
     store: RunStore, make: Callable[[RunStore, Run], Run]
 ) -> None:
     good, other = whole(store), whole(store)
-    odd = make(store, other)
+    odd = make(store, Run(other.folder))
     entries = {entry.run: entry for entry in Catalog(store).list()}
 
     assert isinstance(entries[good], Summary)

@@ -216,6 +216,7 @@ def test_a_run_whose_worker_was_killed_goes_on(
     (listed,) = Catalog(store).list()
     assert isinstance(listed, Summary)
     assert listed.state is State.FAILED
+    assert not list(run.folder.glob(".*"))
     last = run.checkpoint_epoch()
     assert last
     assert last.epoch >= len(history.epochs) >= 1
