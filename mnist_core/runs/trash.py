@@ -79,8 +79,8 @@ def purge(discarded: Iterable[Run]) -> None:
                 delete(folder)
         except OSError as error:
             stuck.append(error)
-    for error in stuck:
-        raise storage.StorageError(f"a deleted run can't be removed: {reason(error)}") from error
+    if stuck:
+        raise storage.StorageError(f"a deleted run can't be removed: {reason(stuck[0])}")
 
 
 def purge_leftovers(store: RunStore) -> None:

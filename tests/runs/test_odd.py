@@ -28,7 +28,7 @@ def whole(store: RunStore) -> Run:
     """A run with every file that there is, but for networks that can be used."""
     run = store.create(SMALL)
     labels = np.arange(20).astype(np.uint8) % 10
-    report = classification_report(labels, labels, tuple("0123456789"))
+    report = classification_report(labels.astype(np.int64), labels, tuple("0123456789"))
     write_npz(run.folder / "test.npz", probabilities=np.eye(10, dtype="f4")[labels], labels=labels)
     write_npz(run.checkpoint, epoch=np.array(epoch(2).model_dump_json()))
     write_json(run.folder / "dataset.json", run.dataset().model_dump())
