@@ -50,6 +50,7 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
     """
     history = run.history()
     live = take(run, history).state.live  # what is damaged is said here, by the page
+    _chosen.name_damage(run)
 
     def part() -> None:
         try:

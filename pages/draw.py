@@ -292,6 +292,7 @@ except (ModelError, RunError, OSError) as error:
     unreadable(words.reason(error))
     other_run(run)
 else:
+    _chosen.name_damage(run)
     take_linked()
     ask(predictor, outline, dataset)
     load_plotly()

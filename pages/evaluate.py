@@ -447,6 +447,7 @@ except RunError as error:
     st.error(str(error), title="This run can't be read", icon=":material/error:")
     st.stop()
 
+_chosen.name_damage(run)
 state = run.state(history)
 standing(run, state, history)
 headline_place = st.container()
