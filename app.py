@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages import _cached, _compat, _guesses
+from pages import _cached, _compat, _guesses, _page
 
 # A file of ours: icons by name come from the network, which may not be there.
 icon = Path(__file__).parent / "docs" / "icon.png"
@@ -53,5 +53,5 @@ pages = [
 _compat.take_guess(_guesses.page_meant)
 page = st.navigation(pages, position="top")
 _compat.mend_browser([page.url_path for page in pages])
-page.run()
+_page.run(page.run)
 _cached.load_ahead()

@@ -33,6 +33,7 @@ class Predictor:
         Raises:
             ModelError: the file is missing, damaged, or not a classifier of float32 images.
         """
+        self._folder = run_folder
         path = Path(run_folder) / "model.tflite"
         try:
             # The bytes, not the path: LiteRT would keep the file mapped, and it may be deleted.
@@ -64,6 +65,19 @@ class Predictor:
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._batch = int(inputs[0]["shape"][0])
         self._lock = threading.Lock()
+
+    def check(self, image_shape: tuple[int, ...], classes: int) -> None:
+        """Refuse a network that is not for such images, or tells another number of classes apart.
+
+        Raises:
+            ModelError: says what it is for.
+        """
+        if (self.input_shape, self.classes) != (image_shape, classes):
+            raise ModelError(
+                f"the network of {self._folder} takes images of {self.input_shape} for one of "
+                f"{self.classes} classes; those of its dataset are of {image_shape}, for one of "
+                f"{classes}"
+            )
 
     def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Ask the network.

@@ -97,7 +97,7 @@ def _training(history: History) -> list[str]:
     if not (history.epochs and history.fitting):
         return []
     last, images = history.epochs[-1], history.fitting.validation_images
-    if last.val_accuracy is None:
+    if last.val_accuracy is None or not images:
         return ["It was trained without validation images, so nobody can tell if it overfits."]
     figures = (
         f"In the last epoch, it was right on {last.accuracy:.1%} of the training images and on "

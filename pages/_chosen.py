@@ -4,7 +4,7 @@ from collections import Counter
 
 import streamlit as st
 
-from mnist_core.runs.catalog import Entry
+from mnist_core.runs.catalog import Damaged, Entry
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -74,6 +74,14 @@ def picker_entries(run: Run) -> list[Entry]:
     """The newest runs and, at the end, ``run`` where it is older than those."""
     newest = _cached.catalog().list(RUNS_IN_PICKER)
     return newest if any(e.run == run for e in newest) else [*newest, _cached.catalog().entry(run)]
+
+
+def name_damage(run: Run) -> None:
+    """Say what is wrong with a run that can be shown all the same, at least in part."""
+    entry = _cached.catalog().entry(run)
+    if isinstance(entry, Damaged):
+        words = _page.plain(entry.reason)
+        st.error(words, title="Part of this run can't be read", icon=":material/broken_image:")
 
 
 def still_training(run: Run, state: State, words: str) -> None:

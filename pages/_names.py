@@ -1,5 +1,6 @@
 """What runs are called, and what is said of them in a line."""
 
+import math
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from mnist_core import presets
 from mnist_core.data import known
 from mnist_core.runs.catalog import Damaged, Entry
 from mnist_core.runs.folder import Run
+from mnist_core.words import duration
 from pages import _cached
 
 
@@ -35,14 +37,25 @@ def run_name(entry: Entry) -> str:
 
 
 def made(run: Run) -> str:
-    """When, e.g. ``"22 Nov 14:02"``."""
+    """When, e.g. ``"22 Nov 14:02"``; the folder's name where that does not say."""
     created = local_time(run)
-    return f"{created.day} {created:%b %H:%M}"
+    return f"{created.day} {created:%b %H:%M}" if created else run.id
 
 
-def local_time(run: Run) -> datetime:
-    """When the run was made, by the clock of the reader."""
-    return run.created.astimezone(ZoneInfo(st.context.timezone) if st.context.timezone else None)
+def local_time(run: Run) -> datetime | None:
+    """When the run was made, by the clock of the reader; None where its folder does not say."""
+    zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
+    return run.created.astimezone(zone) if run.created else None
+
+
+def whereabouts(run: Run) -> str:
+    """Of a run that has not ended: what speaks for or against that it is still trained."""
+    if run.owner is None:
+        return f"{run.folder / 'owner.json'}, which says who trains it, is missing or damaged."
+    if not run.elsewhere:
+        return ""
+    ago = f"{duration(run.silence)} ago" if run.silence < math.inf else "nobody knows when"
+    return f"It is on the machine {run.elsewhere}, last heard of {ago}."
 
 
 def draw_label(run: Run) -> str:

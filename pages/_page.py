@@ -1,13 +1,28 @@
 """What all pages have: how they begin, and names as they are in their texts."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from mnist_core.presets import measured
+from mnist_core.settings import Settings
+from mnist_core.storage import StorageError
 from pages import _compat, _state
+
+
+def run(page: Callable[[], None]) -> None:
+    """Draw a page; where this server's settings or folders are of no use, say so in its place."""
+    try:
+        Settings.from_environment()
+    except ValueError as error:
+        st.error(plain(str(error)), title="This server can't start", icon=":material/settings:")
+        st.stop()
+    try:
+        page()
+    except StorageError as error:
+        st.error(plain(str(error)), title="The runs can't be shown", icon=":material/folder_off:")
 
 
 def begin(name: str) -> None:

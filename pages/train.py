@@ -15,7 +15,7 @@ with left:
     introduction = st.container()
     below_form = _form.form()
 with right:
-    _state.show_notices("continuing")
+    _state.show_notices("training")
     run, live = _chosen.chosen_run(), False
     if run:
         try:

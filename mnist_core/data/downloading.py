@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 
+from mnist_core import storage
 from mnist_core.data.known import SPECS
 from mnist_core.data.places import possible_places
 
@@ -70,6 +71,9 @@ def download(
                 np.savez(file, allow_pickle=False, **spec.unpack(fetched))
             file.replace(target)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's, not the network's
+            refused = storage.explain(error, target.parent, storage.DATA)
+            raise DownloadError(f"{spec.title} could not be saved: {refused}") from error
         by_hand = (
             "" if spec.unpack else f"You can fetch that file elsewhere and put it at {target}. "
         )

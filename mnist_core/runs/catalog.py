@@ -18,11 +18,12 @@ from mnist_core.config import TrainingConfig
 from mnist_core.data import known
 from mnist_core.evaluation import wilson_interval
 from mnist_core.runs.events import Batch, Epoch, Evaluated, State, parse_events
-from mnist_core.runs.files import RunError
+from mnist_core.runs.files import RunError, unreadable
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.format import NewerFormat
 from mnist_core.runs.history import History, Progress
 from mnist_core.runs.store import RunStore
+from mnist_core.words import reason
 
 # --- One run --------------------------------------------------------------------------------------
 
@@ -52,6 +53,8 @@ class Summary:
     state: State
     message: str
     """Why it ended so, where that needs saying."""
+    elsewhere: str | None
+    """The other machine that was last to answer for it, of a run that has not ended."""
     parent: str | None
     """The id of the run that it continues."""
     weights: int | None
@@ -89,7 +92,7 @@ def summarize(run: Run, past: History | None = None) -> Entry:
     except NewerFormat as error:
         return Damaged(run, str(error), NEWER)
     except (RunError, OSError) as error:
-        return Damaged(run, str(error))
+        return Damaged(run, reason(error))
 
 
 def _read(run: Run, past: History | None) -> Summary:
@@ -103,6 +106,7 @@ def _read(run: Run, past: History | None) -> Summary:
         labels=run.labels(),
         state=run.state(past),
         message=past.ended.message if past.ended else "",
+        elsewhere=None if past.ended else run.elsewhere,
         parent=run.parent,
         weights=past.fitting.weights if past.fitting else None,
         train_images=(
@@ -135,6 +139,8 @@ def _outline(path: Path) -> History:
                 outline.add(event)
     except FileNotFoundError:
         pass  # queued: nothing has happened yet
+    except OSError as error:
+        raise unreadable(path, error) from None
     return outline
 
 
@@ -186,9 +192,9 @@ class Catalog:
             return kept[1]
         entry = summarize(Run(Path(folder)))
         if isinstance(entry, Damaged):
-            if not version.events and not os.path.exists(f"{folder}/config.json"):
+            if not self._store.is_run(run_id):
                 return None
-        elif not entry.state.live:
+        elif not entry.state.live and not entry.elsewhere:  # for that may still be heard of
             self._over[run_id] = (version, entry)
         return entry
 
@@ -205,7 +211,7 @@ def _version(folder: str) -> _Version:
     try:
         changed = os.stat(folder).st_mtime_ns
         events = os.stat(f"{folder}/events.jsonl")
-    except FileNotFoundError:
+    except OSError:
         return _Version(changed, None)
     return _Version(changed, (events.st_mtime_ns, events.st_size))
 

@@ -185,6 +185,29 @@ def test_what_is_no_zip_is_refused(store: RunStore, data: bytes) -> None:
     assert "no zip archive" in refused(io.BytesIO(data), store)
 
 
+def test_files_that_lie_before_the_beginning_are_refused(small: Content, store: RunStore) -> None:
+    data = bytearray(archive(small).getvalue())
+    place = data.rfind(b"PK\x05\x06") + 16  # of where the table of contents begins
+    start = int.from_bytes(data[place : place + 4], "little")
+    data[place : place + 4] = (start + 9).to_bytes(4, "little")
+    path = store.folder.parent / "run.zip"
+    path.write_bytes(data)
+
+    assert "damaged" in refused(io.BytesIO(data), store)
+    with path.open("rb") as file, pytest.raises(ImportRefused, match="damaged"):
+        unpack(file, store)
+
+
+@pytest.mark.parametrize("name", [name for name in KEPT if ".json" in name])
+def test_json_without_end_is_refused(small: Content, store: RunStore, name: str) -> None:
+    for data in (
+        b"[" * 100_000,
+        b'{"version": ' + b"[" * 100_000,
+        b'{"a": ' + b"9" * 10_000 + b"}",
+    ):
+        assert name in refused(changed(small, name, data + b"\n"), store)
+
+
 def test_an_archive_without_configuration_is_no_run(small: Content, store: RunStore) -> None:
     without = {name: data for name, data in small.items() if not name.endswith("config.json")}
     assert "config.json is missing" in refused(without, store)
