@@ -8,7 +8,7 @@ from mnist_core.runs.catalog import Entry
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
-from pages import _cached, _changes, _names, _state
+from pages import _cached, _changes, _names, _page, _state
 
 RUNS_IN_PICKER = 50
 
@@ -29,7 +29,8 @@ def chosen_run() -> Run | None:
         run = _cached.store().get(wanted) if wanted else None
     except RunError:
         st.warning(
-            f"There is no run `{wanted}` here: it was deleted, or the address has a typo.",
+            f"There is no run {_page.plain(str(wanted))} here: it was deleted, or the address has "
+            "a typo.",
             icon=":material/search_off:",
         )
         run = None

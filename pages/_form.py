@@ -34,7 +34,7 @@ from mnist_core.presets import (
     tuned_on,
 )
 from mnist_core.words import duration
-from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _state
+from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _page, _state
 
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
@@ -264,7 +264,8 @@ def form() -> DeltaGenerator:
     except (ConfigError, DatasetError) as error:
         config = None
         with train_place:
-            st.error(str(error).replace("\n", "\n\n"), icon=":material/error:")
+            lines = map(_page.plain, str(error).splitlines())
+            st.error("\n\n".join(lines), icon=":material/error:")
             train_button(None)
     with notice_place:
         _link.notice(values)
@@ -323,7 +324,8 @@ def train_button(config: TrainingConfig | None) -> None:
         )
     else:
         st.info(
-            f"{known.title(config.dataset)} is not on this machine yet; the MNIST sample is.",
+            f"{_page.plain(known.title(config.dataset))} is not on this machine yet; the MNIST "
+            "sample is.",
             icon=":material/cloud_download:",
         )
         st.page_link("pages/data.py", label="Download it", icon=":material/download:")
@@ -362,8 +364,8 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> No
     ):
         _network.diagram(layers, outline.image_shape)
         st.caption(
-            f"{outline.title}: {work.images:,} images to train on, {held_back:,} held back for "
-            f"validation, {outline.test_images:,} for testing; {outline.classes} classes."
+            f"{_page.plain(outline.title)}: {work.images:,} images to train on, {held_back:,} held "
+            f"back for validation, {outline.test_images:,} for testing; {outline.classes} classes."
         )
         st.caption(
             f"{work.multiply_adds:,} multiplications per image. "

@@ -32,7 +32,8 @@ def start_continuation(run: Run) -> None:
     try:
         _chosen.submit(_cached.store().create_continuation(run, _state.MORE_EPOCHS.get()))
     except ValueError as error:
-        _state.leave_notice("continuing", Notice(st.error, str(error), ":material/error:"))
+        words = _page.plain(str(error))
+        _state.leave_notice("continuing", Notice(st.error, words, ":material/error:"))
 
 
 def watch(run: Run, below_form: DeltaGenerator) -> bool:
@@ -51,7 +52,7 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         label = _names.label(now.entry)
         with below_form:
             pointer(stage(now) if now.state.live else label)
-        st.subheader(label, anchor=RUN_ANCHOR)
+        st.subheader(_page.plain(label), anchor=RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
         status(now)
@@ -85,11 +86,11 @@ def parent(run_id: str) -> None:
     try:
         label = _names.run_label(_cached.store().get(run_id))
     except RunError:
-        st.caption(f"Continues run {run_id}, which is no longer here.")
+        st.caption(f"Continues run {_page.plain(run_id)}, which is no longer here.")
     else:
         st.page_link(
             "pages/train.py",
-            label=f"Continues {label}",
+            label=f"Continues {_page.plain(label)}",
             icon=":material/history:",
             query_params=_state.RUN.link(run_id),
         )
@@ -219,16 +220,16 @@ def what_next(now: Snapshot) -> None:
 
 def status(now: Snapshot) -> None:
     """One line on where the run stands."""
-    reason = now.history.ended.message if now.history.ended else ""
+    reason = _page.plain(now.history.ended.message) if now.history.ended else ""
     match now.state:
         case State.QUEUED:
-            st.progress(0.0, stage(now))
+            st.progress(0.0, _page.plain(stage(now)))
         case State.RUNNING | State.PAUSED:
-            st.progress(now.progress.share, stage(now))
+            st.progress(now.progress.share, _page.plain(stage(now)))
         case State.FINISHED:
             words = reason or "Trained to the end."
             if guessing := guesses(now.run):
-                st.warning(f"{words} {guessing}", icon=":material/casino:")
+                st.warning(f"{words} {_page.plain(guessing)}", icon=":material/casino:")
             else:
                 st.success(words, icon=":material/check:")
         case State.STOPPED:

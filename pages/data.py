@@ -258,12 +258,12 @@ def what_next(dataset: Dataset) -> None:
     st.success(
         f"{images:,} images in {dataset.classes} classes. Check below that they look right, "
         "then train a network on them.",
-        title=f"{dataset.name} is imported",
+        title=f"{_page.plain(dataset.name)} is imported",
         icon=":material/check_circle:",
     )
     st.page_link(
         "pages/train.py",
-        label=f"Train on {dataset.name}",
+        label=f"Train on {_page.plain(dataset.name)}",
         icon=":material/model_training:",
         query_params={"dataset": dataset.name},
     )
@@ -284,7 +284,7 @@ def removal(name: str) -> None:
     ]
     with st.container(border=True):
         st.markdown(
-            f"Remove **{name}** from this machine? This can't be undone. "
+            f"Remove **{_page.plain(name)}** from this machine? This can't be undone. "
             + (
                 f"Runs that were trained on it: {len(users)}. They stay, with networks and "
                 "figures, but its images can't be shown any more."
@@ -317,7 +317,9 @@ def remove(name: str) -> None:
     try:
         own.remove(name)
     except (ValueError, OSError) as error:
-        _state.leave_notice("removing", Notice(st.error, str(error), ":material/error:"))
+        _state.leave_notice(
+            "removing", Notice(st.error, _page.plain(str(error)), ":material/error:")
+        )
 
 
 # --- The images ---

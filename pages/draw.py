@@ -87,8 +87,9 @@ def picture(outline: Outline) -> NDArray[np.float32] | None:
     except (*pictures.UNREADABLE, ValueError) as error:
         reason = "damaged, huge, or no picture" if isinstance(error, pictures.UNREADABLE) else error
         st.error(
-            f"Reason: {reason}. Allowed: PNG, JPEG and WebP pictures of up to {MEGABYTES} MB.",
-            title=f"`{file.name}` can't be read",
+            f"Reason: {_page.plain(str(reason))}. Allowed: PNG, JPEG and WebP pictures of up to "
+            f"{MEGABYTES} MB.",
+            title=f"{_page.plain(file.name)} can't be read",
             icon=":material/broken_image:",
         )
         return None
@@ -111,7 +112,9 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         images = _cached.dataset(dataset)
     except DatasetError as error:
         st.warning(
-            str(error), title="The images can't be shown", icon=":material/image_not_supported:"
+            _page.plain(str(error)),
+            title="The images can't be shown",
+            icon=":material/image_not_supported:",
         )
         st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
         return None
@@ -149,7 +152,8 @@ def take_linked() -> None:
     else:
         del st.query_params[_state.TEST_IMAGE.name]
         st.warning(
-            f"The address asks about the test image `{number}`; allowed: a whole number from 0.",
+            f"The address asks about the test image {_page.plain(number)}; allowed: a whole number "
+            "from 0.",
             icon=":material/search_off:",
         )
 
@@ -282,7 +286,7 @@ try:
     predictor = load_predictor(run.folder, (run.folder / "model.tflite").stat().st_mtime_ns)
     outline = run.dataset()
 except (ModelError, RunError) as error:
-    st.error(str(error), title="This network can't be used", icon=":material/error:")
+    st.error(_page.plain(str(error)), title="This network can't be used", icon=":material/error:")
     other_run(run)
 else:
     take_linked()

@@ -33,7 +33,7 @@ CLASS_MENUS = {_state.TRUE_CLASS: "True class", _state.PREDICTED_CLASS: "Predict
 
 def standing(run: Run, state: State, history: History) -> None:
     """Said when the run is not simply finished."""
-    reason = history.ended.message if history.ended else ""
+    reason = _page.plain(history.ended.message) if history.ended else ""
     match state:
         case State.QUEUED | State.RUNNING | State.PAUSED:
             _chosen.still_training(run, state, "It is tested when training is over.")
@@ -347,7 +347,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             st.markdown("**Settings**")
             st.table(
                 {
-                    str(FIELDS[name].title): shown(FIELDS[name], value)
+                    str(FIELDS[name].title): _page.plain(shown(FIELDS[name], value))
                     for name, value in config
                     if config.uses(name)
                 },
@@ -362,11 +362,14 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             try:
                 environment = run.environment()
             except RunError as error:
-                st.error(str(error), icon=":material/error:")
+                st.error(_page.plain(str(error)), icon=":material/error:")
             else:
                 if environment:
                     st.table(
-                        {key: str(value) for key, value in environment.items()},
+                        {
+                            _page.plain(key): _page.plain(str(value))
+                            for key, value in environment.items()
+                        },
                         border="horizontal",
                         alt="Versions and machine that the run was made with",
                     )
@@ -375,7 +378,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
         if history.evaluated:
             before = ", that of the runs that it continues included" if history.continued else ""
             st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s{before}.")
-        done = [mark.words for mark in history.marks()]
+        done = [_page.plain(mark.words) for mark in history.marks()]
         if run.state(history) == State.STOPPED:
             done.append(f"stopped in epoch {len(history.epochs)}")
         st.markdown("**Train it again from the command line**")
@@ -440,7 +443,7 @@ if run is None:
 try:
     config, history = run.config, _cached.history(run)
 except RunError as error:
-    st.error(str(error), title="This run can't be read", icon=":material/error:")
+    st.error(_page.plain(str(error)), title="This run can't be read", icon=":material/error:")
     st.stop()
 
 state = run.state(history)
@@ -456,7 +459,8 @@ if not state.live:
             result = _cached.evaluation(run)
     except RunError as error:
         if state in (State.FINISHED, State.STOPPED):
-            st.error(str(error), title="There is nothing to judge", icon=":material/error:")
+            words = _page.plain(str(error))
+            st.error(words, title="There is nothing to judge", icon=":material/error:")
 if result:
     with headline_place:
         headline(result, config.dataset)

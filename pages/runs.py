@@ -43,7 +43,7 @@ def chosen(entries: list[Entry]) -> list[Entry]:
     unknown = [run_id for run_id in ids if run_id not in known]
     if unknown:
         st.warning(
-            f"There is no run {', '.join(f'`{run_id}`' for run_id in unknown)} here: it was "
+            f"There is no run {_page.plain(', '.join(unknown))} here: it was "
             "deleted, or the address has a typo.",
             icon=":material/search_off:",
         )
@@ -73,7 +73,8 @@ def training_now(entries: list[Entry]) -> None:
                     done = summary.progress
                     st.progress(
                         done.share,
-                        text=f"{_names.label(summary)} · epoch {done.epoch} of {done.asked}",
+                        text=f"{_page.plain(_names.label(summary))} · epoch {done.epoch} of "
+                        f"{done.asked}",
                     )
                     st.page_link(
                         "pages/train.py",
@@ -191,8 +192,8 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
     for entry in picked:
         if isinstance(entry, Damaged):
             st.error(
-                entry.reason,
-                title=f"{_names.run_name(entry)} can't be read",
+                _page.plain(entry.reason),
+                title=f"{_page.plain(_names.run_name(entry))} can't be read",
                 icon=":material/broken_image:",
             )
     if len(picked) == 1 and isinstance(picked[0], Summary):
@@ -239,7 +240,7 @@ def labels_form(summary: Summary, known_tags: list[str]) -> None:
             try:
                 summary.run.set_labels(Labels(name=name, tags=tuple(tags), note=note))
             except ValueError as error:
-                st.error(str(error), icon=":material/error:")
+                st.error(_page.plain(str(error)), icon=":material/error:")
             else:
                 st.toast("Saved", icon=":material/check:")
                 st.rerun()
@@ -280,7 +281,7 @@ def question(picked: list[Entry]) -> None:
 
 
 def names(entries: list[Entry], most: int = 10) -> str:
-    first = ", ".join(f"**{_names.run_name(entry)}**" for entry in entries[:most])
+    first = ", ".join(f"**{_page.plain(_names.run_name(entry))}**" for entry in entries[:most])
     return first if len(entries) <= most else f"{first} and {len(entries) - most:,} more"
 
 
@@ -305,7 +306,7 @@ def undo() -> None:
 
 
 def refuse(error: RunError | OSError) -> None:
-    _state.leave_notice("deleting", Notice(st.error, str(error), ":material/error:"))
+    _state.leave_notice("deleting", Notice(st.error, _page.plain(str(error)), ":material/error:"))
 
 
 def outcome() -> None:
@@ -326,7 +327,7 @@ def outcome() -> None:
 
 
 def leaderboard(board: Leaderboard) -> None:
-    st.subheader(title(board.dataset))
+    st.subheader(_page.plain(title(board.dataset)))
     st.caption(f"{board.train_images:,} images to train on, {board.test_images:,} to test with.")
     lists: list[tuple[str, list[Summary], Any]] = [
         ("Best accuracy", board.most_accurate, accuracy),
@@ -343,7 +344,9 @@ def leaderboard(board: Leaderboard) -> None:
                 if summaries:
                     st.table(
                         {
-                            "Run": list(_run_table.distinct_names(summaries).values()),
+                            "Run": list(
+                                map(_page.plain, _run_table.distinct_names(summaries).values())
+                            ),
                             "Figure": [figure(summary) for summary in summaries],
                         },
                         border="horizontal",

@@ -21,7 +21,8 @@ with right:
         try:
             live = _live_run.watch(run, below_form)
         except RunError as error:
-            st.error(str(error), title="This run can't be read", icon=":material/error:")
+            words = _page.plain(str(error))
+            st.error(words, title="This run can't be read", icon=":material/error:")
         _live_run.look_after(run)
         load_plotly()  # at the end: whatever is above the heading moves it down
     else:
