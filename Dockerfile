@@ -24,4 +24,5 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-c",
 import os, urllib.request; \
 path = os.environ.get('STREAMLIT_SERVER_BASE_URL_PATH', '').strip('/'); \
 urllib.request.urlopen(f'http://localhost:8501/{path and path + chr(47)}_stcore/health', timeout=5)"]
-CMD ["digit-lab", "app", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]
+CMD ["digit-lab", "app", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true", \
+    "--browser.serverAddress=localhost"]

@@ -123,7 +123,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             page.get_by_role("button", name="Train", exact=True).click()
             expect(page.get_by_role("link", name="Evaluate it")).to_be_visible(timeout=240_000)
         store = RunStore(server.runs)
-        (trained,) = store.list()
+        trained = store.list()[0]
         again = Run(shutil.copytree(trained.folder, server.runs / "20260101-000000-0001"))
         (again.folder / "environment.json").write_text(json.dumps({NAMES_OF["fatt"]: ALL}))
         probabilities, labels = trained.test_results()
