@@ -127,8 +127,8 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         again = Run(shutil.copytree(trained.folder, server.runs / "20260101-000000-0001"))
         (again.folder / "environment.json").write_text(json.dumps({NAMES_OF["fatt"]: ALL}))
         probabilities, labels = trained.test_results()
-        changed = {"probabilities": np.roll(probabilities, 1, axis=1), "labels": labels}
-        np.savez(again.folder / "test.npz", allow_pickle=False, **changed)
+        others = np.roll(probabilities, 1, axis=1)
+        np.savez(again.folder / "test.npz", probabilities=others, labels=labels)
         failed, live = store.create(SMALL), store.create(SMALL)
         append_event(failed.folder, Ended(state=State.FAILED, message=ALL))
         append_event(live.folder, Started())
@@ -165,7 +165,7 @@ def test_evaluate(lab: Lab, page: Page) -> None:
     page.get_by_text("How this network was made").click()
     check(page, ALL)  # in the table of the environment
     expect(page.locator(".xaxislayer-above text", has_text=NAMES_OF["fatt"]).first).to_be_visible()
-    page.locator(".js-plotly-plot .heatmaplayer").last.hover()
+    page.locator(".js-plotly-plot .heatmaplayer").last.hover(force=True)  # what lies over it, too
     expect(page.locator(".hoverlayer text", has_text="taken for").first).to_be_visible()
     check(page)
     lab.open(page, f"evaluate?run={lab.failed.id}", "Evaluate")
