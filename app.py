@@ -1,57 +1,64 @@
-"""Digit Lab's dashboard: page configuration and navigation, nothing else."""
+"""Digit Lab's dashboard: its server, page configuration and navigation, nothing else."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from pages import _cached, _compat, _guesses, _page
+if __name__ != "__main__":  # the server, which imports this file, and runs it in each session
+    from pages import _server
 
-# A file of ours: icons by name come from the network, which may not be there.
-icon = Path(__file__).parent / "docs" / "icon.png"
-_compat.mend_reruns()
-st.set_page_config(
-    page_title="Digit Lab",
-    page_icon=icon,
-    layout="wide",
-    # Without an entry of our own, there is no menu, and in it is the choice of the theme.
-    menu_items={"About": "**Digit Lab**: train an image classifier, watch it learn, question it."},
-)
+    app = st.App(__file__, middleware=[_server.our_hosts_only()], lifespan=_server.open_browser)
+else:
+    from pages import _cached, _compat, _guesses, _page
 
-pages = [
-    st.Page(
-        "pages/train.py",
-        title="Train",
-        icon=":material/model_training:",
-        help="Choose a network, press Train and watch it learn.",
-        default=True,
-    ),
-    st.Page(
-        "pages/evaluate.py",
-        title="Evaluate",
-        icon=":material/fact_check:",
-        help="What a trained network gets right and wrong on images it has never seen.",
-    ),
-    st.Page(
-        "pages/draw.py",
-        title="Draw",
-        icon=":material/draw:",
-        help="Draw, or bring a picture, and see what the network makes of it.",
-    ),
-    st.Page(
-        "pages/runs.py",
-        title="Runs",
-        icon=":material/table_rows:",
-        help="Every run: find, name, compare and delete them, and see which are the best.",
-    ),
-    st.Page(
-        "pages/data.py",
-        title="Data",
-        icon=":material/grid_on:",
-        help="The images themselves: see them, download more, bring your own.",
-    ),
-]
-_compat.take_guess(_guesses.page_meant)
-page = st.navigation(pages, position="top")
-_compat.mend_browser([page.url_path for page in pages])
-_page.run(page.run)
-_cached.load_ahead()
+    # A file of ours: icons by name come from the network, which may not be there.
+    icon = Path(__file__).parent / "docs" / "icon.png"
+    _compat.mend_reruns()
+    st.set_page_config(
+        page_title="Digit Lab",
+        page_icon=icon,
+        layout="wide",
+        # Without an entry of our own, there is no menu, and in it is the choice of the theme.
+        menu_items={
+            "About": "**Digit Lab**: train an image classifier, watch it learn, question it."
+        },
+    )
+
+    pages = [
+        st.Page(
+            "pages/train.py",
+            title="Train",
+            icon=":material/model_training:",
+            help="Choose a network, press Train and watch it learn.",
+            default=True,
+        ),
+        st.Page(
+            "pages/evaluate.py",
+            title="Evaluate",
+            icon=":material/fact_check:",
+            help="What a trained network gets right and wrong on images it has never seen.",
+        ),
+        st.Page(
+            "pages/draw.py",
+            title="Draw",
+            icon=":material/draw:",
+            help="Draw, or bring a picture, and see what the network makes of it.",
+        ),
+        st.Page(
+            "pages/runs.py",
+            title="Runs",
+            icon=":material/table_rows:",
+            help="Every run: find, name, compare and delete them, and see which are the best.",
+        ),
+        st.Page(
+            "pages/data.py",
+            title="Data",
+            icon=":material/grid_on:",
+            help="The images themselves: see them, download more, bring your own.",
+        ),
+    ]
+    _compat.take_guess(_guesses.page_meant)
+    page = st.navigation(pages, position="top")
+    _compat.mend_browser([page.url_path for page in pages])
+    _page.run(page.run)
+    _cached.load_ahead()

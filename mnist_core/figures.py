@@ -38,6 +38,14 @@ MOST_BARS = 12
 STATIC = {"displayModeBar": False, "scrollZoom": False}
 
 
+def plain(name: str) -> str:
+    """For plotly, which takes ``<b>``, ``<a href=...>`` and the like for markup, a name as it is.
+
+    Names stand in legends, ticks and hover texts, never in a template such as ``%{y}``.
+    """
+    return html.escape(name, quote=False)
+
+
 def training_curves(history: History, epochs: int) -> tuple[Figure, Figure]:
     """Accuracy and loss by epoch, with the batches of the running epoch.
 
@@ -178,7 +186,7 @@ def _overlaid(histories: Mapping[str, History], along: str, name: str, value: st
             {
                 "type": "scatter",
                 "mode": "lines+markers",
-                "name": run,
+                "name": plain(run),
                 "x": _places(history, along),
                 "y": [getattr(epoch, name) for epoch in history.epochs],
                 "marker": {"symbol": symbol},
@@ -224,7 +232,7 @@ def confusion_matrix(
         row, column: the cell to put a frame around; one alone is framed as a whole.
     """
     share = row_shares(confusion)
-    named = [html.escape(name, quote=False) for name in class_names]
+    named = [plain(name) for name in class_names]
     rows, columns = np.indices(confusion.shape).reshape(2, -1)
     framed = [] if row is None and column is None else [_frame(row, column, len(class_names))]
     numbers = [
@@ -307,7 +315,7 @@ def confusion_difference(
     """
     difference = second - first
     better = np.where(np.eye(len(class_names), dtype=bool), difference, -difference)
-    named = [html.escape(name, quote=False) for name in class_names]
+    named = [plain(name) for name in class_names]
     # The root of the size, as in the matrices, so that one image is seen beside a hundred.
     sizes = np.sign(better) * np.sqrt(np.abs(better) / max(1, np.abs(better).max()))
     return {
@@ -475,7 +483,7 @@ def _classes(title: str, class_names: Sequence[str], downwards: bool = False) ->
         "title": {"text": title},
         "range": ends[::-1] if downwards else ends,
         "tickvals": list(range(len(class_names)))[::every],
-        "ticktext": [html.escape(name, quote=False) for name in shown[::every]],
+        "ticktext": [plain(name) for name in shown[::every]],
         "tickangle": 0 if downwards or _longest(class_names) <= 2 else -45,
         "fixedrange": True,
         "showgrid": False,

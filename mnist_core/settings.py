@@ -3,9 +3,11 @@
 DIGIT_LAB_DATA     folder of the datasets      default: digit-lab/data in the user's cache folder
 DIGIT_LAB_RUNS     folder of the runs          default: digit-lab/runs in the user's data folder
 DIGIT_LAB_WORKERS  trainings at the same time  default: 1; at most the number of CPU cores
+DIGIT_LAB_HOSTS    names of the dashboard      default: none but those of this machine to itself
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,9 @@ from pathlib import Path
 from platformdirs import user_cache_path, user_data_path
 
 from mnist_core.storage import DATA, RUNS
+
+HOST = r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+"""A name or an address, and perhaps a port, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Settings:
     data: Path
     runs: Path
     workers: int
+    hosts: tuple[str, ...] = ()
+    """What the dashboard is called beside ``localhost``; each a :data:`HOST`."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -37,6 +44,7 @@ class Settings:
             data=_folder(environ, DATA, user_cache_path, "data"),
             runs=_folder(environ, RUNS, user_data_path, "runs"),
             workers=_workers(environ),
+            hosts=_hosts(environ),
         )
 
 
@@ -65,3 +73,16 @@ def _workers(environ: Mapping[str, str]) -> int:
             "the number of CPU cores here."
         )
     return int(value)
+
+
+def _hosts(environ: Mapping[str, str]) -> tuple[str, ...]:
+    written = environ.get("DIGIT_LAB_HOSTS", "").lower().split(",")
+    hosts = tuple(host.strip() for host in written if host.strip())
+    for host in hosts:
+        if not re.fullmatch(HOST, host):
+            raise ValueError(
+                f"DIGIT_LAB_HOSTS names {host!r}. Allowed: names or addresses, separated by "
+                "commas, with a port where the address in the browser has one, such as "
+                "lab.example.org, 192.0.2.7:8501 or [2001:db8::7]:8501."
+            )
+    return hosts

@@ -32,7 +32,8 @@ def chosen_run() -> Run | None:
         run = _cached.store().get(wanted) if wanted else None
     except RunError:
         st.warning(
-            f"There is no run `{wanted}` here: it was deleted, or the address has a typo.",
+            f"There is no run {_page.plain(str(wanted))} here: it was deleted, or the address has "
+            "a typo.",
             icon=":material/search_off:",
         )
         run = None

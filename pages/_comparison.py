@@ -73,7 +73,7 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
             try:
                 histories[names[summary.run.id]] = _cached.history(summary.run)
             except RunError as error:
-                st.error(str(error), icon=":material/broken_image:")
+                st.error(_page.plain(str(error)), icon=":material/broken_image:")
         accuracy, loss = figures.overlaid_curves(histories, along, training=images == "Training")
         left, right = st.columns(2)
         words = f"{images} {{}} of the compared runs along {ALONG[along].lower()}"
@@ -97,7 +97,7 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
         )
         blind = [names[s.run.id] for s in picked if not s.config.validation_share]
         if blind and images == "Validation":
-            st.caption(f"Trained without validation images: {', '.join(blind)}.")
+            st.caption(f"Trained without validation images: {_page.plain(', '.join(blind))}.")
 
     part()
 
@@ -139,14 +139,17 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
         with st.spinner("Checking the answers"):
             results = _cached.evaluation(first.run), _cached.evaluation(second.run)
     except RunError as error:
-        st.info(str(error), title="There is nothing to compare", icon=":material/compare:")
+        st.info(
+            _page.plain(str(error)), title="There is nothing to compare", icon=":material/compare:"
+        )
         return
     try:
         found = compare(*results)
     except NotComparable as error:
         st.warning(
-            f"{one} and {other} can't be compared image by image: {error}. An accuracy on other "
-            "images says nothing about which network is better.",
+            f"{bold(one)} and {bold(other)} can't be compared image by image: "
+            f"{_page.plain(str(error))}. An accuracy on other images says nothing about which "
+            "network is better.",
             icon=":material/difference:",
         )
         found = None
@@ -165,7 +168,7 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
 
 def verdict(found: Comparison, one: str, other: str) -> None:
     """Whether the difference is more than chance, in words."""
-    words = in_words(found, f"**{one}**", f"**{other}**")
+    words = in_words(found, bold(one), bold(other))
     if words.better:
         title, kind, icon = "More than chance", st.success, ":material/check_circle:"
     elif words.method:
@@ -178,6 +181,10 @@ def verdict(found: Comparison, one: str, other: str) -> None:
             st.markdown(words.method)
 
 
+def bold(name: str) -> str:
+    return f"**{_page.plain(name)}**"
+
+
 def matrices(
     results: tuple[Evaluation, Evaluation],
     one: str,
@@ -188,7 +195,7 @@ def matrices(
     with st.grid(3, min_column_width=320):
         for name, result in zip((one, other), results, strict=True):
             with st.container():
-                st.markdown(f"**{name}**")
+                st.markdown(bold(name))
                 st.plotly_chart(
                     figures.confusion_matrix(result.confusion, result.class_names),
                     key=f"confusion_{name}",
@@ -197,7 +204,7 @@ def matrices(
                 )
         if same_images:
             with st.container():
-                st.markdown(f"**{other}** minus **{one}**")
+                st.markdown(f"{bold(other)} minus {bold(one)}")
                 st.plotly_chart(
                     figures.confusion_difference(
                         results[0].confusion, results[1].confusion, results[0].class_names
@@ -228,11 +235,11 @@ def alone(
     images: NDArray[np.uint8],
 ) -> None:
     """The images that one network alone got right, with the answers of the one that is wrong."""
-    st.subheader(f"Only {right} is right: {len(indices):,}")
+    st.subheader(f"Only {_page.plain(right)} is right: {len(indices):,}")
     if not len(indices):
         st.caption("No image.")
         return
-    st.caption(f"These are the answers of {wrong}, the most confident first.")
+    st.caption(f"These are the answers of {_page.plain(wrong)}, the most confident first.")
     place = st.container()
     pages = -(-len(indices) // IMAGES_ON_A_PAGE)
     page = st.pagination(pages, key=f"page_{right}_{wrong}") if pages > 1 else 1

@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core.export import formats
 from mnist_core.runs import archive
 from mnist_core.runs.folder import Run
-from pages import _cached, _names, _state
+from pages import _cached, _names, _page, _state
 from pages._state import Notice
 
 ICONS = {
@@ -45,7 +45,7 @@ def downloads(run: Run) -> None:
                     disabled=why_not is not None,
                     width="stretch",
                 )
-                st.caption(f"Not now: {why_not}." if why_not else format.description)
+                st.caption(f"Not now: {_page.plain(why_not)}." if why_not else format.description)
 
 
 def uploader() -> None:
@@ -63,10 +63,12 @@ def uploader() -> None:
         try:
             with st.spinner("Checking the run and its network, about ten seconds"):
                 words = _names.run_label(archive.unpack(file, _cached.store()))
-            notice = Notice(st.success, words, ":material/check:", "Imported")
+            notice = Notice(st.success, _page.plain(words), ":material/check:", "Imported")
         except (archive.ImportRefused, OSError) as error:
             words = f"{file.name}: {error}. Nothing was imported."
-            notice = Notice(st.error, words, ":material/block:", "The run was not imported")
+            notice = Notice(
+                st.error, _page.plain(words), ":material/block:", "The run was not imported"
+            )
         _state.leave_notice("importing", notice)
         st.rerun()
     _state.show_notices("importing")

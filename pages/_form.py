@@ -269,7 +269,8 @@ def form() -> DeltaGenerator:
     except (ConfigError, DatasetError) as error:
         config = None
         with train_place:
-            st.error(str(error).replace("\n", "\n\n"), icon=":material/error:")
+            lines = map(_page.plain, str(error).splitlines())
+            st.error("\n\n".join(lines), icon=":material/error:")
             train_button(None)
     with notice_place:
         _link.notice(values)
@@ -328,7 +329,8 @@ def train_button(config: TrainingConfig | None) -> None:
         )
     else:
         st.info(
-            f"{known.title(config.dataset)} is not on this machine yet; the MNIST sample is.",
+            f"{_page.plain(known.title(config.dataset))} is not on this machine yet; the MNIST "
+            "sample is.",
             icon=":material/cloud_download:",
         )
         _page.step("pages/data.py", "Download it", ":material/download:")
@@ -367,8 +369,8 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> No
     ):
         _network.diagram(layers, outline.image_shape)
         st.caption(
-            f"{outline.title}: {work.images:,} images to train on, {held_back:,} held back for "
-            f"validation, {outline.test_images:,} for testing; {outline.classes} classes."
+            f"{_page.plain(outline.title)}: {work.images:,} images to train on, {held_back:,} held "
+            f"back for validation, {outline.test_images:,} for testing; {outline.classes} classes."
         )
         st.caption(
             f"{work.multiply_adds:,} multiplications per image. "

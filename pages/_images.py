@@ -19,13 +19,16 @@ def test_images(result: Evaluation, dataset_name: str) -> NDArray[np.uint8] | No
         images = _cached.dataset(dataset_name)
     except DatasetError as error:
         st.warning(
-            str(error), title="The images can't be shown", icon=":material/image_not_supported:"
+            _page.plain(str(error)),
+            title="The images can't be shown",
+            icon=":material/image_not_supported:",
         )
         _page.step("pages/data.py", "Go to the data", ":material/grid_on:", first=False)
         return None
     if not np.array_equal(images.y_test, result.labels):
         st.error(
-            f"The run was tested on other images than those of {images.title} on this machine.",
+            "The run was tested on other images than those of "
+            f"{_page.plain(images.title)} on this machine.",
             title="The images can't be shown",
             icon=":material/image_not_supported:",
         )

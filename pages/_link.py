@@ -1,7 +1,5 @@
 """The settings in the address of the page Train: checked on arrival, and passed on."""
 
-import re
-import string
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +7,7 @@ import streamlit as st
 
 from mnist_core.config import TrainingConfig
 from mnist_core.link import command, link_parameters, read_link
-from pages import _state
+from pages import _page, _state
 
 
 def check() -> None:
@@ -38,16 +36,11 @@ def notice(values: dict[str, Any]) -> None:
         return
     _state.LINK_VALUES.set(values)
     st.warning(
-        "\n".join(f"- {_plain(problem)}" for problem in problems),
+        "\n".join(f"- {_page.plain(problem)}" for problem in problems),
         title="Part of this link can't be used; the defaults are used instead",
         icon=":material/link_off:",
     )
     st.button("Dismiss", icon=":material/close:", on_click=dismiss)
-
-
-def _plain(text: str) -> str:
-    """As it is: what somebody has put into a link is no Markdown of ours."""
-    return re.sub(f"([{re.escape(string.punctuation)}])", r"\\\1", text)
 
 
 def dismiss() -> None:

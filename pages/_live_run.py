@@ -66,7 +66,7 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         label = _names.label(now.entry)
         with below_form:
             pointer(stage(now) if now.state.live else label)
-        st.header(label, anchor=_chosen.RUN_ANCHOR)
+        st.header(_page.plain(label), anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
         status(now)
@@ -108,11 +108,11 @@ def parent(run_id: str) -> None:
     try:
         label = _names.run_label(_cached.store().get(run_id))
     except RunError:
-        st.caption(f"Continues run {run_id}, which is no longer here.")
+        st.caption(f"Continues run {_page.plain(run_id)}, which is no longer here.")
     else:
         st.page_link(
             "pages/train.py",
-            label=f"Continues {label}",
+            label=f"Continues {_page.plain(label)}",
             icon=":material/history:",
             query_params=_state.RUN.link(run_id),
         )
@@ -230,7 +230,7 @@ def what_next(now: Snapshot) -> None:
             help="Copies this run's settings into the form.",
         )
     if by_hand := now.history.by_hand():
-        st.caption(f"Beside its settings, by hand: {'; '.join(by_hand)}.")
+        st.caption(f"Beside its settings, by hand: {_page.plain('; '.join(by_hand))}.")
     try:
         last = run.checkpoint_epoch()
     except RunError as error:
@@ -259,7 +259,7 @@ def what_next(now: Snapshot) -> None:
 def status(now: Snapshot) -> None:
     """One line on where the run stands."""
     ended = now.history.ended
-    message = ended.message if ended else ""
+    message = _page.plain(ended.message) if ended else ""
     failure = None if ended else _cached.pool().failure(now.run)
     where = "" if ended else _page.plain(_names.whereabouts(now.run))
     if failure:
@@ -269,13 +269,13 @@ def status(now: Snapshot) -> None:
         st.caption(where)
     match now.state:
         case State.QUEUED:
-            st.progress(0.0, stage(now))
+            st.progress(0.0, _page.plain(stage(now)))
         case State.RUNNING | State.PAUSED:
-            st.progress(now.progress.share, stage(now))
+            st.progress(now.progress.share, _page.plain(stage(now)))
         case State.FINISHED:
             words = message or "Trained to the end."
             if guessing := guesses(now.run):
-                st.warning(f"{words} {guessing}", icon=":material/casino:")
+                st.warning(f"{words} {_page.plain(guessing)}", icon=":material/casino:")
             else:
                 st.success(words, icon=":material/check:")
         case State.STOPPED:

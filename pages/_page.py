@@ -73,6 +73,23 @@ def about_the_article() -> str:
     return words
 
 
-def plain(name: str) -> str:
-    """For markdown: a class's name, or what was said of a file, whatever characters are in it."""
-    return re.sub(r"([\\`*_\[\]<>$~#|]|:(?=\w))", r"\\\1", name)
+def plain(text: str) -> str:
+    """For Markdown: a name, an address or a message as it is, whatever characters are in it.
+
+    All that people write goes through here where Streamlit takes Markdown: in texts, and in labels,
+    titles, captions, progress bars and tables.
+    """
+    return _MARKUP.sub(r"\\\g<0>", _REPLACED.sub("\\g<0>\u2060", " ".join(text.split())))
+
+
+_MARKUP = re.compile(r"[\\`*_\[\]<>$~#|&]|:(?=\w)|^[-+=]")
+# Addresses, :names: of pictures and arrows are looked for once the backslashes are gone, so that
+# only a character between theirs helps: one that is not seen, and that no line breaks at.
+_REPLACED = re.compile(
+    r"""
+    :(?=//|[\w+/-]+:) | \bwww(?=\.) | \S(?=@)
+    | (?<!\S)[-<>~](?=[-=>]+(?!\S))
+    | ^\d+(?=[.)](?!\S))  # the number of a list
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)

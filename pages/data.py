@@ -262,12 +262,12 @@ def what_next(dataset: Dataset) -> None:
     st.success(
         f"{images:,} images in {dataset.classes} classes. Check below that they look right, "
         "then train a network on them.",
-        title=f"{dataset.name} is imported",
+        title=f"{_page.plain(dataset.name)} is imported",
         icon=":material/check_circle:",
     )
     _page.step(
         "pages/train.py",
-        f"Train on {dataset.name}",
+        f"Train on {_page.plain(dataset.name)}",
         ":material/model_training:",
         {"dataset": dataset.name},
     )
@@ -288,7 +288,7 @@ def removal(name: str) -> None:
     ]
     with st.container(border=True):
         st.markdown(
-            f"Remove **{name}** from this machine? This can't be undone. "
+            f"Remove **{_page.plain(name)}** from this machine? This can't be undone. "
             + (
                 f"Runs that were trained on it: {len(users)}. They stay, with networks and "
                 "figures, but its images can't be shown any more."
@@ -321,7 +321,8 @@ def remove(name: str) -> None:
     try:
         own.remove(name)
     except (ValueError, OSError) as error:
-        _state.leave_notice("removing", Notice(st.error, reason(error), ":material/error:"))
+        words = _page.plain(reason(error))
+        _state.leave_notice("removing", Notice(st.error, words, ":material/error:"))
 
 
 # --- The images ---

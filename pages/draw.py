@@ -88,8 +88,9 @@ def picture(outline: Outline) -> NDArray[np.float32] | None:
     except (*pictures.UNREADABLE, ValueError) as error:
         reason = "damaged, huge, or no picture" if isinstance(error, pictures.UNREADABLE) else error
         st.error(
-            f"Reason: {reason}. Allowed: PNG, JPEG and WebP pictures of up to {MEGABYTES} MB.",
-            title=f"`{file.name}` can't be read",
+            f"Reason: {_page.plain(str(reason))}. Allowed: PNG, JPEG and WebP pictures of up to "
+            f"{MEGABYTES} MB.",
+            title=f"{_page.plain(file.name)} can't be read",
             icon=":material/broken_image:",
         )
         return None
@@ -112,7 +113,9 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         images = _cached.dataset(dataset)
     except DatasetError as error:
         st.warning(
-            str(error), title="The images can't be shown", icon=":material/image_not_supported:"
+            _page.plain(str(error)),
+            title="The images can't be shown",
+            icon=":material/image_not_supported:",
         )
         _page.step("pages/data.py", "Go to the data", ":material/grid_on:", first=False)
         return None
@@ -150,7 +153,8 @@ def take_linked() -> None:
     else:
         del st.query_params[_state.TEST_IMAGE.name]
         st.warning(
-            f"The address asks about the test image `{number}`; allowed: a whole number from 0.",
+            f"The address asks about the test image {_page.plain(number)}; allowed: a whole number "
+            "from 0.",
             icon=":material/search_off:",
         )
 

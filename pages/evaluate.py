@@ -46,7 +46,7 @@ CLASS_MENUS = {_state.TRUE_CLASS: "True class", _state.PREDICTED_CLASS: "Predict
 
 def standing(run: Run, state: State, history: History) -> None:
     """Said when the run is not simply finished."""
-    reason = history.ended.message if history.ended else ""
+    reason = _page.plain(history.ended.message) if history.ended else ""
     match state:
         case State.QUEUED | State.RUNNING | State.PAUSED:
             _chosen.still_training(run, state, "It is tested when training is over.")
@@ -358,7 +358,7 @@ def behind(result: Evaluation, true: str, predicted: str) -> tuple[NDArray[np.in
 
 
 def making(run: Run, config: TrainingConfig, history: History) -> None:
-    by_hand = "; ".join(history.by_hand())
+    by_hand = _page.plain("; ".join(history.by_hand()))
     with st.expander("How this network was made", icon=":material/settings:"):
         if by_hand:
             st.info(f"Beside these settings, by hand: {by_hand}.", icon=":material/back_hand:")
@@ -367,7 +367,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             st.markdown("**Settings**")
             st.table(
                 {
-                    str(FIELDS[name].title): shown(FIELDS[name], value)
+                    str(FIELDS[name].title): _page.plain(shown(FIELDS[name], value))
                     for name, value in config
                     if config.uses(name)
                 },
@@ -382,11 +382,14 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
             try:
                 environment = run.environment()
             except RunError as error:
-                st.error(str(error), icon=":material/error:")
+                st.error(_page.plain(str(error)), icon=":material/error:")
             else:
                 if environment:
                     st.table(
-                        {key: str(value) for key, value in environment.items()},
+                        {
+                            _page.plain(key): _page.plain(str(value))
+                            for key, value in environment.items()
+                        },
                         border="horizontal",
                         alt="Versions and machine that the run was made with",
                     )
@@ -460,7 +463,7 @@ if run is None:
 try:
     config, history = run.config, _cached.history(run)
 except RunError as error:
-    st.error(str(error), title="This run can't be read", icon=":material/error:")
+    st.error(_page.plain(str(error)), title="This run can't be read", icon=":material/error:")
     st.stop()
 
 _chosen.name_damage(run)
@@ -477,7 +480,8 @@ if not state.live:
             result = _cached.evaluation(run)
     except RunError as error:
         if state in (State.FINISHED, State.STOPPED):
-            st.error(str(error), title="There is nothing to judge", icon=":material/error:")
+            words = _page.plain(str(error))
+            st.error(words, title="There is nothing to judge", icon=":material/error:")
 if result:
     with headline_place:
         headline(result, config.dataset)

@@ -52,7 +52,7 @@ def chosen(entries: list[Entry]) -> list[Entry]:
     unknown = [run_id for run_id in ids if run_id not in known]
     if unknown:
         st.warning(
-            f"There is no run {', '.join(f'`{run_id}`' for run_id in unknown)} here: it was "
+            f"There is no run {_page.plain(', '.join(unknown))} here: it was "
             "deleted, or the address has a typo.",
             icon=":material/search_off:",
         )
@@ -83,7 +83,8 @@ def training_now(entries: list[Entry]) -> None:
                     where = f" · on {summary.elsewhere}" if summary.elsewhere else ""
                     st.progress(
                         done.share,
-                        text=f"{_names.label(summary)} · epoch {done.epoch} of {done.asked}{where}",
+                        text=f"{_page.plain(_names.label(summary))} · epoch {done.epoch} of "
+                        f"{done.asked}{where}",
                     )
                     st.page_link(
                         "pages/train.py",
@@ -202,8 +203,8 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
     for entry in picked:
         if isinstance(entry, Damaged):
             st.error(
-                entry.reason,
-                title=f"{_names.run_name(entry)} can't be read",
+                _page.plain(entry.reason),
+                title=f"{_page.plain(_names.run_name(entry))} can't be read",
                 icon=":material/broken_image:",
             )
     if len(picked) == 1 and isinstance(picked[0], Summary):
@@ -287,7 +288,7 @@ def question(picked: list[Entry]) -> None:
 
 
 def names(entries: list[Entry], most: int = 10) -> str:
-    first = ", ".join(f"**{_names.run_name(entry)}**" for entry in entries[:most])
+    first = ", ".join(f"**{_page.plain(_names.run_name(entry))}**" for entry in entries[:most])
     return first if len(entries) <= most else f"{first} and {len(entries) - most:,} more"
 
 
@@ -312,7 +313,8 @@ def undo() -> None:
 
 
 def refuse(error: RunError | OSError) -> None:
-    _state.leave_notice("deleting", Notice(st.error, reason(error), ":material/error:"))
+    words = _page.plain(reason(error))
+    _state.leave_notice("deleting", Notice(st.error, words, ":material/error:"))
 
 
 def outcome() -> None:

@@ -23,7 +23,8 @@ with right:
             _live_run.name_other_dataset(run)
             live = _live_run.watch(run, below_form)
         except RunError as error:
-            st.error(str(error), title="This run can't be read", icon=":material/error:")
+            words = _page.plain(str(error))
+            st.error(words, title="This run can't be read", icon=":material/error:")
         _live_run.look_after(run)
         _in_view.show(f"#{_chosen.RUN_ANCHOR}")
         load_plotly()  # at the end: whatever is above the heading moves it down

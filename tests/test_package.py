@@ -1,6 +1,7 @@
 """What ``pip install .`` gives: the packages of requirements.txt, and all files of ours."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -72,6 +73,34 @@ def test_the_wheel_has_every_file_and_only_one_package(installed: Path) -> None:
     (metadata,) = installed.glob("*.dist-info/entry_points.txt")
     assert "digit-lab = mnist_core.cli.main:main" in metadata.read_text()
     assert "Requires-Python: <3.14,>=3.11" in metadata.with_name("METADATA").read_text()
+
+
+def copied_into_the_container() -> set[str]:
+    """The files and folders that the Dockerfile asks of its context."""
+    lines = [line.split() for line in (PROJECT / "Dockerfile").read_text().splitlines()]
+    return {source for words in lines if words[:1] == ["COPY"] for source in words[1:-1]}
+
+
+def test_the_dockerfile_copies_all_that_the_package_is_made_of(
+    installed: Path, tmp_path: Path
+) -> None:
+    ignored = (PROJECT / ".dockerignore").read_text().splitlines()
+    sources = copied_into_the_container()
+    assert {line[1:] for line in ignored if line.startswith("!")} == sources
+    for source in sources:
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
+        if (PROJECT / source).is_dir():
+            shutil.copytree(PROJECT / source, tmp_path / source)
+        else:
+            shutil.copy(PROJECT / source, tmp_path / source)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel"], cwd=tmp_path, check=True
+    )
+
+    (wheel,) = tmp_path.glob("dist/*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        files_of_wheel = {Path(name) for name in archive.namelist()}
+    assert files_of_wheel == {path.relative_to(installed) for path in files(installed)}
 
 
 EVERY_PAGE = """

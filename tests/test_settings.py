@@ -1,4 +1,5 @@
 import os
+import re
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_each_variable_sets_its_field(tmp_path: Path) -> None:
 
 
 def test_an_empty_variable_gives_the_default() -> None:
-    names = ["DIGIT_LAB_DATA", "DIGIT_LAB_RUNS", "DIGIT_LAB_WORKERS"]
+    names = ["DIGIT_LAB_DATA", "DIGIT_LAB_RUNS", "DIGIT_LAB_WORKERS", "DIGIT_LAB_HOSTS"]
 
     assert Settings.from_environment(dict.fromkeys(names, "")) == Settings.from_environment({})
 
@@ -78,6 +79,20 @@ def test_a_wrong_number_of_workers_is_refused(value: str) -> None:
 
     with pytest.raises(ValueError, match=f"DIGIT_LAB_WORKERS is '{value}'.*{allowed}"):
         Settings.from_environment({"DIGIT_LAB_WORKERS": value})
+
+
+def test_hosts_are_names_and_addresses_with_and_without_a_port() -> None:
+    written = " Lab.example.org,192.0.2.7:8501, [2001:db8::7]:8501,"
+
+    hosts = Settings.from_environment({"DIGIT_LAB_HOSTS": written}).hosts
+
+    assert hosts == ("lab.example.org", "192.0.2.7:8501", "[2001:db8::7]:8501")
+
+
+@pytest.mark.parametrize("host", ["http://lab", "lab/path", "*", "*.example.org", "::1", "a:b"])
+def test_what_is_no_host_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match=f"DIGIT_LAB_HOSTS names {re.escape(repr(host))}"):
+        Settings.from_environment({"DIGIT_LAB_HOSTS": f"localhost,{host}"})
 
 
 def test_settings_cannot_be_changed() -> None:

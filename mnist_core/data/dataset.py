@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from mnist_core.data.known import SPECS, is_digits, title
-from mnist_core.data.limits import CLASSES, check_class_name, check_image_shape
+from mnist_core.data.limits import CLASSES, NAME, check_class_name, check_image_shape
 
 Ground = Literal["dark", "light", "mixed"]
 
@@ -30,7 +30,7 @@ class Outline(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
+    name: str = Field(pattern=f"^{NAME}$")
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
     """Of one image: ``(height, width)``, in colour ``(height, width, 3)``."""

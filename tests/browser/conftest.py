@@ -80,20 +80,21 @@ def other_server(server: Server, tmp_path: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def dashboard(folder: Path, runs: Path) -> Iterator[Server]:
-    """A server whose log and data are in ``folder``.
+def dashboard(folder: Path, runs: Path, path: str = "") -> Iterator[Server]:
+    """A server whose log and data are in ``folder``, at a path such as ``/lab``.
 
     A test fails when the server has logged a warning or an error by its end.
     """
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    server = Server(f"http://localhost:{port}", runs, folder / "data", folder / "server.log")
+    server = Server(f"http://localhost:{port}{path}", runs, folder / "data", folder / "server.log")
     with server.log_file.open("w") as log:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "streamlit", "run", "app.py"),
                 *("--server.port", str(port), "--server.headless", "true"),
+                *("--server.baseUrlPath", path),
                 *("--logger.messageFormat", "%(levelname)s %(message)s"),
             ],
             cwd=PROJECT,

@@ -38,6 +38,23 @@ def test_a_click_brings_the_file(server: Server, page: Page, tmp_path: Path, nam
     assert (tmp_path / "file").stat().st_size > 500
 
 
+def test_links_and_downloads_stay_under_the_path_of_a_server(page: Page, tmp_path: Path) -> None:
+    with dashboard(tmp_path, tmp_path / "runs", "/lab") as server:
+        run = failed(server)
+        page.goto(f"{server.url}/?run={run.id}")
+        page.get_by_text("Share: command and link").click()
+        expect(page.get_by_text(f"{server.url}?dataset=")).to_be_visible()
+        page.get_by_role("link", name="Runs").click()
+        expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+        page.goto(f"{server.url}/runs?compare={run.id}")
+        page.get_by_role("link", name="Take it home").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Report", exact=True).click()
+        assert page.url.startswith(f"{server.url}/evaluate?")
+        assert download.value.url.startswith(f"{server.url}/media/")
+        assert b"From here" in Path(download.value.path()).read_bytes()
+
+
 def test_a_run_goes_from_one_server_to_another(
     server: Server, page: Page, phone: Page, tmp_path: Path
 ) -> None:

@@ -286,7 +286,7 @@ def test_a_link_to_no_test_image_is_refused(run: Run) -> None:
     assert error.value == "There is no test image -1; allowed: 0 to 999."
 
     app = linked("abc", run)
-    assert "the test image `abc`; allowed: a whole number from 0" in app.warning[0].value
+    assert "the test image abc; allowed: a whole number from 0" in app.warning[0].value
     assert app.markdown[0].value == INVITATION
 
 

@@ -711,7 +711,7 @@ def test_the_notice_goes_when_a_setting_changes(store: RunStore) -> None:
 def test_a_link_can_not_write_markdown_into_the_page(store: RunStore) -> None:
     app = opened(store, epochs="![](http://elsewhere/)")
 
-    assert r"\!\[\]\(http" in app.warning[0].value
+    assert "!\\[\\](http:\u2060//elsewhere" in app.warning[0].value
 
 
 def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) -> None:

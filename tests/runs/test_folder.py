@@ -372,7 +372,13 @@ def test_a_run_without_it_is_on_the_dataset_of_this_machine(run: Run) -> None:
     assert run.dataset() == loading.outline("mnist")
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"[1]", b'{"name": "pets"}'])
+OF_CODE = PETS.model_copy(update={"name": 'pets"""\nimport os'})  # a script would have it as code
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"{", b"[1]", b'{"name": "pets"}', OF_CODE.model_dump_json().encode()],
+)
 def test_an_unknown_or_damaged_dataset_is_named(store: RunStore, content: bytes | None) -> None:
     run = on_pets(store)
     if content:

@@ -1,0 +1,149 @@
+"""Whom the real server answers: people who ask for it by its name, from its own pages."""
+
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.conftest import PROJECT, Server, dashboard
+
+WEBSOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+STREAM = "/_stcore/stream"
+PATHS = ["/", "/runs", "/_stcore/health", "/_stcore/host-config", "/static/x.js", "/media/x.png"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """As ``streamlit run app.py`` starts it, with two names of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DIGIT_LAB_HOSTS", "lab.example.org, Proxy.example.org:8443")
+        with dashboard(folder, folder / "runs") as server:
+            yield server
+
+
+def ask(
+    server: Server, path: str, method: str = "GET", **headers: str
+) -> tuple[int, str, http.client.HTTPMessage]:
+    """The answer's status, body and headers."""
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+    with closing(connection):
+        connection.request(method, path, headers=(WEBSOCKET if path == STREAM else {}) | headers)
+        with connection.getresponse() as answer:
+            body = b"" if answer.status == 101 else answer.read()
+            return answer.status, body.decode(errors="replace"), answer.headers
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example:8501", "0.0.0.0", "x@localhost", "[::2]", ""]
+)
+def test_who_asks_for_another_host_gets_nothing(server: Server, host: str) -> None:
+    for path in [*PATHS, STREAM]:
+        status, body, _ = ask(server, path, Host=host, Origin=f"http://{host}")
+        assert status == 403
+        assert "streamlit" not in body.lower()
+
+
+def test_a_refusal_says_what_would_help(server: Server) -> None:
+    _, of_host, _ = ask(server, "/", Host="class.example:8501")
+    _, of_origin, _ = ask(server, "/", Origin="https://class.example")
+
+    assert of_host == (
+        "Refused: Digit Lab is not called class.example here. If it should be, start it with "
+        "DIGIT_LAB_HOSTS=class.example"
+    )
+    assert of_origin == (
+        f"Refused: a page from 'https://class.example' asks for {urlsplit(server.url).netloc}. If "
+        "that is how people reach Digit Lab, name its host and port in DIGIT_LAB_HOSTS."
+    )
+    assert of_host in server.log  # of a websocket, people see nothing
+    assert of_origin in server.log
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:9000", "127.0.0.1", "[::1]:8501", "LAB.example.org", "proxy.example.org"]
+)
+def test_the_names_of_this_machine_and_those_given_are_answered(server: Server, host: str) -> None:
+    assert ask(server, "/", Host=host)[0] == 200
+    assert ask(server, STREAM, Host=host, Origin=f"http://{host}")[0] == 101
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("localhost:8501", "http://localhost:9999"),  # another program on this machine
+        ("localhost:8501", "http://localhost"),
+        ("localhost:8501", "http://127.0.0.1:8501"),
+        ("localhost:8501", "null"),  # a file, or a frame that is shut off
+        ("localhost:8501", "file://localhost:8501"),
+        ("lab.example.org", "https://lab.example.org:8080"),
+        ("127.0.0.1:8501", "https://proxy.example.org"),
+        ("localhost:8501", "http://localhost:8501.evil.example"),
+    ],
+)
+def test_a_page_from_elsewhere_can_neither_connect_nor_upload_nor_read(
+    server: Server, host: str, origin: str
+) -> None:
+    upload = "/_stcore/upload_file/session/file"
+
+    assert ask(server, STREAM, Host=host, Origin=origin)[0] == 403
+    for method in ("PUT", "DELETE", "OPTIONS"):
+        status, body, _ = ask(server, upload, method, Host=host, Origin=origin)
+        assert status == 403
+        assert body.startswith("Refused: a page from ")
+    for path in PATHS:
+        assert ask(server, path, Host=host, Origin=origin)[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("localhost:8501", "http://localhost:8501"),
+        ("lab.example.org", "https://lab.example.org"),  # a proxy that passes the host on
+        ("127.0.0.1:8501", "https://lab.example.org"),  # one that asks by another name
+        ("127.0.0.1:8501", "https://proxy.example.org:8443"),
+        ("localhost:80", "http://localhost"),
+    ],
+)
+def test_its_own_pages_connect_also_behind_a_proxy(server: Server, host: str, origin: str) -> None:
+    assert ask(server, STREAM, Host=host, Origin=origin)[0] == 101
+    status, body, _ = ask(
+        server, "/_stcore/upload_file/session/file", "PUT", Host=host, Origin=origin
+    )
+    assert (status, body) == (403, "XSRF token missing or invalid")  # Streamlit's next question
+
+
+def test_no_page_around_it_can_have_it_clicked_or_tell_it_what_to_do(server: Server) -> None:
+    _, body, headers = ask(server, "/_stcore/host-config")
+
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+    assert '"allowedOrigins":[]' in body
+
+
+def test_a_name_that_is_none_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"],
+        cwd=PROJECT,
+        env=os.environ | {"DIGIT_LAB_HOSTS": "http://lab.example.org"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "DIGIT_LAB_HOSTS names 'http://lab.example.org'. Allowed: names or addresses, separated by "
+        "commas, with a port where the address in the browser has one, such as lab.example.org, "
+        "192.0.2.7:8501 or [2001:db8::7]:8501.\n"
+    )
