@@ -22,7 +22,7 @@ from mnist_core.runs.events import (
 )
 from mnist_core.runs.files import write_npz
 from mnist_core.runs.folder import Control
-from mnist_core.runs.store import RunStore
+from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from mnist_core.training.pool import WorkerPool
 from pages import _cached
 from tests.builders import batch, epoch, fitting
@@ -60,6 +60,28 @@ def set_up(app: AppTest) -> TrainingConfig:
     (run,) = _cached.store().list()
     run.want(stop=True)
     return run.config
+
+
+@pytest.mark.parametrize(
+    ("label", "page"), [("Draw a digit", "Draw"), ("See where it errs", "Evaluate")]
+)
+def test_the_first_screen_leads_to_a_network_to_play_with(
+    app: AppTest, label: str, page: str
+) -> None:
+    assert app.header[0].value == "Digit Lab"
+    assert app.info[0].value == "Press Train and watch the network learn here."
+
+    (way,) = (button for button in app.button if button.label == label)
+
+    assert checked(way.click().run()).title[0].value == page
+
+
+def test_the_built_in_run_is_shown_but_can_not_be_trained_on(app: AppTest) -> None:
+    app.query_params["run"] = BUILT_IN_RUN.id
+    checked(app.run())
+
+    assert "Comes with Digit Lab" in app.subheader[0].value
+    assert not [button for button in app.button if button.label == "Train more"]
 
 
 def test_the_form_begins_with_the_articles_recipe_on_what_is_here(app: AppTest) -> None:
