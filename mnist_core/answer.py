@@ -13,8 +13,8 @@ from mnist_core.words import sureness
 UNSURE_BELOW = 0.9
 """Of 7,494 drawings by 30 people, half of those that got less were recognised, 96% of the others.
 """
-EVEN_FROM = 0.5
-"""With so much of the first one's probability, the second one is a candidate, too."""
+RIVAL_FROM = 1 / 3
+"""With so much of the likeliest one's probability, the next one is named beside it."""
 MOST_BARS = 12
 
 
@@ -50,13 +50,13 @@ def answer(probabilities: NDArray[np.float32], class_names: Sequence[str]) -> An
     """
     order = probabilities.argsort(kind="stable")[::-1]
     first, second = (class_names[index] for index in order[:2])
-    sure, next_best = (float(probabilities[index]) for index in order[:2])
-    if sure >= UNSURE_BELOW:
-        heading, words = first, f"{sureness(sure)} sure."
-    elif next_best >= EVEN_FROM * sure:
-        heading, words = f"{first} or {second}?", f"Unsure: {sure:.1%} and {next_best:.1%}."
+    likeliest, rival = probabilities[order[:2]]
+    if likeliest >= UNSURE_BELOW:
+        heading, words = first, f"{sureness(likeliest)} sure."
+    elif rival >= RIVAL_FROM * likeliest:
+        heading, words = f"{first} or {second}?", f"Unsure: {likeliest:.1%} and {rival:.1%}."
     else:
-        heading, words = f"{first}?", f"Unsure: {sure:.1%}. Next comes {second}, {next_best:.1%}."
+        heading, words = f"{first}?", f"Unsure: {likeliest:.1%}. Next comes {second}, {rival:.1%}."
     shown = range(len(class_names)) if len(class_names) <= MOST_BARS else order[:10]
     bars = [
         Bar(class_names[i], float(probabilities[i]), sureness(probabilities[i]), i == order[0])

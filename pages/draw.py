@@ -172,8 +172,8 @@ def take_linked() -> None:
 Network = Predictor | CheckpointPredictor
 
 
-def network_of(run: Run) -> Network | None:
-    """The run's network, else what it has learned so far; None before its first epoch is over.
+def network_of(run: Run, live: bool) -> Network | None:
+    """The run's network; of a live one, that of its newest epoch. None where there is none (yet).
 
     Raises:
         ModelError: the network can't be used.
@@ -182,9 +182,11 @@ def network_of(run: Run) -> Network | None:
     try:
         if run.has_model:
             return load_predictor(run.folder, (run.folder / "model.tflite").stat().st_mtime_ns)
-        return load_checkpoint(run.folder, run.checkpoint.stat().st_mtime_ns)
+        if live:
+            return load_checkpoint(run.folder, run.checkpoint.stat().st_mtime_ns)
     except FileNotFoundError:
-        return None
+        pass  # its first epoch is not over, or it has just been deleted
+    return None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -193,18 +195,17 @@ def load_predictor(folder: Path, version: int) -> Predictor:
     return Predictor(folder)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def load_checkpoint(folder: Path, version: int) -> CheckpointPredictor:
     """The same of a checkpoint."""
     return CheckpointPredictor(Run(folder))
 
 
-def since(network: Network, run: Run, live: bool) -> str:
+def since(network: Network, run: Run) -> str:
     """As of when the network answers, where it is not the finished one."""
     if isinstance(network, Predictor):
         return ""
-    words = f"As of epoch {network.epoch.epoch} of {run.config.epochs}"
-    return f"{words}; it answers anew after each." if live else f"{words}, the last one that ended."
+    return f"As of epoch {network.epoch.epoch} of {run.config.epochs}; it answers anew after each."
 
 
 def verdict(answered: int, label: int | None, outline: Outline) -> tuple[bool, str] | None:
@@ -258,7 +259,7 @@ def ask(run: Run, outline: Outline, live: bool) -> None:
             image = picture(outline)
         else:
             image, label = test_image(run.config.dataset) or (None, None)
-    network = network_of(run)
+    network = network_of(run, live)
     with answered:
         if network is None:
             show_answer(
@@ -266,13 +267,13 @@ def ask(run: Run, outline: Outline, live: bool) -> None:
             )
         elif image is None:
             if words := invitation(source, outline):
-                show_answer(no_answer(outline.class_names, words), since=since(network, run, live))
+                show_answer(no_answer(outline.class_names, words), since=since(network, run))
         else:
             probabilities = network.probabilities(image[np.newaxis])[0]
             show_answer(
                 answer(probabilities, outline.class_names),
                 verdict(int(probabilities.argmax()), label, outline),
-                since(network, run, live),
+                since(network, run),
             )
             with st.container(width=SEEN_SIDE):
                 show_input(image)
@@ -311,7 +312,7 @@ entry = _cached.catalog().entry(run)
 live = isinstance(entry, Summary) and entry.state.live
 try:
     outline = run.dataset()
-    usable = live or network_of(run) is not None
+    usable = network_of(run, live) is not None or live
 except (ModelError, RunError) as error:
     st.error(str(error), title="This network can't be used", icon=":material/error:")
     other_run(run)

@@ -26,8 +26,8 @@ def test_nothing_is_said_to_be_certain() -> None:
         ((0.05, 0.9, 0.05), "dog", "90.0% sure."),
         ((0.091, 0.771, 0.138), "dog?", "Unsure: 77.1%. Next comes emu, 13.8%."),
         ((0.45, 0.15, 0.4), "cat or emu?", "Unsure: 45.0% and 40.0%."),
-        ((0.25, 0.25, 0.5), "emu or dog?", "Unsure: 50.0% and 25.0%."),
-        ((0.24, 0.24, 0.52), "emu?", "Unsure: 52.0%. Next comes dog, 24.0%."),
+        ((0.21, 0.19, 0.6), "emu or cat?", "Unsure: 60.0% and 21.0%."),
+        ((0.19, 0.17, 0.64), "emu?", "Unsure: 64.0%. Next comes cat, 19.0%."),
     ],
 )
 def test_two_are_named_as_a_choice_only_where_it_is_nearly_even(
