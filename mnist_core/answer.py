@@ -59,7 +59,9 @@ def answer(probabilities: NDArray[np.float32], class_names: Sequence[str]) -> An
         heading, words = f"{first}?", f"Unsure: {likeliest:.1%}. Next comes {second}, {rival:.1%}."
     shown = range(len(class_names)) if len(class_names) <= MOST_BARS else order[:10]
     bars = [
-        Bar(class_names[i], float(probabilities[i]), sureness(probabilities[i]), i == order[0])
+        Bar(
+            class_names[i], float(probabilities[i]), sureness(probabilities[i]), bool(i == order[0])
+        )
         for i in shown
     ]
     return Answer(heading, words, bars)

@@ -122,7 +122,8 @@ def _convolution(values: Array, kernel: Array, *bias: Array) -> Array:
     around = ((side - 1) // 2, side // 2)
     padded = np.pad(values, ((0, 0), around, around, (0, 0)))
     seen = sliding_window_view(padded, (side, side), axis=(1, 2))
-    return sum(bias, np.tensordot(seen, kernel, axes=((4, 5, 3), (0, 1, 2))))
+    outputs: Array = np.tensordot(seen, kernel, axes=((4, 5, 3), (0, 1, 2)))
+    return outputs + bias[0] if bias else outputs
 
 
 def _max_pooling(values: Array, pool_size: int) -> Array:
@@ -130,7 +131,8 @@ def _max_pooling(values: Array, pool_size: int) -> Array:
     rows, columns = height // pool_size, width // pool_size
     whole = values[:, : rows * pool_size, : columns * pool_size]
     squares = whole.reshape(images, rows, pool_size, columns, pool_size, channels)
-    return squares.max(axis=(2, 4))
+    largest: Array = squares.max(axis=(2, 4))
+    return largest
 
 
 def _normalization(values: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:

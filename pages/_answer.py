@@ -19,6 +19,7 @@ HTML = """
   </div>
   <p class="answer-since"></p>
   <div class="answer-bars"></div>
+  <p class="answer-note">It has to choose one of these, whatever it is shown.</p>
 </div>
 """
 
@@ -27,7 +28,8 @@ CSS = """
 .answer p { margin: 0; }
 .answer h2 { margin: 0; padding: 0; font-size: 2.5rem; line-height: 1.1; overflow-wrap: anywhere; }
 .answer h2:empty, .answer-since:empty, .answer-verdict:has(b:empty) { display: none; }
-.answer-since { font-size: 0.875rem; padding-top: 0.25rem; }
+.answer:has(h2:empty) .answer-note { visibility: hidden; }
+.answer-since, .answer-note { font-size: 0.875rem; padding-top: 0.25rem; }
 .answer-right { color: var(--st-green-text-color); }
 .answer-wrong { color: var(--st-red-text-color); }
 .answer-verdict span { font: 1.25em/1 "Material Symbols Rounded"; vertical-align: middle; }

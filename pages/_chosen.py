@@ -53,7 +53,7 @@ def run_picker(beside: DeltaGenerator | None = None) -> Run:
     times_seen = Counter(labels.values())
     picked = _state.PICKED_RUN
     picked.set(run.id)
-    (beside or st).selectbox(
+    (beside or st.container()).selectbox(
         "Run",
         list(labels),
         # Streamlit tells options apart by their labels.

@@ -37,7 +37,7 @@ CSS = """
 <style>
 .st-key-draw_head h1 { padding: 0; }
 div:has(> .st-key-canvas_place) {
-    flex: none; width: min(100%, max(25rem, min(40rem, 100dvh - 20rem)));
+    flex: none; width: min(100%, max(25rem, min(40rem, 100dvh - 18rem)));
 }
 div:has(> .st-key-answer_place) { flex: 1 1 16rem; }
 @media (pointer: coarse) {
@@ -225,7 +225,6 @@ def show_input(image: NDArray[np.float32]) -> None:
         output_format="PNG",  # JPEG would blur the squares
         alt=f"The {image.shape[0]} x {image.shape[1]} pixels that the network is given",
     )
-    st.caption("It has to choose one of these, whatever it is shown.")
 
 
 # --- The page ---
@@ -305,11 +304,13 @@ def other_run(run: Run) -> None:
 
 
 st.html(CSS)
-with st.container(horizontal=True, vertical_alignment="center", key="draw_head") as head:
+head = st.container(horizontal=True, vertical_alignment="center", key="draw_head")
+with head:
     _page.begin("Draw", width="content")
 run = _chosen.run_picker(beside=head)
 entry = _cached.catalog().entry(run)
-live = isinstance(entry, Summary) and entry.state.live
+state = entry.state if isinstance(entry, Summary) and entry.state.live else None
+live = state is not None
 try:
     outline = run.dataset()
     usable = network_of(run, live) is not None or live
@@ -322,8 +323,8 @@ else:
         st.fragment(ask, run_every=LOOK_SECONDS if live else None)(run, outline, live)
     else:
         st.info("This run has no network to ask.", icon=":material/search_off:")
-    if live:
-        _chosen.still_training(run, entry.state, "The network of its newest epoch answers.")
+    if state:
+        _chosen.still_training(run, state, "The network of its newest epoch answers.")
     if live or not usable:
         other_run(run)
     _chosen.about_built_in(run)

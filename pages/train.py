@@ -13,8 +13,8 @@ def first_screen() -> None:
         with st.container(gap=None):
             st.header("Digit Lab", anchor=False)
             st.markdown(
-                "Train an image classifier in your browser, watch it learn, and question it. One "
-                "that reads digits comes with it. Draw for it, or train your own below."
+                "Train an image classifier in your browser, watch it learn, and question it.  \n"
+                "A network that reads digits comes along: draw for it, or train your own below."
             )
         with st.container(horizontal=True, width="content"):
             _page.way("Draw a digit", "pages/draw.py", ":material/draw:", "primary")

@@ -156,21 +156,21 @@ def test_without_runs_the_built_in_network_answers_and_the_way_to_train_is_shown
 
 
 @pytest.mark.parametrize(
-    ("live", "words"),
+    ("live", "told"),
     [
         (True, "The network of its newest epoch answers."),
         (False, "This run has no network to ask."),
     ],
 )
 def test_a_run_without_a_network_leads_to_one_that_has_one(
-    store: RunStore, run: Run, live: bool, words: str
+    store: RunStore, run: Run, live: bool, told: str
 ) -> None:
     newer = store.create(SMALL)
     if not live:
         (newer.folder / "owner.json").unlink()
     app = page()
     assert app.query_params["run"] == newer.id
-    assert app.info[0].value == words
+    assert app.info[0].value == told
     assert [link.value for link in app.page_link] == (["Watch it learn"] if live else [])
 
     (newest,) = (button for button in app.button if button.label == "Use the newest network")

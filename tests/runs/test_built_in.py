@@ -25,7 +25,7 @@ def test_its_figures_are_those_of_its_network_on_images_that_come_along() -> Non
     images = loading.load(found.config.dataset)  # from no network, and no download
     answers, labels = BUILT_IN_RUN.test_results()
 
-    given = Predictor(BUILT_IN_RUN.folder).probabilities(images.x_test / np.float32(255))
+    given = Predictor(BUILT_IN_RUN.folder).probabilities((images.x_test / 255).astype(np.float32))
 
     assert np.array_equal(labels, images.y_test)
     np.testing.assert_allclose(given, answers, atol=1e-4)

@@ -55,7 +55,7 @@ def test_a_checkpoint_answers_as_its_network_does(
     predictor = CheckpointPredictor(run)
 
     assert predictor.epoch.epoch == SMALL.epochs
-    answers = predictor.probabilities(blobs.x_test / np.float32(255))
+    answers = predictor.probabilities((blobs.x_test / 255).astype(np.float32))
     assert answers.dtype == np.float32
     np.testing.assert_allclose(answers, probabilities(result.model, blobs.x_test), atol=1e-5)
 
