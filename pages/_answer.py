@@ -50,6 +50,12 @@ CSS = """
 .answer-short h2 { font-size: 5rem; line-height: 1; }
 .answer-short .answer-bar { grid-template-columns: 1.25rem 1fr 3.75rem; }
 
+@media (min-width: 641px) and (min-height: 900px) {
+    .answer-short .answer-said { min-height: 9.5rem; }
+    .answer-short h2 { font-size: 7.5rem; }
+    .answer-short .answer-track { height: 1.75rem; }
+    .answer-short .answer-bar { align-items: center; }
+}
 @media (max-width: 640px) {
     .answer-short .answer-said { display: flex; gap: 1rem; align-items: center; min-height: 3rem; }
     .answer-short h2 { font-size: 3rem; white-space: nowrap; }

@@ -40,6 +40,7 @@ div:has(> .st-key-canvas_place) {
     flex: none; width: min(100%, max(25rem, min(40rem, 100dvh - 18rem)));
 }
 div:has(> .st-key-answer_place) { flex: 1 1 16rem; }
+div:has(> div > .st-key-canvas_place) { row-gap: 0.75rem; }
 @media (pointer: coarse) {
     .st-key-ask_about button, .st-key-draw_head [data-baseweb=select] > div { min-height: 2.75rem; }
 }
