@@ -136,7 +136,8 @@ def _max_pooling(values: Array, pool_size: int) -> Array:
 
 
 def _normalization(values: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> Array:
-    return (values - mean) * (gamma / np.sqrt(variance + 1e-3)) + beta
+    normalized: Array = (values - mean) * (gamma / np.sqrt(variance + 1e-3)) + beta
+    return normalized
 
 
 def _activation(values: Array, activation: str) -> Array:

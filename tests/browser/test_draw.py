@@ -21,12 +21,6 @@ FOUR: Sequence[Stroke] = [[(90, 60), (80, 140), (190, 140)], [(180, 50), (170, 2
 
 
 @pytest.fixture
-def new_server(server: Server) -> Server:
-    """Without any run."""
-    return server
-
-
-@pytest.fixture
 def server(server: Server, trained: Run) -> Server:
     """With one trained run."""
     shutil.copytree(trained.folder, server.runs / trained.id)
@@ -114,21 +108,6 @@ def says(page: Page, digit: str) -> None:
 
 def invites(page: Page) -> None:
     expect(page.get_by_text("Draw a digit from 0 to 9.")).to_be_visible()
-
-
-def test_on_the_first_screen_a_press_leads_to_a_network_that_reads_digits(
-    new_server: Server, page: Page
-) -> None:
-    page.goto(new_server.url)
-    button(page, "Draw a digit").click()
-    invites(page)
-    draw(page, SEVEN)
-    says(page, "7")
-
-    button(page, "Train your own").click()
-    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
-    button(page, "See where it errs").click()
-    expect(page.get_by_role("img", name="taken for").first).to_be_visible()
 
 
 def test_every_stroke_is_answered_and_can_be_taken_back(server: Server, page: Page) -> None:
