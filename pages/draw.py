@@ -48,7 +48,7 @@ div:has(> div > .st-key-canvas_place) { row-gap: 0.75rem; }
 """
 
 
-# --- The canvas. It forgets its drawing when it leaves the page, so the session keeps it. ---
+# --- The canvas. The browser keeps its drawing, and the session what was told of it. ---
 
 
 def keep_drawing() -> None:
