@@ -31,8 +31,6 @@ MOST_CHARACTERS = 14
 """Of a class's name beside an axis; all of it is under the pointer."""
 MOST_WITH_NUMBERS = 20
 """Classes up to which there is room for a number in each cell of a confusion matrix."""
-MOST_BARS = 12
-"""Classes up to which each has its bar; of more, the likeliest ten are shown."""
 
 # For figures to look at, whose tool bar would only cover them.
 STATIC = {"displayModeBar": False, "scrollZoom": False}
@@ -347,52 +345,6 @@ def confusion_difference(
             margin=_margin(class_names, class_names),
             xaxis=_classes("Predicted class", class_names),
             yaxis=_classes("True class", class_names, downwards=True),
-        ),
-    }
-
-
-def probability_bars(probabilities: NDArray[np.float32], class_names: Sequence[str]) -> Figure:
-    """How likely each class is, first class on top; the likeliest stands out.
-
-    Of more than :data:`MOST_BARS` classes, the ten likeliest, the very likeliest on top.
-
-    Args:
-        probabilities: ``(classes,)``, summing to one.
-    """
-    if len(class_names) > MOST_BARS:
-        likeliest = probabilities.argsort(kind="stable")[::-1][:10]
-        class_names = [class_names[index] for index in likeliest]
-        probabilities = probabilities[likeliest]
-    answer = int(probabilities.argmax())
-    return {
-        "data": [
-            {
-                "type": "bar",
-                "orientation": "h",
-                "x": probabilities.tolist(),
-                "y": list(range(len(class_names))),
-                "text": [words.sureness(probability) for probability in probabilities.tolist()],
-                "textposition": "outside",
-                "cliponaxis": False,
-                "marker": {
-                    "opacity": [1 if i == answer else 0.35 for i in range(len(class_names))]
-                },
-                "hoverinfo": "skip",
-            }
-        ],
-        "layout": _layout(
-            height=320,
-            margin=_margin((), class_names),
-            xaxis={
-                "title": {"text": "Probability"},
-                "range": [0, 1.15],  # room for ">99.9%"
-                "tickvals": [0, 0.25, 0.5, 0.75, 1],
-                "tickformat": ".0%",
-                "fixedrange": True,
-            },
-            # A title would lie on long names, which need none.
-            yaxis=_classes("Class" if _longest(class_names) <= 3 else "", class_names, True),
-            bargap=0.25,
         ),
     }
 

@@ -3,11 +3,13 @@
 from collections import Counter
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.runs.catalog import Damaged, Entry
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
+from mnist_core.runs.store import BUILT_IN_RUN
 from pages import _cached, _changes, _in_view, _names, _page, _state
 
 RUNS_IN_PICKER = 50
@@ -43,19 +45,19 @@ def chosen_run() -> Run | None:
     return run
 
 
-def run_picker() -> Run | None:
-    """The chosen run, with a menu of the newest ones; says what to do where there is none."""
-    run = chosen_run()
-    if run is None:
-        st.info("No network has been trained here yet.", icon=":material/model_training:")
-        _page.step("pages/train.py", "Train one", ":material/model_training:")
-        return None
+def run_picker(beside: DeltaGenerator | None = None) -> Run:
+    """The chosen run, with a menu of the newest ones; before there is any, the built-in one.
+
+    Args:
+        beside: where the menu goes, without its label; by default, it stands here.
+    """
+    run = chosen_run() or BUILT_IN_RUN
     entries = picker_entries(run)
     labels = {entry.run.id: _names.label(entry) for entry in entries}
     times_seen = Counter(labels.values())
     picked = _state.PICKED_RUN
     picked.set(run.id)
-    st.selectbox(
+    (beside or st.container()).selectbox(
         "Run",
         list(labels),
         # Streamlit tells options apart by their labels.
@@ -66,15 +68,31 @@ def run_picker() -> Run | None:
         on_change=lambda: _state.RUN.choose([picked.get()]),
         help=f"The newest {RUNS_IN_PICKER}. The address of this page names the chosen run: "
         "keep it to come back to the run, or to show it to others.",
+        label_visibility="collapsed" if beside else "visible",
     )
     _changes.rerun_on_change(lambda: picker_entries(run), entries)
     return run
 
 
 def picker_entries(run: Run) -> list[Entry]:
-    """The newest runs and, at the end, ``run`` where it is older than those."""
-    newest = _cached.catalog().list(RUNS_IN_PICKER)
-    return newest if any(e.run == run for e in newest) else [*newest, _cached.catalog().entry(run)]
+    """The newest runs, then ``run`` where it is older than those, and the built-in one."""
+    entries = _cached.catalog().list(RUNS_IN_PICKER)
+    for other in (run, BUILT_IN_RUN):
+        if all(entry.run != other for entry in entries):
+            entries.append(_cached.catalog().entry(other))
+    return entries
+
+
+def about_built_in(run: Run) -> None:
+    """What there is to know of the built-in run where it is chosen, and the way to another one."""
+    if run == BUILT_IN_RUN:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                "This network comes with Digit Lab. It has learned from the 4,000 training images "
+                "of the MNIST sample alone.",
+                width="content",
+            )
+            _page.way("Train your own", "pages/train.py", ":material/model_training:", "primary")
 
 
 def name_damage(run: Run) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -25,11 +25,28 @@ def run(page: Callable[[], None]) -> None:
         st.error(plain(str(error)), title="The runs can't be shown", icon=":material/folder_off:")
 
 
-def begin(name: str) -> None:
+def begin(name: str, width: Literal["stretch", "content"] = "stretch") -> None:
     """Each page begins with this: its heading, and what the others kept until they were left."""
     _compat.run_through_app()
     _state.leave_others(name)
-    st.title(name)
+    st.title(name, width=width)
+
+
+def way(
+    label: str,
+    page: str,
+    icon: str,
+    kind: Literal["primary", "secondary"] = "secondary",
+    parameters: Mapping[str, str] | None = None,
+) -> None:
+    """A button that leads to another page: what to do next where there is nothing here yet.
+
+    Args:
+        page: its file, e.g. ``"pages/draw.py"``.
+        parameters: what its address holds.
+    """
+    if st.button(label, icon=icon, type=kind):
+        st.switch_page(page, query_params=parameters)
 
 
 def step(

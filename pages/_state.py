@@ -61,7 +61,7 @@ SAMPLES_SHUFFLED: Key[int | None] = Key("samples_shuffled", None)
 IMPORTS = Key("imports", 0)
 """How many zip files of runs were taken in; each makes way for a new field."""
 DRAWN: Key[list[list[list[float]]]] = Key("drawn", [])
-"""The strokes on the canvas of Draw, ``[[[x, y], ...], ...]`` in its pixels."""
+"""The strokes on the canvas of Draw, ``[[[x, y], ...], ...]`` in 280ths of its side."""
 ASKED_ABOUT: Key[list[str]] = Key("asked_about", [])
 """The ids of the runs that the question stands whether to delete them."""
 ASKED_ABOUT_DATA: Key[str | None] = Key("asked_about_data", None)
@@ -75,7 +75,7 @@ PICKED_RUN = Key("picked_run", "")
 CANVAS: Key[dict[str, Any]] = Key("canvas", {})
 """What the canvas of Draw tells: its ``strokes``."""
 PEN_WIDTH = Key("pen_width", 18)
-"""In pixels; of what is seen on the canvas."""
+"""In 280ths of the canvas's side; of what is seen on it."""
 PRESET: Key[str | None] = Key("preset", None)
 MORE_EPOCHS = Key("more_epochs", 0.0)
 CLASS_OF_SAMPLES: Key[str | None] = Key("class", None)

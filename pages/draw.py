@@ -9,33 +9,48 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from mnist_core import figures, words
+from mnist_core.answer import answer, no_answer
 from mnist_core.data import pictures
 from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.drawing import network_input
 from mnist_core.drawing.strokes import check_strokes, image_from_strokes
+from mnist_core.forward import CheckpointPredictor
 from mnist_core.inference import ModelError, Predictor
-from mnist_core.runs.catalog import Damaged
+from mnist_core.runs.catalog import Damaged, Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
+from mnist_core.runs.store import BUILT_IN_RUN
+from mnist_core.words import reason
 from pages import _cached, _chosen, _images, _page, _state
+from pages._answer import show_answer
 from pages._canvas import pen_canvas
-from pages._live_chart import live_chart, load_plotly
 from pages._number import whole_number
 
-SIDE = 280  # pixels; on the narrowest phone it leaves room beside it for a thumb that scrolls
-# Pixels that the answer to a drawing has above the canvas, which stays where it is meanwhile:
-SAID_HEIGHT = 64  # a heading and two lines beside it
-SAID_HEIGHT_OF_NAMES = 104  # names are longer than digits, and the lines may come below them
+SIDE = 280  # of a picture, in pixels
 SEEN_SIDE = 140
-# Of 7,494 drawings by 30 people, half of those that got less were recognised, 96% of the others.
-UNSURE_BELOW = 0.9
+LOOK_SECONDS = 0.8  # between two looks for the network of a newer epoch
 PICTURES = ["png", "jpg", "jpeg", "webp"]
 MEGABYTES = 10
 
+# On a wide screen the canvas leaves room for what stands above and below it, and the answer stands
+# beside it; on a narrow one it takes all of the width, and the answer stands below.
+CSS = """
+<style>
+.st-key-draw_head h1 { padding: 0; }
+div:has(> .st-key-canvas_place) {
+    flex: none; width: min(100%, max(25rem, min(40rem, 100dvh - 18rem)));
+}
+div:has(> .st-key-answer_place) { flex: 1 1 16rem; }
+div:has(> div > .st-key-canvas_place) { row-gap: 0.75rem; }
+@media (pointer: coarse) {
+    .st-key-ask_about button, .st-key-draw_head [data-baseweb=select] > div { min-height: 2.75rem; }
+}
+</style>
+"""
 
-# --- The canvas. It forgets its drawing when it leaves the page, so the session keeps it. ---
+
+# --- The canvas. The browser keeps its drawing, and the session what was told of it. ---
 
 
 def keep_drawing() -> None:
@@ -50,7 +65,6 @@ def canvas(outline: Outline) -> NDArray[np.float32] | None:
     drawn = _state.DRAWN.get()
     pen_canvas(
         drawn,
-        side=SIDE,
         pen=_state.PEN_WIDTH.get(),
         key=_state.CANVAS.name,
         on_change=keep_drawing,
@@ -162,31 +176,55 @@ def take_linked() -> None:
 # --- The answer ---
 
 
+Network = Predictor | CheckpointPredictor
+
+
+def network_of(run: Run, live: bool) -> Network | None:
+    """The run's network; of a live one, that of its newest epoch. None where there is none (yet).
+
+    Raises:
+        ModelError: the network can't be used.
+        RunError: the checkpoint can't be used.
+    """
+    try:
+        if run.has_model:
+            return load_predictor(run.folder, (run.folder / "model.tflite").stat().st_mtime_ns)
+        if live:
+            return load_checkpoint(run.folder, run.checkpoint.stat().st_mtime_ns)
+    except FileNotFoundError:
+        pass  # its first epoch is not over, or it has just been deleted
+    return None
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def load_predictor(folder: Path, version: int) -> Predictor:
     """The run's network, loaded once for all sessions; ``version`` is the file's time."""
     return Predictor(folder)
 
 
-def say(probabilities: NDArray[np.float32], names: list[str], label: int | None) -> None:
-    """What the network takes it for, and how sure it is."""
-    second, first = probabilities.argsort()[-2:]
-    if probabilities[first] < UNSURE_BELOW:
-        st.header(f"{names[first]} or {names[second]}?", anchor=False, width="content")
-        said = f"Unsure: {probabilities[first]:.1%} and {probabilities[second]:.1%}."
-    else:
-        st.header(names[first], anchor=False, width="content")
-        said = f"{_page.plain(words.sureness(probabilities[first]))} sure."
-    if label is not None:
-        right, wrong = ":green[:material/check: Right]", ":red[:material/close: Wrong]"
-        said += f"  \n{right if first == label else wrong}: it is labelled {names[label]}."
-    st.markdown(said)
+@st.cache_resource(max_entries=2, show_spinner=False)
+def load_checkpoint(folder: Path, version: int) -> CheckpointPredictor:
+    """The same of a checkpoint."""
+    return CheckpointPredictor(Run(folder))
 
 
-def show(
-    image: NDArray[np.float32], probabilities: NDArray[np.float32], class_names: tuple[str, ...]
-) -> None:
-    """What the network is given, and what it makes of every class."""
+def since(network: Network, run: Run) -> str:
+    """As of when the network answers, where it is not the finished one."""
+    if isinstance(network, Predictor):
+        return ""
+    return f"As of epoch {network.epoch.epoch} of {run.config.epochs}; it answers anew after each."
+
+
+def verdict(answered: int, label: int | None, outline: Outline) -> tuple[bool, str] | None:
+    """Whether the answer is right, where that is known."""
+    if label is None:
+        return None
+    words = "Right" if answered == label else "Wrong"
+    return answered == label, f"{words}: it is labelled {outline.class_names[label]}."
+
+
+def show_input(image: NDArray[np.float32]) -> None:
+    """What the network is given."""
     st.image(
         _images.png((255 * image).round().astype(np.uint8), SEEN_SIDE),
         caption="What the network sees",
@@ -194,22 +232,13 @@ def show(
         output_format="PNG",  # JPEG would blur the squares
         alt=f"The {image.shape[0]} x {image.shape[1]} pixels that the network is given",
     )
-    live_chart(
-        figures.probability_bars(probabilities, class_names),
-        key="probabilities",
-        alt=", ".join(
-            f"{name}: {p:.1%}" for name, p in zip(class_names, probabilities, strict=True)
-        ),
-    )
-    st.caption("It has to choose one of these, whatever it is shown.")
 
 
 # --- The page ---
 
 
-@st.fragment
-def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
-    """An input and the answer to it: all that runs again when somebody draws."""
+def ask(run: Run, outline: Outline, live: bool) -> None:
+    """An input and the answer to it: all that runs again when somebody draws, or an epoch ends."""
     sources = ["Drawing", "Picture", "Test image"]
     if not outline.is_drawn:
         sources.remove("Drawing")
@@ -224,16 +253,10 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    # Above what is asked about: on a phone, nothing below the canvas is on the screen with it.
-    height = SAID_HEIGHT if outline.is_digits else SAID_HEIGHT_OF_NAMES
-    said = st.container(
-        horizontal=True,
-        vertical_alignment="center",
-        height=height if source == "Drawing" else "content",
-        border=False,
-    )
     with st.container(horizontal=True, gap="medium"):
-        asked, answered = st.container(width=SIDE), st.container()
+        drawing = source == "Drawing"
+        asked = st.container(key="canvas_place") if drawing else st.container(width=SIDE)
+        answered = st.container(horizontal=True, key="answer_place")
     label = None
     with asked:
         if source == "Drawing":
@@ -241,63 +264,84 @@ def ask(predictor: Predictor, outline: Outline, dataset: str) -> None:
         elif source == "Picture":
             image = picture(outline)
         else:
-            image, label = test_image(dataset) or (None, None)
-    if image is not None:
-        probabilities = predictor.probabilities(image[np.newaxis])[0]
-        with said:
-            say(probabilities, [_page.plain(name) for name in outline.class_names], label)
-        with answered:
-            show(image, probabilities, outline.class_names)
-    elif source == "Drawing":
-        what = "a digit from 0 to 9" if outline.is_digits else f"one of {known(outline)}"
-        said.markdown(f"Draw {what}. The network answers after every stroke.")
-    elif source == "Picture":
-        said.markdown(f"This network can tell apart: {known(outline)}.")
+            image, label = test_image(run.config.dataset) or (None, None)
+    network = network_of(run, live)
+    with answered:
+        if network is None:
+            show_answer(
+                no_answer(outline.class_names, "It answers as soon as its first epoch is over.")
+            )
+        elif image is None:
+            if words := invitation(source, outline):
+                show_answer(no_answer(outline.class_names, words), since=since(network, run))
+        else:
+            probabilities = network.probabilities(image[np.newaxis])[0]
+            show_answer(
+                answer(probabilities, outline.class_names),
+                verdict(int(probabilities.argmax()), label, outline),
+                since(network, run),
+            )
+            with st.container(width=SEEN_SIDE):
+                show_input(image)
+
+
+def invitation(source: str, outline: Outline) -> str:
+    """What to do where nothing has been asked yet."""
+    match source:
+        case "Drawing":
+            what = "a digit from 0 to 9" if outline.is_digits else f"one of {known(outline)}"
+            return f"Draw {what}. The network answers after every stroke."
+        case "Picture":
+            return f"This network can tell apart: {known(outline)}."
+    return ""
 
 
 def known(outline: Outline, most: int = 12) -> str:
     """The classes that a network has learned, in words."""
-    named = ", ".join(map(_page.plain, outline.class_names[:most]))
+    named = ", ".join(outline.class_names[:most])
     more = outline.classes - most
     return named if more <= 0 else f"{named} and {more} more"
 
 
-def unreadable(reason: str) -> None:
-    st.error(reason, title="This network can't be used", icon=":material/error:")
+def unreadable(why: str) -> None:
+    st.error(_page.plain(why), title="This network can't be used", icon=":material/error:")
 
 
 def other_run(run: Run) -> None:
     """A way out where this run has no network."""
-    able = next((r for r in _cached.store().list() if r.has_model and r != run), None)
-    if able:
-        st.button("Use the newest network", on_click=_state.RUN.choose, args=[[able.id]])
-    else:
-        _page.step("pages/train.py", "Train one", ":material/model_training:")
+    able = next((r for r in _cached.store().list() if r.has_model and r != run), BUILT_IN_RUN)
+    which = "one that comes with Digit Lab" if able == BUILT_IN_RUN else "newest network"
+    st.button(f"Use the {which}", on_click=_state.RUN.choose, args=[[able.id]])
 
 
-_page.begin("Draw")
-run = _chosen.run_picker()
-if run is None:
-    st.stop()
-if not run.has_model:
-    entry = _cached.catalog().entry(run)
-    if isinstance(entry, Damaged):
-        unreadable(entry.reason)
-    elif entry.state.live:
-        _chosen.still_training(run, entry.state, "It can be asked when training is over.")
-    else:
-        st.info("This run has no network to ask.", icon=":material/search_off:")
-    other_run(run)
-    st.stop()
+st.html(CSS)
+head = st.container(horizontal=True, vertical_alignment="center", key="draw_head")
+with head:
+    _page.begin("Draw", width="content")
+run = _chosen.run_picker(beside=head)
+entry = _cached.catalog().entry(run)
+state = entry.state if isinstance(entry, Summary) and entry.state.live else None
+live = state is not None
 try:
-    dataset, outline = run.config.dataset, run.dataset()
-    predictor = load_predictor(run.folder, (run.folder / "model.tflite").stat().st_mtime_ns)
-    predictor.check(outline.image_shape, outline.classes)
+    outline = run.dataset()
+    network = network_of(run, live)
+    if isinstance(network, Predictor):
+        network.check(outline.image_shape, outline.classes)
 except (ModelError, RunError, OSError) as error:
-    unreadable(words.reason(error))
+    unreadable(reason(error))
     other_run(run)
 else:
-    _chosen.name_damage(run)
-    take_linked()
-    ask(predictor, outline, dataset)
-    load_plotly()
+    usable = live or network is not None
+    if usable:
+        _chosen.name_damage(run)
+        take_linked()
+        st.fragment(ask, run_every=LOOK_SECONDS if live else None)(run, outline, live)
+    elif isinstance(entry, Damaged):
+        unreadable(entry.reason)
+    else:
+        st.info("This run has no network to ask.", icon=":material/search_off:")
+    if state:
+        _chosen.still_training(run, state, "The network of its newest epoch answers.")
+    if live or not usable:
+        other_run(run)
+    _chosen.about_built_in(run)

@@ -458,8 +458,7 @@ IN_GENERAL = """
 
 _page.begin("Evaluate")
 run = _chosen.run_picker()
-if run is None:
-    st.stop()
+_chosen.about_built_in(run)
 try:
     config, history = run.config, _cached.history(run)
 except RunError as error:

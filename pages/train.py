@@ -6,6 +6,22 @@ from mnist_core.runs.files import RunError
 from pages import _cached, _changes, _chosen, _form, _in_view, _link, _live_run, _page, _state
 from pages._live_chart import load_plotly
 
+
+def first_screen() -> None:
+    """What Digit Lab is, and what there is to do before a network has been trained here."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        with st.container(gap=None):
+            st.header("Digit Lab", anchor=False)
+            st.markdown(
+                "Train an image classifier in your browser, watch it learn, and question it.  \n"
+                "A network that reads digits comes along: draw for it, or train your own below."
+            )
+        with st.container(horizontal=True, width="content"):
+            _page.way("Draw a digit", "pages/draw.py", ":material/draw:", "primary")
+            _page.way("See where it errs", "pages/evaluate.py", ":material/fact_check:")
+
+
+top = st.container()
 left, right = st.columns([2, 3], gap="large")
 with left:
     _page.begin("Train")
@@ -29,6 +45,8 @@ with right:
         _in_view.show(f"#{_chosen.RUN_ANCHOR}")
         load_plotly()  # at the end: whatever is above the heading moves it down
     else:
+        with top:
+            first_screen()
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
         _changes.rerun_on_change(lambda: _cached.catalog().list(1), [])
 

@@ -4,6 +4,7 @@ What they have to give was written down by that version itself.
 """
 
 import ast
+import contextlib
 import io
 import json
 import shlex
@@ -228,6 +229,8 @@ def seen(app: AppTest) -> str:
         words += [f"{field.label}: {field.value}" for field in getattr(app, kind)]
     words += [table.value.to_string() for table in (*app.dataframe, *app.table)]
     words += [image.caption for shown in app.get("image") for image in shown.proto.imgs]
+    with contextlib.suppress(KeyError):
+        words.append(app.get_by_key("answer").proto.json)  # of the network on Draw
     return "\n".join(words).replace(
         "\\", ""
     )  # which only keeps Markdown from taking names for its own

@@ -63,7 +63,6 @@ def trace(figure: Figure, name: str) -> Figure:
         *figures.overlaid_curves({"a": history(epochs=2), "b": history(epochs=1)}),
         figures.confusion_matrix(CONFUSION, NAMES),
         figures.confusion_difference(CONFUSION, CONFUSION[::-1], NAMES),
-        figures.probability_bars(np.array([0.2, 0.7, 0.1], np.float32), NAMES),
         figures.class_balance(np.array([0, 0, 1], np.uint8), np.array([2], np.uint8), NAMES),
         figures.pixels(IMAGE),
         figures.pixels(np.zeros((4, 5, 3), np.uint8)),
@@ -182,22 +181,6 @@ def test_a_frame_goes_around_the_cells_that_were_chosen(
     assert figures.confusion_matrix(CONFUSION, NAMES)["layout"]["shapes"] == []
 
 
-def test_nothing_is_said_to_be_certain() -> None:
-    for probability, words in ((0.9994, "99.9%"), (0.9996, ">99.9%"), (1, ">99.9%")):
-        probabilities = np.array([probability, 1 - probability, 0], np.float32)
-        (bars,) = figures.probability_bars(probabilities, NAMES)["data"]
-        assert bars["text"][0] == words
-
-
-def test_the_likeliest_class_stands_out() -> None:
-    (bars,) = figures.probability_bars(np.array([0.25, 0.625, 0.125], np.float32), NAMES)["data"]
-
-    assert bars["x"] == [0.25, 0.625, 0.125]
-    assert bars["text"] == ["25.0%", "62.5%", "12.5%"]
-    opacity = bars["marker"]["opacity"]
-    assert opacity[1] > opacity[0] == opacity[2]
-
-
 def test_class_balance_counts_the_classes_that_have_no_image_too() -> None:
     figure = figures.class_balance(
         np.array([0, 0, 1], np.uint8), np.array([1, 1, 1], np.uint8), NAMES
@@ -292,18 +275,6 @@ def test_a_hundred_classes_keep_clear_of_each_other() -> None:
     assert not heatmap["texttemplate"]  # no room for numbers
     assert points["marker"]["size"] <= 4  # so that a click meets the cell below it
     assert len(figure["layout"]["xaxis"]["tickvals"]) <= 16
-
-
-def test_of_many_classes_the_likeliest_ten_have_bars() -> None:
-    probabilities = np.zeros(100, np.float32)
-    probabilities[[70, 7]] = 0.75, 0.25
-    figure = figures.probability_bars(probabilities, MANY)
-    (bars,) = figure["data"]
-
-    assert bars["x"][:3] == [0.75, 0.25, 0]
-    assert len(bars["x"]) == 10
-    assert figure["layout"]["yaxis"]["ticktext"][:2] == ["class n…ber 70", "class number 7"]
-    assert bars["marker"]["opacity"][0] == 1
 
 
 def test_colour_pixels_are_shown_in_their_colours() -> None:

@@ -19,10 +19,12 @@ from mnist_core.runs.catalog import Catalog, Damaged, Summary, summarize
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Run
 from mnist_core.runs.judging import judge
-from mnist_core.runs.store import RunStore
+from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from mnist_core.settings import Settings
 
 MOST_COMPARED = 8
+BUILT_IN_NAME = "built-in"
+_HINT = f"{BUILT_IN_NAME} names the one that comes with Digit Lab"
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -33,7 +35,9 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     runs.set_defaults(run=_runs)
 
     compare = commands.add_parser("compare", help="runs side by side, and which one is better")
-    compare.add_argument("run_ids", nargs="+", metavar="RUN", help="two to eight runs, or: latest")
+    compare.add_argument(
+        "run_ids", nargs="+", metavar="RUN", help="two to eight runs, or: latest, built-in"
+    )
     compare.add_argument("--json", action="store_true", help="as one line of JSON")
     compare.set_defaults(run=_compare)
 
@@ -67,17 +71,21 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def add_run_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="a run's id, as `runs` lists it, or: latest")
+    parser.add_argument(
+        "run_id", metavar="RUN", help="a run's id, as `runs` lists it, or: latest, built-in"
+    )
 
 
 def find_run(run_id: str) -> Run:
-    """The run of that id, or the newest where it is ``latest``."""
+    """The run of that id; the newest for ``latest``, that of Digit Lab itself for ``built-in``."""
+    if run_id == BUILT_IN_NAME:
+        return BUILT_IN_RUN
     store = RunStore(Settings.from_environment().runs)
     if run_id != "latest":
         return store.get(run_id)
     runs = store.list(1)
     if not runs:
-        raise RunError(f"there is no run yet in {store.folder}")
+        raise RunError(f"there is no run yet in {store.folder}; {_HINT}")
     return runs[0]
 
 
@@ -105,7 +113,7 @@ def _runs(options: argparse.Namespace) -> int:
             where = f"  on {entry.elsewhere}" if entry.elsewhere else ""
             print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {config.network}{where}")
     if not entries:
-        print(f"No runs yet in {store.folder}", file=sys.stderr)
+        print(f"No runs yet in {store.folder}; {_HINT}", file=sys.stderr)
     return 0
 
 

@@ -38,7 +38,7 @@ from mnist_core.runs.files import (
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.format import FILE as FORMAT
 from mnist_core.runs.format import Format, NewerFormat
-from mnist_core.runs.store import RunStore, is_run_id
+from mnist_core.runs.store import BUILT_IN_RUN, RunStore, is_run_id
 
 IMPORTS = ".imports"
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -114,7 +114,7 @@ def unpack(source: IO[bytes], store: RunStore) -> Run:
         with zipfile.ZipFile(source) as archive:
             _refuse_newer(archive)
             run_id, members = _look_through(archive)
-            if os.path.lexists(store.folder / run_id):
+            if os.path.lexists(store.folder / run_id) or run_id == BUILT_IN_RUN.id:
                 raise ImportRefused(f"run {run_id} is here already")
             return _take_in(archive, run_id, members, store)
     except (ImportRefused, storage.StorageError):

@@ -21,6 +21,10 @@ from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.format import write_format
 
+BUILT_IN_RUN = Run(Path(__file__).parent / "built_in" / "20261127-200000-0000")
+"""Comes with the program, so that there is a network before one has been trained here: see
+``built_in/README.md``. Every store has it, but none lists it; nobody changes it."""
+
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 
 
@@ -52,10 +56,12 @@ class RunStore:
         made after, and ``epochs`` more. It needs nothing of the parent any more.
 
         Raises:
-            RunError: the parent is live or damaged, or has no checkpoint.
+            RunError: the parent is live or damaged, has no checkpoint, or is the built-in one.
             ConfigError: too many epochs, less than one, or a part of one.
             StorageError: it can't be written.
         """
+        if parent == BUILT_IN_RUN:
+            raise RunError(f"run {parent.id} comes with Digit Lab and can't be continued")
         past = parent.history()
         state = parent.state(past)
         if state.live:
@@ -125,6 +131,8 @@ class RunStore:
         Raises:
             RunError: there is none, or the id is not one.
         """
+        if run_id == BUILT_IN_RUN.id:
+            return BUILT_IN_RUN
         if not _RUN_ID.fullmatch(run_id) or not self.is_run(run_id):
             raise RunError(f"there is no run {run_id!r} in {self.folder}")
         return Run(self.folder / run_id)

@@ -15,7 +15,7 @@ from mnist_core import storage
 from mnist_core.runs.catalog import Summary, summarize
 from mnist_core.runs.files import RunError, delete, own_folder, write_whole
 from mnist_core.runs.folder import Owner, Run
-from mnist_core.runs.store import RunStore
+from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from mnist_core.words import reason
 
 TRASH = ".trash"
@@ -27,9 +27,11 @@ def discard(run: Run) -> Run:
     """Take a run out of its store; returns it as it lies in the trash.
 
     Raises:
-        RunError: it is still live, or not there any more.
+        RunError: it is still live, not there any more, or the built-in one.
         StorageError: it can't be moved.
     """
+    if run == BUILT_IN_RUN:
+        raise RunError(f"run {run.id} comes with Digit Lab and can't be deleted")
     summary = summarize(run)
     if isinstance(summary, Summary) and summary.state.live:
         raise RunError(f"run {run.id} is {summary.state}; stop it before you delete it")

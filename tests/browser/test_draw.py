@@ -9,10 +9,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server
 from tests.conftest import wait_until
 
 Stroke = Sequence[tuple[int, int]]
+"""Points in 280ths of the canvas."""
+SIDE = 280
 SEVEN: Stroke = [(70, 60), (200, 60), (120, 230)]
 FOUR: Sequence[Stroke] = [[(90, 60), (80, 140), (190, 140)], [(180, 50), (170, 240)]]
 
@@ -46,6 +49,14 @@ def ink(page: Page) -> int:
     return count
 
 
+def on_screen(page: Page, stroke: Stroke) -> Stroke:
+    """A stroke in 280ths of the canvas, in pixels of the screen."""
+    box = canvas(page).bounding_box()
+    assert box
+    scale = box["width"] / SIDE
+    return [(round(box["x"] + x * scale), round(box["y"] + y * scale)) for x, y in stroke]
+
+
 def draw(
     page: Page,
     stroke: Stroke,
@@ -54,9 +65,7 @@ def draw(
     at_once_after: Callable[[], None] = lambda: None,
 ) -> None:
     """With the mouse, in so many steps from point to point, for so many milliseconds longer."""
-    box = canvas(page).bounding_box()
-    assert box
-    points = [(box["x"] + x, box["y"] + y) for x, y in stroke]
+    points = on_screen(page, stroke)
     at_once_after()
     page.mouse.move(*points[0])
     page.mouse.down()
@@ -193,7 +202,7 @@ def test_a_click_is_a_dot_also_one_that_trembles(server: Server, page: Page) -> 
     page.goto(f"{server.url}/draw")
     invites(page)
     answers = []
-    for length in (0, 8, 10):  # the pen is 18 pixels wide
+    for length in (0, 8, 10):  # the pen is 18 wide
         draw(page, [(100, 100), (100, 100 + length)])
         chart(page).wait_for()
         answers.append(chart(page).get_attribute("aria-label"))
@@ -247,8 +256,8 @@ def test_nothing_invisible_takes_the_focus_or_the_pen(server: Server, page: Page
 
     assert canvas(page).evaluate(
         """canvas => {
-            const {left, top} = canvas.getBoundingClientRect();
-            const inside = [...Array(280).keys()];
+            const {left, top, width} = canvas.getBoundingClientRect();
+            const inside = [...Array(280).keys()].map(part => Math.floor(part * width / 280));
             return inside.every(x => inside.every(y =>
                 document.elementFromPoint(left + x + 0.5, top + y + 0.5) === canvas));
         }"""
@@ -287,6 +296,74 @@ def test_a_drawing_stays_while_other_pages_and_inputs_are_looked_at(
     assert ink(page) == drawn
 
 
+def test_a_drawing_survives_a_reload_and_can_be_undone_then(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/draw")
+    invites(page)
+    for stroke in FOUR:
+        draw(page, stroke)
+    says(page, "4")
+    answer, drawn = chart(page).get_attribute("aria-label"), ink(page)
+
+    page.reload()
+
+    says(page, "4")
+    expect(chart(page)).to_have_attribute("aria-label", str(answer))
+    assert ink(page) == drawn
+    page.keyboard.press("Control+z")
+    expect(canvas(page)).to_have_accessible_name("What you have drawn: 1 stroke")
+    button(page, "Clear").press("Enter")
+    invites(page)
+    expect(button(page, "Clear")).to_be_focused()  # it has not been taken away
+    page.reload()
+    invites(page)
+    expect(canvas(page)).to_have_accessible_name("What you have drawn: nothing yet")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+def test_canvas_answer_bars_and_tools_are_on_the_screen_together(
+    server: Server, page: Page, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{server.url}/draw")
+    invites(page)
+
+    draw(page, FOUR[0])  # which is no digit yet
+
+    read_out = page.get_by_role("status").filter(has_text=re.compile("% sure|Unsure"))
+    parts = [canvas(page), read_out, chart(page), button(page, "Undo"), button(page, "Clear")]
+    for part in parts:
+        expect(part).to_be_in_viewport(ratio=1)
+    box = canvas(page).bounding_box()
+    assert box
+    assert box["width"] == box["height"] >= min(400, width - 2 * 16)
+
+
+def test_while_the_network_learns_each_epoch_answers_the_drawing_anew(
+    server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/?dataset=mnist-sample&epochs=200&learning_rate=0.0001")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page).to_have_url(re.compile("run="))
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Draw").click()
+    expect(canvas(page)).to_be_visible()
+    draw(page, SEVEN)  # before there is anything to answer it
+    as_of = page.get_by_text(re.compile(r"^As of epoch \d+ of 200; it answers anew"))
+    expect(as_of).to_be_visible(timeout=120_000)
+    drawn, answers, epochs = ink(page), set(), set()
+
+    def has_answered_three_times() -> bool:
+        epochs.add(as_of.inner_text())
+        answers.add(chart(page).get_attribute("aria-label"))
+        return len(epochs) > 2 and len(answers) > 2
+
+    wait_until(has_answered_three_times)
+    assert ink(page) == drawn
+    (run, _) = RunStore(server.runs).list()
+    run.want(stop=True)
+    expect(as_of).to_be_hidden()
+    says(page, "7")  # by the finished network
+
+
 def test_a_drawing_stays_when_the_page_around_it_changes(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/draw?test_image=abc")
     warning = page.get_by_text("allowed: a whole number from 0")
@@ -304,7 +381,7 @@ def test_a_drawing_stays_when_the_page_around_it_changes(server: Server, page: P
     says(page, "4")
 
 
-def test_on_a_phone_a_finger_draws_on_the_canvas_and_scrolls_beside_it(
+def test_on_a_phone_a_finger_draws_on_all_of_its_width_and_scrolls_below_it(
     server: Server, phone: Page
 ) -> None:
     phone.goto(f"{server.url}/draw")
@@ -313,14 +390,13 @@ def test_on_a_phone_a_finger_draws_on_the_canvas_and_scrolls_beside_it(
     box = canvas(phone).bounding_box()
     assert box
     assert phone.evaluate("document.documentElement.scrollWidth") == 360
-    left, top = int(box["x"]), int(box["y"])
-    assert left >= 0
-    assert left + box["width"] < 360 - 40  # leaves a thumb's breadth
-    touch(phone, [(left + x, top + y) for x, y in SEVEN])
+    assert 0 <= box["x"] <= 16
+    assert 360 - 16 <= box["x"] + box["width"] <= 360
+    touch(phone, on_screen(phone, SEVEN))
     says(phone, "7")
     assert canvas_top(phone) == box["y"]  # drawing has neither moved it nor scrolled the page
 
-    touch(phone, [(345, 500), (345, 200)])
+    touch(phone, [(180, 720), (180, 420)])
     wait_until(lambda: canvas_top(phone) < box["y"])
     says(phone, "7")
 
@@ -339,7 +415,7 @@ def test_on_a_phone_the_answer_is_on_the_screen_with_the_whole_canvas(
         expect(part).to_be_in_viewport(ratio=1)
 
 
-def test_on_a_phone_two_digits_and_how_likely_they_are_fit_above_the_canvas(
+def test_on_a_phone_two_digits_and_how_likely_they_are_fit_on_the_screen_with_the_canvas(
     server: Server, phone: Page
 ) -> None:
     phone.goto(f"{server.url}/draw")

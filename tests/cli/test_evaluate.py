@@ -33,6 +33,16 @@ def test_evaluate_gives_the_runs_figures(trained: Run) -> None:
     assert figures["lessons"] == lessons_of(judge(trained), trained.history())
 
 
+def test_before_there_is_a_run_the_built_in_one_can_be_asked(tmp_path: Path) -> None:
+    done = command(tmp_path, "evaluate", "latest")
+    assert done.returncode == 1
+    assert "built-in names the one that comes with Digit Lab" in done.stderr
+
+    done = command(tmp_path, "evaluate", "built-in", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["test_accuracy"] > 0.97
+
+
 def test_predict_names_the_digit_in_a_picture(trained: Run, tmp_path: Path) -> None:
     data = loading.load("mnist-sample")
     probabilities, labels = trained.test_results()

@@ -17,9 +17,11 @@ from mnist_core.data import dataset, loading, own
 from mnist_core.data.own import import_file
 from mnist_core.drawing.strokes import MOST_POINTS, image_from_strokes
 from mnist_core.inference import Predictor
+from mnist_core.runs.events import Ended, Started, State, append_event
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
+from tests.builders import fitting
 from tests.conftest import SMALL, wait_for_end
 from tests.data.test_own import BLUE, RED, pets, zipped
 from tests.data.test_own import picture as pet
@@ -84,11 +86,19 @@ def about_picture(name: str, content: bytes) -> AppTest:
 
 def answer(app: AppTest) -> str | None:
     """What the network says, in large type."""
-    return app.header[0].value if app.header else None
+    return said(app)["heading"] or None
+
+
+def said(app: AppTest) -> dict[str, Any]:
+    """All that is said of what is asked about; empty texts where that is nothing."""
+    try:
+        return component(app, "answer")
+    except KeyError:
+        return {"heading": "", "words": "", "verdict": None, "since": "", "bars": []}
 
 
 def component(app: AppTest, key: str) -> dict[str, Any]:
-    """What the page hands to the canvas, or to the chart."""
+    """What the page hands to the canvas, or to the answer."""
     data: dict[str, Any] = json.loads(app.get_by_key(key).proto.json)
     return data
 
@@ -102,12 +112,12 @@ def tell(app: AppTest, strokes: list[Any]) -> None:
 
 
 def probabilities(app: AppTest) -> list[float]:
-    shown: list[float] = component(app, "probabilities")["figure"]["data"][0]["x"]
-    return shown
+    return [share for _, share, _, _ in said(app)["bars"]]
 
 
 def words(app: AppTest) -> str:
-    return " ".join(element.value for element in app.markdown)
+    """How sure the network is, or what can be asked."""
+    return str(said(app)["words"])
 
 
 def photo(digit: NDArray[np.uint8], kind: str = "PNG", mode: str = "L", **options: Any) -> bytes:
@@ -133,33 +143,41 @@ def known(digit: int) -> NDArray[np.uint8]:
 # --- Where nothing can be asked ---
 
 
-def test_without_runs_it_leads_to_training(store: RunStore) -> None:
-    app = page()
+def test_without_runs_the_built_in_network_answers_and_the_way_to_train_is_shown(
+    store: RunStore,
+) -> None:
+    app = page(drawn=SEVEN)
 
-    assert "No network has been trained" in app.info[0].value
-    assert app.page_link[0].value == "Train one"
+    assert answer(app) == "7"
+    assert app.selectbox(key="picked_run").options[0].startswith("Comes with Digit Lab · 9")
+    assert "run" not in app.query_params  # so that the first one that is trained takes its place
+    (train,) = (button for button in app.button if button.label == "Train your own")
+    assert checked(train.click().run()).title[0].value == "Train"
 
 
 @pytest.mark.parametrize(
-    ("live", "words"),
-    [(True, "It can be asked when training is over."), (False, "This run has no network to ask.")],
+    ("live", "told"),
+    [
+        (True, "The network of its newest epoch answers."),
+        (False, "This run has no network to ask."),
+    ],
 )
 def test_a_run_without_a_network_leads_to_one_that_has_one(
-    store: RunStore, run: Run, live: bool, words: str
+    store: RunStore, run: Run, live: bool, told: str
 ) -> None:
     newer = store.create(SMALL)
     if not live:
         (newer.folder / "owner.json").unlink()
     app = page()
     assert app.query_params["run"] == newer.id
-    assert app.info[0].value == words
+    assert app.info[0].value == told
     assert [link.value for link in app.page_link] == (["Watch it learn"] if live else [])
 
     (newest,) = (button for button in app.button if button.label == "Use the newest network")
     newest.click().run()
 
     assert app.query_params["run"] == run.id
-    assert app.markdown[0].value == INVITATION
+    assert words(app) == INVITATION
 
 
 def test_a_damaged_network_is_named(run: Run) -> None:
@@ -175,10 +193,9 @@ def test_a_damaged_network_is_named(run: Run) -> None:
 def test_a_blank_canvas_gets_an_invitation_and_no_answer(run: Run) -> None:
     app = page()
 
-    assert app.markdown[0].value == INVITATION
+    assert words(app) == INVITATION
     assert answer(app) is None
-    with pytest.raises(KeyError):
-        component(app, "probabilities")
+    assert {(share, text) for _, share, text, _ in said(app)["bars"]} == {(0, "")}
     assert all(button.disabled for button in app.button)
 
 
@@ -258,11 +275,11 @@ def test_a_test_image_is_judged_by_its_label(run: Run) -> None:
     app = about_test_image(number)
     assert answer(app) == str(labels[number])
     assert probabilities(app) == pytest.approx(given[number].tolist(), abs=1e-5)
-    assert f"Right]: it is labelled {labels[number]}." in words(app)
+    assert said(app)["verdict"] == [True, f"Right: it is labelled {labels[number]}."]
 
     number = int(np.flatnonzero(~right)[3])
     app = about_test_image(number)
-    assert f"Wrong]: it is labelled {labels[number]}." in words(app)
+    assert said(app)["verdict"] == [False, f"Wrong: it is labelled {labels[number]}."]
 
 
 def linked(number: str, run: Run) -> AppTest:
@@ -287,7 +304,7 @@ def test_a_link_to_no_test_image_is_refused(run: Run) -> None:
 
     app = linked("abc", run)
     assert "the test image abc; allowed: a whole number from 0" in app.warning[0].value
-    assert app.markdown[0].value == INVITATION
+    assert words(app) == INVITATION
 
 
 def test_where_the_network_is_unsure_it_names_both_candidates(run: Run, unsure: int) -> None:
@@ -297,6 +314,44 @@ def test_where_the_network_is_unsure_it_names_both_candidates(run: Run, unsure: 
 
     assert answer(app) == f"{first} or {second}?"
     assert f"Unsure: {given[unsure, first]:.1%} and {given[unsure, second]:.1%}." in words(app)
+
+
+# --- A network that is still learning ---
+
+
+def still_learning(store: RunStore, of: Run, epochs: int) -> Run:
+    """A run in training, which has the checkpoint of another one that was asked for less."""
+    run = store.create(of.config.model_copy(update={"epochs": epochs}))
+    for event in (Started(), fitting()):
+        append_event(run.folder, event)
+    shutil.copy(of.checkpoint, run.folder)
+    return run
+
+
+def test_while_it_learns_the_network_of_its_newest_epoch_answers(
+    store: RunStore, trained: Run, smaller: Run
+) -> None:
+    run = still_learning(store, trained, epochs=9)
+    app = page(drawn=SEVEN)
+    ink = image_from_strokes(SEVEN)[np.newaxis]
+
+    assert answer(app) == "7"
+    finished = Predictor(trained.folder).probabilities(ink)[0]
+    assert probabilities(app) == pytest.approx(finished.tolist(), abs=1e-5)
+    assert said(app)["since"] == "As of epoch 4 of 9; it answers anew after each."
+
+    run.checkpoint.unlink()
+    assert "as soon as its first epoch is over" in words(checked(app.run()))
+
+    append_event(run.folder, Ended(state=State.FAILED))
+    assert checked(app.run()).info[0].value == "This run has no network to ask."
+
+
+def test_a_damaged_checkpoint_is_named(store: RunStore, trained: Run) -> None:
+    run = still_learning(store, trained, epochs=9)
+    run.checkpoint.write_bytes(b"no checkpoint")
+
+    assert "checkpoint.npz is damaged" in page().error[0].value
 
 
 @pytest.mark.parametrize("number", [-1, 1_000, 9_999])
@@ -434,7 +489,7 @@ def test_a_network_of_other_things_is_shown_pictures_but_no_drawings(pets_run: R
     app = page(ask_about="Drawing")  # as it was with the run before
 
     assert app.segmented_control(key="ask_about").options == ["Picture", "Test image"]
-    assert app.markdown[0].value == "This network can tell apart: cats, dogs."
+    assert words(app) == "This network can tell apart: cats, dogs."
     assert app.file_uploader[0].label == "Picture"
 
 
@@ -453,7 +508,7 @@ def test_a_test_image_in_colour_is_labelled_with_its_classs_name(pets_run: Run) 
     app = about_test_image(0)
     label = loading.load("pets").y_test[0]
 
-    assert f"it is labelled {('cats', 'dogs')[label]}" in words(app)
+    assert f"it is labelled {('cats', 'dogs')[label]}" in said(app)["verdict"][1]
 
 
 def test_without_its_dataset_a_network_still_names_what_it_sees(pets_run: Run) -> None:
@@ -472,7 +527,7 @@ def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
         update={"name": "mine", "class_names": names, "ground": ground}
     )
     (run.folder / "dataset.json").write_text(outline.model_dump_json())
-    assert page().markdown[0].value.startswith("Draw one of zero, 1, 2, 3")
+    assert words(page()).startswith("Draw one of zero, 1, 2, 3")
     app = page(drawn=SEVEN)
 
     ink = image_from_strokes(SEVEN)

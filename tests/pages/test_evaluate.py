@@ -20,7 +20,8 @@ from mnist_core.runs.events import (
 )
 from mnist_core.runs.files import write_json, write_npz
 from mnist_core.runs.folder import Run
-from mnist_core.runs.store import RunStore
+from mnist_core.runs.judging import judge
+from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from pages import _chosen
 from tests.builders import epoch, fitting
 
@@ -93,11 +94,14 @@ def words(app: AppTest) -> str:
     return "\n".join(text.value for text in app.markdown)
 
 
-def test_without_runs_the_way_to_train_is_shown(store: RunStore) -> None:
+def test_without_runs_the_built_in_network_is_shown_and_the_way_to_train(store: RunStore) -> None:
     app = page()
 
-    assert "No network has been trained" in app.info[0].value
-    assert [link.value for link in app.page_link] == ["Train one"]
+    assert app.selectbox(key="picked_run").value == BUILT_IN_RUN.id
+    assert app.metric[0].value == f"{judge(BUILT_IN_RUN).accuracy:.2%}"
+    assert len(captions(app)) > 10  # the images are here, too
+    (train,) = (button for button in app.button if button.label == "Train your own")
+    assert checked(train.click().run()).title[0].value == "Train"
 
 
 def test_a_run_in_numbers(store: RunStore) -> None:
@@ -230,7 +234,7 @@ def test_an_unknown_run_without_any_other_is_named(store: RunStore) -> None:
     app = page(run="20250101-120000-ffff")
 
     assert "20250101-120000-ffff" in app.warning[0].value
-    assert "No network has been trained" in app.info[0].value
+    assert app.selectbox(key="picked_run").value == BUILT_IN_RUN.id
 
 
 def test_the_menu_holds_the_newest_runs_and_the_chosen_one(store: RunStore) -> None:
@@ -240,7 +244,7 @@ def test_the_menu_holds_the_newest_runs_and_the_chosen_one(store: RunStore) -> N
     app = page(run="20260101-120000-aaaa")
 
     menu = app.selectbox(key="picked_run")
-    assert len(menu.options) == _chosen.RUNS_IN_PICKER + 1
+    assert len(menu.options) == _chosen.RUNS_IN_PICKER + 2  # and the built-in one
     assert menu.value == "20260101-120000-aaaa"
 
 
@@ -249,7 +253,7 @@ def test_runs_that_look_alike_can_be_told_apart(store: RunStore) -> None:
     trained(store, "20260101-120000-bbbb")
     app = page(run="20260101-120000-aaaa")
 
-    assert len(set(app.selectbox(key="picked_run").options)) == 2
+    assert len(set(app.selectbox(key="picked_run").options)) == 3  # with the built-in one
     assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
 
 
@@ -259,9 +263,8 @@ def test_a_label_tells_what_it_is_images_time_and_accuracy(store: RunStore) -> N
     app.context = {"timezone": "Asia/Kolkata", "timezone_offset": -330}
     checked(app.switch_page("pages/evaluate.py").run())
 
-    assert app.selectbox(key="picked_run").options == [
-        "Dense 16-8, 10 epochs · 99.7% · MNIST · 1 Jan 17:30"
-    ]
+    label, _ = app.selectbox(key="picked_run").options  # the other one is the built-in run's
+    assert label == "Dense 16-8, 10 epochs · 99.7% · MNIST · 1 Jan 17:30"
 
 
 # --- Images ---

@@ -22,7 +22,7 @@ from mnist_core.runs.events import (
 )
 from mnist_core.runs.files import write_npz
 from mnist_core.runs.folder import Control
-from mnist_core.runs.store import RunStore
+from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from mnist_core.training.pool import WorkerPool
 from pages import _cached
 from tests.builders import batch, epoch, fitting
@@ -60,6 +60,28 @@ def set_up(app: AppTest) -> TrainingConfig:
     (run,) = _cached.store().list()
     run.want(stop=True)
     return run.config
+
+
+FIRST_SCREEN = ["Draw a digit", "See where it errs"]
+
+
+def test_the_first_screen_has_a_network_to_play_with_until_there_is_a_run(app: AppTest) -> None:
+    assert app.header[0].value == "Digit Lab"
+    assert app.info[0].value == "Press Train and watch the network learn here."
+    assert [button.label for button in app.button][:2] == FIRST_SCREEN
+
+    _cached.store().create(SMALL)
+
+    assert not checked(app.run()).header
+    assert not {*FIRST_SCREEN} & {button.label for button in app.button}
+
+
+def test_the_built_in_run_is_shown_but_can_not_be_trained_on(app: AppTest) -> None:
+    app.query_params["run"] = BUILT_IN_RUN.id
+    checked(app.run())
+
+    assert "Comes with Digit Lab" in app.subheader[0].value
+    assert not [button for button in app.button if button.label == "Train more"]
 
 
 def test_the_form_begins_with_the_articles_recipe_on_what_is_here(app: AppTest) -> None:
@@ -138,8 +160,9 @@ def test_settings_are_still_there_after_another_page(app: AppTest) -> None:
 
 
 def buttons(app: AppTest) -> list[tuple[str, bool]]:
-    """Their labels, and whether they can be pressed."""
-    return [(button.label, not button.disabled) for button in app.button]
+    """Those of the form: their labels, and whether they can be pressed."""
+    of_form = [button for button in app.button if button.label not in FIRST_SCREEN]
+    return [(button.label, not button.disabled) for button in of_form]
 
 
 REFUSED = [("Train", False)]
