@@ -6,21 +6,22 @@ import io
 import json
 import os
 import secrets
-import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, RootModel, ValidationError
+
+from mnist_core.data import zips
 
 
 class RunError(ValueError):
     """A run is missing or its folder can't be read; the message says which file and why."""
 
 
-DAMAGED_NPZ = (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile, zlib.error)
+DAMAGED_NPZ = (*zips.DAMAGE, TypeError, SyntaxError, TokenError)
 """What NumPy raises at a damaged npz."""
 
 
