@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages import _cached, _compat
+from pages import _cached, _compat, _page
 
 # A file of ours: icons by name come from the network, which may not be there.
 icon = Path(__file__).parent / "docs" / "icon.png"
@@ -48,5 +48,5 @@ page = st.navigation(
     position="top",
 )
 _compat.label_menu()
-page.run()
+_page.run(page.run)
 _cached.load_ahead()

@@ -126,11 +126,14 @@ def classification_report(
 def _table(report: Report, class_names: tuple[str, ...], images: int) -> pd.DataFrame:
     import pandas as pd  # not at the top: 0.2 s that the first page is painted without
 
-    table = pd.DataFrame(report).T
     rows = [*class_names, "accuracy", "macro avg", "weighted avg"]
     columns = ["precision", "recall", "f1-score", "support"]
-    if list(table.index) != rows or list(table.columns) != columns:
-        raise ValueError(f"the report has the rows {list(table.index)}; allowed: {rows}")
+    if list(report) != rows:
+        raise ValueError(f"the report has the rows {list(report)}; allowed: {rows}")
+    for name, figures in report.items():
+        if name != "accuracy" and (not isinstance(figures, dict) or list(figures) != columns):
+            raise ValueError(f"the report has {figures} for {name}; allowed: figures for {columns}")
+    table = pd.DataFrame(report).T
     # Accuracy is one number; scikit-learn's own table shows it where F1 stands.
     table.loc["accuracy", ["precision", "recall"]] = np.nan
     table.loc["accuracy", "support"] = images

@@ -34,6 +34,7 @@ class Predictor:
             ModelError: the file is missing, damaged, or not a classifier of float32 images that
                 gives an answer.
         """
+        self._folder = run_folder
         path = Path(run_folder) / "model.tflite"
         try:
             # The bytes, not the path: LiteRT would keep the file mapped, and it may be deleted.
@@ -72,6 +73,19 @@ class Predictor:
             raise ModelError(f"{path} is damaged: {error}") from error
         if answer.shape != (1, self.classes) or not np.isfinite(answer).all():
             raise ModelError(f"{path} is damaged: it gives no answer")
+
+    def check(self, image_shape: tuple[int, ...], classes: int) -> None:
+        """Refuse a network that is not for such images, or tells another number of classes apart.
+
+        Raises:
+            ModelError: says what it is for.
+        """
+        if (self.input_shape, self.classes) != (image_shape, classes):
+            raise ModelError(
+                f"the network of {self._folder} takes images of {self.input_shape} for one of "
+                f"{self.classes} classes; those of its dataset are of {image_shape}, for one of "
+                f"{classes}"
+            )
 
     def probabilities(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Ask the network.

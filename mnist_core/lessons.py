@@ -88,7 +88,7 @@ def _overfitting(history: History) -> list[str]:
     if not (history.epochs and history.fitting):
         return []
     last, images = history.epochs[-1], history.fitting.validation_images
-    if last.val_accuracy is None:
+    if last.val_accuracy is None or not images:
         return ["It was trained without validation images, so nobody can tell if it overfits."]
     gap = last.accuracy - last.val_accuracy
     figures = (

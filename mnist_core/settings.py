@@ -6,11 +6,13 @@ DIGIT_LAB_WORKERS  trainings at the same time  default: 1; at most the number of
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
+
+from mnist_core.storage import DATA, RUNS
 
 
 @dataclass(frozen=True)
@@ -31,24 +33,26 @@ class Settings:
         """
         # Data sets can be fetched again, so they may be lost with a cache; runs may not.
         # Without appauthor=False, Windows would get a folder digit-lab inside digit-lab.
-        cache = user_cache_path("digit-lab", appauthor=False)
-        kept = user_data_path("digit-lab", appauthor=False)
         return cls(
-            data=_folder(environ, "DIGIT_LAB_DATA", cache / "data"),
-            runs=_folder(environ, "DIGIT_LAB_RUNS", kept / "runs"),
+            data=_folder(environ, DATA, user_cache_path, "data"),
+            runs=_folder(environ, RUNS, user_data_path, "runs"),
             workers=_workers(environ),
         )
 
 
-def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
+def _folder(
+    environ: Mapping[str, str], name: str, default: Callable[..., Path], default_name: str
+) -> Path:
     value = environ.get(name)
-    if not value:
-        return default
     try:
+        if not value:
+            # expanduser: as platformdirs gives it to somebody without a home, in some versions.
+            return default("digit-lab", appauthor=False).expanduser() / default_name
         # Absolute, for the workers run in another folder.
         return Path(value).expanduser().absolute()
     except RuntimeError as error:  # a home folder that cannot be told, as in ~nobody-here/data
-        raise ValueError(f"{name} is {value!r}: {error} Give the full path of a folder.") from error
+        given = repr(value) if value else "not set"
+        raise ValueError(f"{name} is {given}: {error} Give the full path of a folder.") from error
 
 
 def _workers(environ: Mapping[str, str]) -> int:

@@ -8,6 +8,18 @@ def images(number: int) -> str:
     return {0: "no image", 1: "1 image"}.get(int(number), f"{number:,} images")
 
 
+def megabytes(number: int) -> str:
+    """So many bytes, rounded for reading: ``"under 0.1 MB"``, ``"12.0 MB"``."""
+    return f"{number / 1e6:,.1f} MB" if number >= 1e5 else "under 0.1 MB"
+
+
+def reason(error: Exception) -> str:
+    """What an error says, without the system's number: ``"Permission denied: /data/x"``."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
 def sureness(probability: float) -> str:
     """A network's, in percent: ``"98.1%"``; at most ``">99.9%"``, for none is ever certain."""
     percent = f"{probability:.1%}"

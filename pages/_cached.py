@@ -6,6 +6,7 @@ replaced is read anew.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 from pathlib import Path
@@ -25,6 +26,7 @@ from mnist_core.runs.history import History
 from mnist_core.runs.judging import judge
 from mnist_core.runs.store import RunStore
 from mnist_core.settings import Settings
+from mnist_core.storage import StorageError
 from mnist_core.training.pool import WorkerPool
 
 SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing.digit", "mnist_core.inference")
@@ -36,9 +38,9 @@ def store() -> RunStore:
     return RunStore(Settings.from_environment().runs)
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, validate=lambda pool: pool.alive)
 def pool() -> WorkerPool:
-    """The worker processes of this server, one for all sessions."""
+    """The worker processes of this server, one for all sessions; a new one where it has ended."""
     return WorkerPool(Settings.from_environment().workers)
 
 
@@ -128,7 +130,8 @@ def load_ahead() -> None:
     def load() -> None:
         for name in SLOW_TO_LOAD:
             importlib.import_module(name)
-        found.list()
+        with contextlib.suppress(StorageError):  # as the pages say
+            found.list()
 
     timer = threading.Timer(LOAD_AFTER, load)
     timer.daemon = True
@@ -138,6 +141,6 @@ def load_ahead() -> None:
 def _version(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
-    except FileNotFoundError:
-        return None
+    except OSError:
+        return None  # what can't be looked at is read anew, and that says why
     return status.st_mtime_ns, status.st_size

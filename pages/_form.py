@@ -33,8 +33,9 @@ from mnist_core.presets import (
     presets_for,
     tuned_on,
 )
-from mnist_core.words import duration
-from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _state
+from mnist_core.words import duration, reason
+from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _page, _state
+from pages._state import Notice
 
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
@@ -381,4 +382,8 @@ def about(seconds: float) -> str:
 
 
 def start(config: TrainingConfig) -> None:
-    _chosen.submit(_cached.store().create(config))
+    try:
+        _chosen.submit(_cached.store().create(config))
+    except OSError as error:
+        words = _page.plain(reason(error))
+        _state.leave_notice("training", Notice(st.error, words, ":material/error:"))

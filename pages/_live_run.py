@@ -1,5 +1,7 @@
 """A run as it learns, how it is steered, and what can be done with it when it is over."""
 
+from typing import Any
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,7 +16,7 @@ from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.snapshot import Snapshot, take
-from mnist_core.words import duration
+from mnist_core.words import duration, reason
 from pages import _cached, _changes, _chosen, _form, _names, _page, _state
 from pages._live_chart import live_chart
 from pages._state import Notice
@@ -31,8 +33,13 @@ RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] 
 def start_continuation(run: Run) -> None:
     try:
         _chosen.submit(_cached.store().create_continuation(run, _state.MORE_EPOCHS.get()))
-    except ValueError as error:
-        _state.leave_notice("continuing", Notice(st.error, str(error), ":material/error:"))
+    except (ValueError, OSError) as error:
+        leave_error(error)
+
+
+def leave_error(error: Exception) -> None:
+    words = _page.plain(reason(error))
+    _state.leave_notice("training", Notice(st.error, words, ":material/error:"))
 
 
 def watch(run: Run, below_form: DeltaGenerator) -> bool:
@@ -45,9 +52,16 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
     live = take(run, history).state.live  # what is damaged is said here, by the page
 
     def part() -> None:
-        now = take(run, history)
+        try:
+            now = take(run, history)
+        except RunError:
+            if live:
+                st.rerun()  # the page says what is wrong
+            raise
         if live and not now.state.live:
             st.rerun()  # the timer ends with the run
+        if _state.has_notices("training"):
+            st.rerun()  # of the steering below: here, the timer would take them away at once
         label = _names.label(now.entry)
         with below_form:
             pointer(stage(now) if now.state.live else label)
@@ -98,6 +112,13 @@ def parent(run_id: str) -> None:
 # --- Steering: what is wanted of a live run is written into its folder, and heard by its worker ---
 
 
+def want(run: Run, **wishes: Any) -> None:
+    try:
+        run.want(**wishes)
+    except (RunError, OSError) as error:
+        leave_error(error)
+
+
 def steering(now: Snapshot) -> None:
     """The buttons and the learning rate of a live run."""
     run, wanted = now.run, now.wanted
@@ -109,7 +130,8 @@ def steering(now: Snapshot) -> None:
                 key="continue",
                 icon=":material/play_arrow:",
                 type="primary",
-                on_click=run.want,
+                on_click=want,
+                args=(run,),
                 kwargs={"pause_at": None},
             )
         else:
@@ -117,7 +139,8 @@ def steering(now: Snapshot) -> None:
                 "Pause",
                 key="pause",
                 icon=":material/pause:",
-                on_click=run.want,
+                on_click=want,
+                args=(run,),
                 kwargs={"pause_at": 0},
                 disabled=now.state == State.QUEUED or wanted.pause_at == 0,
                 help="Training keeps its worker and waits until you continue or stop it.",
@@ -131,7 +154,8 @@ def steering(now: Snapshot) -> None:
                 label,
                 key=key,
                 icon=icon,
-                on_click=run.want,
+                on_click=want,
+                args=(run,),
                 kwargs={"pause_at": pauses.get(key)},
                 disabled=key not in pauses,
                 help="Then it waits again, at the epoch's end at the latest."
@@ -142,7 +166,8 @@ def steering(now: Snapshot) -> None:
             "Stopping" if wanted.stop else "Stop",
             key="stop",
             icon=":material/stop:",
-            on_click=run.want,
+            on_click=want,
+            args=(run,),
             kwargs={"stop": True},
             disabled=wanted.stop,
             help="Ends training after the current steps; what was learned is kept and evaluated.",
@@ -168,7 +193,7 @@ def rate_slider(now: Snapshot) -> None:
         sorted({*RATES, rate}),
         format_func=lambda value: f"{value:g}",
         key=slider.name,
-        on_change=lambda: run.want(learning_rate=slider.get()),
+        on_change=lambda: want(run, learning_rate=slider.get()),
         help="Change it while the network learns: it takes effect after the current steps, and is "
         "marked in the curves and recorded with the run.",
     )
@@ -196,7 +221,11 @@ def what_next(now: Snapshot) -> None:
             disabled=not places.available(run.config.dataset),
             help="Copies this run's settings into the form.",
         )
-    last = run.checkpoint_epoch()
+    try:
+        last = run.checkpoint_epoch()
+    except RunError as error:
+        st.error(_page.plain(str(error)), icon=":material/broken_image:")
+        last = None
     most = bounds(FIELDS["epochs"])[1] - last.epoch if last else 0
     if most > 0:
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -219,25 +248,33 @@ def what_next(now: Snapshot) -> None:
 
 def status(now: Snapshot) -> None:
     """One line on where the run stands."""
-    reason = now.history.ended.message if now.history.ended else ""
+    ended = now.history.ended
+    message = ended.message if ended else ""
+    failure = None if ended else _cached.pool().failure(now.run)
+    where = "" if ended else _page.plain(_names.whereabouts(now.run))
+    if failure:
+        st.error(_page.plain(failure), title="The run failed", icon=":material/error:")
+        return
+    if where and now.state.live:
+        st.caption(where)
     match now.state:
         case State.QUEUED:
             st.progress(0.0, stage(now))
         case State.RUNNING | State.PAUSED:
             st.progress(now.progress.share, stage(now))
         case State.FINISHED:
-            words = reason or "Trained to the end."
+            words = message or "Trained to the end."
             if guessing := guesses(now.run):
                 st.warning(f"{words} {guessing}", icon=":material/casino:")
             else:
                 st.success(words, icon=":material/check:")
         case State.STOPPED:
-            st.info(reason or "Stopped. What was learned is kept.", icon=":material/stop:")
+            st.info(message or "Stopped. What was learned is kept.", icon=":material/stop:")
         case State.FAILED:
-            st.error(reason, title="The run failed", icon=":material/error:")
+            st.error(message, title="The run failed", icon=":material/error:")
         case State.INTERRUPTED:
             st.warning(
-                "The server that was training it ended first. "
+                f"The server that was training it ended first. {where} "
                 + (
                     "Train more continues from its last complete epoch."
                     if now.run.checkpoint.exists()
@@ -265,8 +302,9 @@ def waiting_for(run: Run) -> str:
     if _cached.pool().starting:
         return "Loading TensorFlow, which takes about ten seconds; later runs start at once"
     for other in _cached.pool().running:
-        if other.state(_cached.history(other)) == State.PAUSED:
-            return "Waiting for a paused run to be continued or stopped: " + _names.run_label(other)
+        entry = _cached.catalog().entry(other)
+        if entry.state == State.PAUSED:
+            return "Waiting for a paused run to be continued or stopped: " + _names.label(entry)
     return "Waiting for the run ahead of this one to end"
 
 
@@ -305,7 +343,7 @@ def images_per_second(now: Snapshot) -> str:
     history = now.history
     if history.batches:
         return f"{history.batches[-1].images_per_second:,.0f}"
-    if history.epochs and history.fitting:
+    if history.epochs and history.fitting and history.epochs[-1].seconds:
         return f"{history.fitting.train_images / history.epochs[-1].seconds:,.0f}"
     return "–"
 

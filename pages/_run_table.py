@@ -54,13 +54,14 @@ def _row(entry: Entry, names: dict[str, str]) -> dict[str, Any]:
     if isinstance(entry, Damaged):
         return cells | {"note": entry.reason}
     config = entry.config
+    unfinished = f"on {entry.elsewhere}" if entry.elsewhere else ""
     cells |= {
         "dataset": title(config.dataset),
         "network": config.network,
         "weights": entry.weights,
         "continues": entry.parent and names.get(entry.parent, entry.parent),
         "tags": list(entry.labels.tags),
-        "note": entry.labels.note or entry.message,
+        "note": entry.labels.note or entry.message or unfinished,
     }
     return cells if entry.state.live else cells | _figures(entry)
 

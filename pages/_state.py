@@ -7,6 +7,7 @@ names that ``mnist_core.link`` gives them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -163,7 +164,7 @@ COMPARED = Chosen("compare", most=8)
 
 # --- What is left to be said in the page's next run ---
 
-Place = Literal["continuing", "deleting", "importing", "removing"]
+Place = Literal["training", "deleting", "importing", "removing"]
 """What was tried, which is where on its page the outcome is said."""
 
 
@@ -188,6 +189,11 @@ def leave_notice(place: Place, notice: Notice) -> None:
     notices.set([*notices.get(), notice])
 
 
+def has_notices(place: Place) -> bool:
+    """Whether something is left to be said there."""
+    return bool(_notices(place).get())
+
+
 def show_notices(place: Place) -> None:
     """Say what came of it, once."""
     notices = _notices(place)
@@ -202,7 +208,14 @@ FORM_SHOWN = Key("form_shown", False)
 """Whether Train has its form; on return, that becomes what it was."""
 
 
-@st.cache_resource(scope="session", show_spinner=False, on_release=trash.purge)
+def _purge(discarded: list[Run]) -> None:
+    try:
+        trash.purge(discarded)
+    except OSError as error:  # it stays in the trash, which is emptied at the next start
+        logging.getLogger(__name__).warning("%s", error)
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=_purge)
 def discarded() -> list[Run]:
     """The runs that were deleted on Runs and may be brought back; gone when it is cleared."""
     return []

@@ -16,6 +16,7 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.runs.catalog import Summary
+from mnist_core.words import reason
 from pages import _cached, _images, _page, _state
 from pages._state import Notice
 
@@ -58,7 +59,7 @@ class Job:
         try:
             work(self.progress)
         except (ValueError, OSError) as error:
-            self.error = str(error)
+            self.error = reason(error)
 
     def progress(self, done: int, total: int) -> None:
         self.done, self.total = done, total
@@ -317,7 +318,7 @@ def remove(name: str) -> None:
     try:
         own.remove(name)
     except (ValueError, OSError) as error:
-        _state.leave_notice("removing", Notice(st.error, str(error), ":material/error:"))
+        _state.leave_notice("removing", Notice(st.error, reason(error), ":material/error:"))
 
 
 # --- The images ---

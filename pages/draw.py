@@ -16,7 +16,7 @@ from mnist_core.data.loading import DatasetError
 from mnist_core.drawing import network_input
 from mnist_core.drawing.strokes import check_strokes, image_from_strokes
 from mnist_core.inference import ModelError, Predictor
-from mnist_core.runs.catalog import Summary
+from mnist_core.runs.catalog import Damaged
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from pages import _cached, _chosen, _images, _page, _state
@@ -257,6 +257,10 @@ def known(outline: Outline, most: int = 12) -> str:
     return named if more <= 0 else f"{named} and {more} more"
 
 
+def unreadable(reason: str) -> None:
+    st.error(reason, title="This network can't be used", icon=":material/error:")
+
+
 def other_run(run: Run) -> None:
     """A way out where this run has no network."""
     able = next((r for r in _cached.store().list() if r.has_model and r != run), None)
@@ -272,19 +276,22 @@ if run is None:
     st.stop()
 if not run.has_model:
     entry = _cached.catalog().entry(run)
-    if isinstance(entry, Summary) and entry.state.live:
+    if isinstance(entry, Damaged):
+        unreadable(entry.reason)
+    elif entry.state.live:
         _chosen.still_training(run, entry.state, "It can be asked when training is over.")
     else:
         st.info("This run has no network to ask.", icon=":material/search_off:")
     other_run(run)
     st.stop()
 try:
+    dataset, outline = run.config.dataset, run.dataset()
     predictor = load_predictor(run.folder, (run.folder / "model.tflite").stat().st_mtime_ns)
-    outline = run.dataset()
-except (ModelError, RunError) as error:
-    st.error(str(error), title="This network can't be used", icon=":material/error:")
+    predictor.check(outline.image_shape, outline.classes)
+except (ModelError, RunError, OSError) as error:
+    unreadable(words.reason(error))
     other_run(run)
 else:
     take_linked()
-    ask(predictor, outline, run.config.dataset)
+    ask(predictor, outline, dataset)
     load_plotly()

@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures
-from mnist_core.config import FIELDS, TrainingConfig
+from mnist_core.config import FIELDS, ConfigError, TrainingConfig
 from mnist_core.data.known import article_accuracy
 from mnist_core.evaluation import Evaluation, mistakes, right_answers
 from mnist_core.fields import shown
@@ -53,8 +53,9 @@ def standing(run: Run, state: State, history: History) -> None:
             link_to_continue(run)
         case State.INTERRUPTED:
             st.warning(
-                "The program that was training it ended first. Choose another run above, or train "
-                "a new network.",
+                "The program that was training it ended first. "
+                f"{_page.plain(_names.whereabouts(run))} Choose another run above, or train a new "
+                "network.",
                 title="This run was interrupted",
                 icon=":material/power_off:",
             )
@@ -390,10 +391,13 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
 def layers_table(run: Run, config: TrainingConfig) -> None:
     try:
         outline = run.dataset()
+        layers = describe(config, outline.image_shape, outline.classes)
     except RunError:  # it never began, and the dataset is not here any more
         st.markdown("Not known without the dataset.")
         return
-    layers = describe(config, outline.image_shape, outline.classes)
+    except ConfigError as error:  # it never began either, or its files don't fit each other
+        st.error(_page.plain(str(error)), icon=":material/error:")
+        return
     st.table(
         {
             "Layer": [layer.words for layer in layers],

@@ -21,6 +21,7 @@ from mnist_core.runs.catalog import (
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
+from mnist_core.words import reason
 from pages import _cached, _changes, _comparison, _export, _names, _page, _run_table, _state
 from pages._state import COMPARED, Key, Notice
 
@@ -71,9 +72,10 @@ def training_now(entries: list[Entry]) -> None:
             if summary.state != State.QUEUED:
                 with st.container(horizontal=True, vertical_alignment="bottom"):
                     done = summary.progress
+                    where = f" · on {summary.elsewhere}" if summary.elsewhere else ""
                     st.progress(
                         done.share,
-                        text=f"{_names.label(summary)} · epoch {done.epoch} of {done.asked}",
+                        text=f"{_names.label(summary)} · epoch {done.epoch} of {done.asked}{where}",
                     )
                     st.page_link(
                         "pages/train.py",
@@ -238,8 +240,8 @@ def labels_form(summary: Summary, known_tags: list[str]) -> None:
         if st.form_submit_button("Save", icon=":material/save:"):
             try:
                 summary.run.set_labels(Labels(name=name, tags=tuple(tags), note=note))
-            except ValueError as error:
-                st.error(str(error), icon=":material/error:")
+            except (ValueError, OSError) as error:
+                st.error(_page.plain(str(error)), icon=":material/error:")
             else:
                 st.toast("Saved", icon=":material/check:")
                 st.rerun()
@@ -305,7 +307,7 @@ def undo() -> None:
 
 
 def refuse(error: RunError | OSError) -> None:
-    _state.leave_notice("deleting", Notice(st.error, str(error), ":material/error:"))
+    _state.leave_notice("deleting", Notice(st.error, reason(error), ":material/error:"))
 
 
 def outcome() -> None:

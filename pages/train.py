@@ -15,14 +15,15 @@ with left:
     introduction = st.container()
     below_form = _form.form()
 with right:
-    _state.show_notices("continuing")
+    _state.show_notices("training")
     run, live = _chosen.chosen_run(), False
     if run:
         try:
             live = _live_run.watch(run, below_form)
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")
-        _live_run.look_after(run)
+        if not live:
+            _live_run.look_after(run)
         load_plotly()  # at the end: whatever is above the heading moves it down
     else:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")

@@ -83,3 +83,14 @@ def test_a_wrong_number_of_workers_is_refused(value: str) -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         Settings.from_environment({}).workers = 2  # type: ignore[misc]
+
+
+def test_without_a_home_the_variables_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 2)  # who is nobody here, as in a container
+
+    with pytest.raises(ValueError, match=r"DIGIT_LAB_DATA is not set: .*Give the full path of a"):
+        Settings.from_environment({})
+    assert Settings.from_environment({"DIGIT_LAB_DATA": "/data", "DIGIT_LAB_RUNS": "/runs"})

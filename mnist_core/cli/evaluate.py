@@ -59,6 +59,7 @@ def _predict(options: argparse.Namespace) -> int:
     run = find_run(options.run_id)
     predictor = Predictor(run.folder)
     outline = run.dataset()
+    predictor.check(outline.image_shape, outline.classes)
     class_names = outline.class_names
     for path in options.images:
         try:

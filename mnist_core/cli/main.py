@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from mnist_core.cli import app, data, evaluate, runs, train
 from mnist_core.config import ConfigError
+from mnist_core.words import reason
 
 EXPECTED_ERRORS = (ValueError, OSError)
 """What a user can cause and mend, told in one line; anything else is ours, and shows as it is."""
@@ -43,5 +44,5 @@ def main(arguments: Sequence[str] | None = None, program: str = "digit-lab") -> 
     except ConfigError as error:
         parser.error("; ".join(str(error).splitlines()))
     except EXPECTED_ERRORS as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"{parser.prog}: {reason(error)}", file=sys.stderr)
         return 1

@@ -15,7 +15,7 @@ from mnist_core.evaluation import Evaluation
 from mnist_core.export import formats
 from mnist_core.fields import shown
 from mnist_core.runs import archive, trash
-from mnist_core.runs.catalog import Damaged, Summary, summarize
+from mnist_core.runs.catalog import Catalog, Damaged, Summary, summarize
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Run
 from mnist_core.runs.judging import judge
@@ -89,22 +89,22 @@ def _runs(options: argparse.Namespace) -> int:
     if options.folder:
         print(store.folder)
         return 0
-    for run in store.list():
-        try:
-            history = run.history()
-            state = run.state(history)
-            config = run.config
-        except RunError as error:
-            print(error, file=sys.stderr)
+    entries = Catalog(store).list()
+    for entry in entries:
+        run = entry.run
+        if isinstance(entry, Damaged):
+            print(f"{run.id}: {entry.reason}", file=sys.stderr)
             continue
-        accuracy = history.evaluated.test_accuracy if history.evaluated else None
+        state, config = entry.state, entry.config
+        accuracy = entry.evaluated.test_accuracy if entry.evaluated else None
         if options.json:
             line = {"run": run.id, "state": state, "test_accuracy": accuracy}
             print(json.dumps(line | config.model_dump(mode="json")))
         else:
             shown = "" if accuracy is None else f"{accuracy:.2%}"
-            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {config.network}")
-    if not store.list():
+            where = f"  on {entry.elsewhere}" if entry.elsewhere else ""
+            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {config.network}{where}")
+    if not entries:
         print(f"No runs yet in {store.folder}", file=sys.stderr)
     return 0
 

@@ -18,6 +18,7 @@ from mnist_core.fields import allowed, list_bounds, setting
 from mnist_core.network import describe
 from mnist_core.presets import PRESETS, preset_settings, tuned_on
 from mnist_core.runs.events import Epoch
+from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History, Progress
 from mnist_core.runs.store import RunStore
@@ -77,7 +78,7 @@ def _see_through(run: Run, as_json: bool) -> int:
     settings = Settings.from_environment()
     with WorkerPool(settings.workers) as pool:
         pool.submit(run)
-        history = _follow(run)
+        history = _follow(run, pool)
     assert history.ended
     if history.ended.message:
         print(history.ended.message, file=sys.stderr)
@@ -121,8 +122,12 @@ def config_of(options: argparse.Namespace) -> TrainingConfig:
     return read_config({"dataset": dataset} | start | given)
 
 
-def _follow(run: Run) -> History:
-    """Show the run's progress until it ends; Ctrl-C asks it to stop and keep what it has."""
+def _follow(run: Run, pool: WorkerPool) -> History:
+    """Show the run's progress until it ends; Ctrl-C asks it to stop and keep what it has.
+
+    Raises:
+        RunError: it has failed, and that can't be written into it.
+    """
     history = run.history()
     told = len(history.epochs)  # those of the runs that it continues
     with tqdm(unit=" steps", desc="Loading TensorFlow", dynamic_ncols=True) as bar:
@@ -130,6 +135,9 @@ def _follow(run: Run) -> History:
             try:
                 time.sleep(0.2)
                 history.update()
+                failure = pool.failure(run)
+                if failure and not history.ended:
+                    raise RunError(f"run {run.id} failed: {failure}")
                 if history.fitting and bar.total is None:
                     bar.reset(total=run.config.epochs * history.fitting.steps_per_epoch)
                 for epoch in history.epochs[told:]:

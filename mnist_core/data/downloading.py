@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mnist_core import storage
 from mnist_core.data.known import SPECS
 from mnist_core.data.places import possible_places
 
@@ -75,6 +76,9 @@ def download(
         OSError,
         ValueError,
     ) as error:  # requests' are OSErrors; pooch's, of a hash, ValueErrors
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's, not requests'
+            refused = storage.explain(error, target.parent, storage.DATA)
+            raise DownloadError(f"{spec.title} could not be saved: {refused}") from error
         by_hand = (
             "" if spec.unpack else f"You can fetch that file elsewhere and put it at {target}. "
         )

@@ -25,6 +25,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core import storage
 from mnist_core.data import limits, loading, npz, pictures, zips
 from mnist_core.data.dataset import Outline
 from mnist_core.data.limits import CLASSES, MOST_BYTES, SIDES
@@ -80,7 +81,7 @@ def import_file(
     Raises:
         ImportRefused: the file is not as it must be; all that is wrong with it.
         ValueError: name or side can't be used.
-        OSError: the dataset can't be written.
+        StorageError: the dataset can't be written.
     """
     place = own_place(name, folder)
     _refuse_taken(place)
@@ -109,15 +110,18 @@ def remove(name: str, folder: Path | None = None) -> None:
 
     Raises:
         ValueError: there is none of that name.
+        StorageError: it can't be deleted.
     """
-    try:
-        own_place(name, folder).unlink()
-    except FileNotFoundError:
-        raise ValueError(f"there is no dataset of your own called {name!r}") from None
+    place = own_place(name, folder)
+    with storage.using(place.parent, storage.DATA):
+        try:
+            place.unlink()
+        except FileNotFoundError:
+            raise ValueError(f"there is no dataset of your own called {name!r}") from None
 
 
 def _refuse_taken(place: Path) -> None:
-    if place.exists():
+    if os.path.exists(place):  # Path.exists raises where a folder may not be entered
         raise ValueError(
             f"there is a dataset of your own called {place.stem!r} already; remove it first, or "
             "choose another name"
@@ -125,12 +129,13 @@ def _refuse_taken(place: Path) -> None:
 
 
 def _write(place: Path, arrays: Arrays, class_names: tuple[str, ...]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".import-") as unfinished:
-        file = Path(unfinished, place.name)
-        np.savez(file, allow_pickle=False, class_names=np.array(class_names), **arrays)
-        _refuse_taken(place)  # two imports at once
-        file.replace(place)
+    with storage.using(place.parent, storage.DATA):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".import-") as unfinished:
+            file = Path(unfinished, place.name)
+            np.savez(file, allow_pickle=False, class_names=np.array(class_names), **arrays)
+            _refuse_taken(place)  # two imports at once
+            file.replace(place)
 
 
 def _class_name_fault(name: str) -> str | None:

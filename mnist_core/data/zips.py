@@ -8,6 +8,8 @@ import zipfile
 import zlib
 from typing import IO, Any, cast
 
+from mnist_core import words
+
 DAMAGE = (
     ArithmeticError,
     EOFError,
@@ -23,9 +25,9 @@ DAMAGE = (
 """What zipfile, zlib and NumPy raise when they read a damaged file."""
 
 
-def reason(error: BaseException) -> str:
+def reason(error: Exception) -> str:
     """Why a file could not be read, for a message."""
-    return str(error) or "it ends too early"  # an EOFError says nothing
+    return words.reason(error) or "it ends too early"  # an EOFError says nothing
 
 
 def opened(file: IO[bytes], most: int) -> zipfile.ZipFile:

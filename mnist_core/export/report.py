@@ -75,6 +75,7 @@ def write(run: Run) -> bytes:
         RunError: the run's files are damaged.
     """
     config, history, labels = run.config, run.history(), run.labels()
+    assert run.created  # else it has no configuration
     dataset = run.dataset()
     result = judge(run) if run.has_model else None
     pictures = _pictures(result, config.dataset) if result else None

@@ -22,6 +22,7 @@ from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.format import NewerFormat
 from mnist_core.runs.history import History, Progress
 from mnist_core.runs.store import RunStore
+from mnist_core.words import reason
 
 # --- One run --------------------------------------------------------------------------------------
 
@@ -51,6 +52,8 @@ class Summary:
     state: State
     message: str
     """Why it ended so, where that needs saying."""
+    elsewhere: str | None
+    """The other machine that was last to answer for it, of a run that has not ended."""
     parent: str | None
     """The id of the run that it continues."""
     weights: int | None
@@ -88,7 +91,7 @@ def summarize(run: Run, past: History | None = None) -> Entry:
     except NewerFormat as error:
         return Damaged(run, str(error), NEWER)
     except (RunError, OSError) as error:
-        return Damaged(run, str(error))
+        return Damaged(run, reason(error))
 
 
 def _read(run: Run, past: History | None) -> Summary:
@@ -102,6 +105,7 @@ def _read(run: Run, past: History | None) -> Summary:
         labels=run.labels(),
         state=run.state(past),
         message=past.ended.message if past.ended else "",
+        elsewhere=None if past.ended else run.elsewhere,
         parent=run.parent,
         weights=past.fitting.weights if past.fitting else None,
         train_images=(
@@ -185,9 +189,9 @@ class Catalog:
             return kept[1]
         entry = summarize(Run(Path(folder)))
         if isinstance(entry, Damaged):
-            if not version.events and not os.path.exists(f"{folder}/config.json"):
+            if not self._store.is_run(run_id):
                 return None
-        elif not entry.state.live:
+        elif not entry.state.live and not entry.elsewhere:  # for that may still be heard of
             self._over[run_id] = (version, entry)
         return entry
 
@@ -204,7 +208,7 @@ def _version(folder: str) -> _Version:
     try:
         changed = os.stat(folder).st_mtime_ns
         events = os.stat(f"{folder}/events.jsonl")
-    except FileNotFoundError:
+    except OSError:
         return _Version(changed, None)
     return _Version(changed, (events.st_mtime_ns, events.st_size))
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
-from mnist_core.runs.files import RunError
+from mnist_core.runs.files import RunError, unreadable
 
 
 class State(StrEnum):
@@ -38,15 +39,22 @@ class State(StrEnum):
         return self in (State.QUEUED, State.RUNNING, State.PAUSED)
 
 
-CameLater = Annotated[int, BeforeValidator(lambda value: value or 0)]
+# What training can give: pages divide by these figures and count on them, wherever they are from.
+Count = Annotated[int, Field(ge=0, lt=10**15)]
+Number = Annotated[int, Field(ge=1, lt=10**15)]
+Measure = Annotated[float, Field(ge=0, lt=1e15)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Loss = Annotated[float, Field(ge=0)]
+
+CameLater = Annotated[Count, BeforeValidator(lambda value: value or 0)]
 """A figure that the first runs did not write down, or wrote as null: 0 in what is stored of them,
 until :class:`mnist_core.runs.format.Completion` has made up for it."""
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    time: float = Field(default_factory=time.time)
+    time: Measure = Field(default_factory=time.time)
     """Seconds since the epoch of Unix."""
 
 
@@ -60,24 +68,28 @@ class Fitting(_Event):
     """Data and network are ready; training begins."""
 
     kind: Literal["fitting"] = "fitting"
-    weights: int
-    train_images: int
-    validation_images: int
-    steps_per_epoch: int
+    weights: Count
+    train_images: Count
+    validation_images: Count
+    steps_per_epoch: Count
     multiply_adds: CameLater = 0
     """For one image, on its way through the network."""
+
+    def model_post_init(self, _context: object) -> None:
+        if not (self.weights and self.train_images and self.steps_per_epoch):
+            raise ValueError("an event 'fitting' is of no weights, images or steps")
 
 
 class Batch(_Event):
     """Some steps further: means over the epoch so far. ``loss`` is None when not finite."""
 
     kind: Literal["batch"] = "batch"
-    epoch: int
-    step: int
-    loss: float | None
-    accuracy: float
-    images_per_second: float
-    elapsed: float = 0.0
+    epoch: Number
+    step: Number
+    loss: Loss | None
+    accuracy: Share
+    images_per_second: Measure
+    elapsed: Measure = 0.0
     """Seconds in training so far: without pauses, with those of the runs that were continued."""
 
 
@@ -85,15 +97,15 @@ class Epoch(_Event):
     """An epoch has ended. Validation figures are None where nothing is held back."""
 
     kind: Literal["epoch"] = "epoch"
-    epoch: int
-    loss: float | None
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
-    learning_rate: float
-    seconds: float
+    epoch: Number
+    loss: Loss | None
+    accuracy: Share
+    val_loss: Loss | None
+    val_accuracy: Share | None
+    learning_rate: Measure
+    seconds: Measure
     """Without pauses."""
-    elapsed: float = 0.0
+    elapsed: Measure = 0.0
     """As in :class:`Batch`."""
     step: CameLater = 0
     """How many steps it had: all, unless the user stopped it."""
@@ -103,9 +115,9 @@ class Paused(_Event):
     """Training waits, after so many steps of the epoch and so many in all, for a change of wish."""
 
     kind: Literal["paused"] = "paused"
-    epoch: int
-    step: int
-    steps: int
+    epoch: Number
+    step: Count
+    steps: Count
 
 
 class Resumed(_Event):
@@ -121,9 +133,9 @@ class LearningRate(_Event):
     """
 
     kind: Literal["learning_rate"] = "learning_rate"
-    epoch: int
-    step: int
-    learning_rate: float
+    epoch: Number
+    step: Count
+    learning_rate: Measure
 
 
 class Continued(_Event):
@@ -132,9 +144,9 @@ class Continued(_Event):
     kind: Literal["continued"] = "continued"
     run: str
     """The id of the run that ends here."""
-    epochs: int
+    epochs: Count
     """How many were over."""
-    asked: int
+    asked: Count
     """How many it had been asked for, which its learning-rate schedule spanned."""
 
 
@@ -142,10 +154,14 @@ class Evaluated(_Event):
     """The test set has been used, once. ``train_seconds`` is as ``elapsed`` in :class:`Batch`."""
 
     kind: Literal["evaluated"] = "evaluated"
-    test_accuracy: float
-    test_loss: float
-    test_images: int
-    train_seconds: float
+    test_accuracy: Share
+    test_loss: Loss
+    test_images: Count
+    train_seconds: Measure
+
+    def model_post_init(self, _context: object) -> None:
+        if not self.test_images:
+            raise ValueError("an event 'evaluated' is of no images")
 
 
 class Ended(_Event):
@@ -186,18 +202,42 @@ def parse_events(lines: Iterable[bytes], path: Path) -> Iterator[Event]:
     """The events in whole lines of ``path``, one after the other.
 
     Raises:
-        RunError: a line is JSON but no event.
+        RunError: a line is JSON but no event, or one that no training gives.
     """
     for line in lines:
         try:
             yield _EVENT.validate_json(line)
         except ValidationError as error:
-            if error.errors()[0]["type"] == "json_invalid":
+            fault = error.errors()[0]
+            if fault["type"] == "json_invalid" and not _is_too_much(fault["msg"]):
                 continue  # torn: its writer died in the middle of it
-            raise RunError(f"{path}: not an event: {line[:200]!r} ({error})") from None
+            raise RunError(f"{path}: {_explain(fault, line, error)}") from None
+
+
+def _is_too_much(fault: str) -> bool:
+    """Whether JSON is refused for its depth or the length of a number: no torn line is."""
+    return "recursion limit" in fault or "number out of range" in fault
+
+
+def _explain(fault: ErrorDetails, line: bytes, error: ValidationError) -> str:
+    kind, *names = fault["loc"] or ("",)
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    if names and fault["type"] != "missing":
+        return f"an event {kind!r} has the {names[0]} {str(fault['input'])[:200]}: {fault['msg']}"
+    return f"not an event: {line[:200]!r} ({error})"
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """All events of a file; none where there is no file."""
-    if path.is_file():
-        yield from parse_events(path.read_bytes().splitlines(), path)
+    """All events of a file; none where there is no file.
+
+    Raises:
+        RunError: it can't be read, or is damaged.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unreadable(path, error) from None
+    yield from parse_events(lines, path)

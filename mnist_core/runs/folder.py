@@ -2,7 +2,8 @@
 
     format.json       which version of this format it is; see ``format``
     config.json       asked: the TrainingConfig; its presence makes the folder a run
-    owner.json        which process queued the run and answers for it
+    owner.json        which process queued the run and answers for it; touched every few seconds
+                      while it does, for the machines that can't see the process
     before.jsonl      happened in the runs that this one continues; as events.jsonl
     events.jsonl      happened: one JSON object a line, appended by the run's one writer
     control.json      wanted now: written whole by whoever steers, read by the worker
@@ -25,6 +26,7 @@ last line torn, and skip it.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -37,15 +39,28 @@ from typing import Annotated, Any
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from mnist_core import storage
 from mnist_core.config import ConfigError, TrainingConfig, read_config
 from mnist_core.data import loading
 from mnist_core.data.dataset import Outline
 from mnist_core.runs.events import Continued, Epoch, Event, State, read_events
-from mnist_core.runs.files import DAMAGED_NPZ, RunError, read_model, read_object, write_whole
+from mnist_core.runs.files import (
+    DAMAGED_NPZ,
+    RunError,
+    age,
+    read_model,
+    read_object,
+    unreadable,
+    write_whole,
+)
 from mnist_core.runs.format import Completion, check_format
 from mnist_core.runs.history import History
+from mnist_core.words import reason
+
+SILENCE = 60.0
+"""Seconds after which nobody waits any more for another machine to touch its runs."""
 
 
 class Control(BaseModel):
@@ -73,10 +88,10 @@ class Labels(BaseModel):
 class Owner(BaseModel):
     """The process that answers for a run; a process id alone may be given to another one later."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     host: str
-    pid: int
+    pid: int = Field(gt=0, lt=2**31)
     created: float
     """When the process began, in seconds since the epoch of Unix."""
 
@@ -95,17 +110,50 @@ class Owner(BaseModel):
             return None
 
     @property
+    def is_here(self) -> bool:
+        """Whether the process is, or was, on this machine."""
+        return self.host == socket.gethostname()
+
+    @property
     def alive(self) -> bool:
         """Whether the process still runs, on this machine."""
-        if self.host != socket.gethostname():
+        if not self.is_here:
             return False
         try:
             process = psutil.Process(self.pid)
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
             return bool(abs(process.create_time() - self.created) < 1)
-        except psutil.NoSuchProcess:
+        except psutil.Error:
             return False
+
+    def still_minds(self, mark: Path, beside: Path, silence: float) -> bool:
+        """Whether the process goes on minding what it has marked with a file that names it.
+
+        Of a process on another machine, that is judged by when it last touched the file.
+
+        Args:
+            beside: a folder of the same file system; see ``files.age``.
+            silence: after so many seconds without a touch, it does not.
+        """
+        if self.is_here:
+            return self.alive
+        try:
+            return abs(age(mark, beside)) < silence  # a touch of tomorrow is none
+        except OSError:
+            return False
+
+
+class _Report(RootModel[dict[str, dict[str, float] | float]]):
+    """Figures for each class, then for all of them."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class _Environment(RootModel[dict[str, str | int | float | None]]):
+    """Facts by their names."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -126,7 +174,7 @@ class Run:
             NewerFormat: a newer version of the program has made the run.
             RunError: the file is missing, damaged, or not a configuration.
         """
-        check_format(self.folder)
+        self._check()
         path = self.folder / "config.json"
         asked = read_object(path)
         if asked is None:
@@ -135,6 +183,34 @@ class Run:
             return read_config(asked, of_a_run=True)
         except ConfigError as error:
             raise RunError(f"{path}: {error}") from None
+
+    def _check(self) -> None:
+        """Refuse a folder that can't be a run's, whatever its files say.
+
+        Raises:
+            NewerFormat: a newer version of the program has made it.
+            RunError: its name is no run's, it can't be read, or it leads elsewhere.
+        """
+        if self.created is None:
+            raise RunError(f"{self.folder}: the name begins with {self.id[:15]}, which is no time")
+        if self.folder.is_symlink():
+            raise RunError(f"{self.folder} is a link, and links are not followed")
+        try:
+            with os.scandir(self.folder) as files:
+                odd = [
+                    file.path
+                    for file in files
+                    if not (
+                        file.is_file(follow_symlinks=False) or file.is_dir(follow_symlinks=False)
+                    )
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            odd = []  # as its files are missed
+        except OSError as error:
+            raise unreadable(self.folder, error) from None
+        if odd:
+            raise RunError(f"{min(odd)} is a link or a device, which are not followed")
+        check_format(self.folder)
 
     def dataset(self) -> Outline:
         """What it is trained on: as its worker wrote it down, else as it is on this machine.
@@ -156,9 +232,26 @@ class Run:
         return Owner.read(self.folder / "owner.json")
 
     @property
-    def created(self) -> datetime:
-        """When the run was asked for (UTC)."""
-        return datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    def elsewhere(self) -> str | None:
+        """The other machine that answers for it, if one does."""
+        return self.owner.host if self.owner and not self.owner.is_here else None
+
+    @property
+    def silence(self) -> float:
+        """Seconds since its owner's machine last touched it; infinite where that can't be told."""
+        try:
+            return max(0.0, age(self.folder / "owner.json", self.folder.parent))
+        except OSError:
+            return math.inf
+
+    @property
+    def created(self) -> datetime | None:
+        """When the run was asked for (UTC); None where its folder's name says no such time."""
+        try:
+            moment = datetime.strptime(self.id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        return moment if 1970 <= moment.year < 2200 else None  # what tables can hold
 
     def history(self) -> History:
         """All that has happened so far.
@@ -167,7 +260,7 @@ class Run:
             NewerFormat: a newer version of the program has made the run.
             RunError: the events are damaged.
         """
-        check_format(self.folder)
+        self._check()
         history = History(self.folder / "events.jsonl")
         for event in self.before():
             history.add(event)
@@ -189,10 +282,11 @@ class Run:
         return map(Completion(), read_events(self.folder / "events.jsonl"))
 
     def state(self, history: History) -> State:
-        """Where the run stands, by what has happened and whether its owner is alive."""
+        """Where the run stands, by what has happened and whether its owner still minds it."""
         if history.ended:
             return State(history.ended.state)
-        if self.owner is None or not self.owner.alive:
+        mark = self.folder / "owner.json"
+        if not (self.owner and self.owner.still_minds(mark, self.folder.parent, SILENCE)):
             return State.INTERRUPTED
         if history.paused:
             return State.PAUSED
@@ -201,7 +295,8 @@ class Run:
     @property
     def has_model(self) -> bool:
         """Whether the run can be evaluated and asked: its model and test results are there."""
-        return all((self.folder / name).is_file() for name in ("model.tflite", "test.npz"))
+        # Not Path.exists, which raises where the folder may not be entered.
+        return all(os.path.exists(self.folder / name) for name in ("model.tflite", "test.npz"))
 
     def control(self) -> Control:
         """What is wanted now.
@@ -216,9 +311,11 @@ class Run:
 
         Raises:
             ValueError: a wish is out of bounds, or none that there is.
+            RunError: the run is not there any more, or what is wanted of it is damaged.
+            StorageError: it can't be written.
         """
         control = Control(**(self.control().model_dump() | wishes))
-        write_whole(self.folder / "control.json", control.model_dump_json().encode())
+        self._write("control.json", control.model_dump_json().encode())
 
     @property
     def checkpoint(self) -> Path:
@@ -237,7 +334,7 @@ class Run:
         except FileNotFoundError:
             return None
         except DAMAGED_NPZ as error:
-            raise RunError(f"{self.checkpoint} is damaged: {error}") from error
+            raise RunError(f"{self.checkpoint} is damaged: {reason(error)}") from error
 
     def labels(self) -> Labels:
         """What people call the run; all empty until somebody has named it.
@@ -252,11 +349,16 @@ class Run:
 
         Raises:
             RunError: the run is not there any more.
+            StorageError: it can't be written.
         """
-        try:
-            write_whole(self.folder / "labels.json", labels.model_dump_json(indent=2).encode())
-        except FileNotFoundError:
-            raise RunError(f"there is no run {self.id!r} any more") from None
+        self._write("labels.json", labels.model_dump_json(indent=2).encode())
+
+    def _write(self, name: str, content: bytes) -> None:
+        with storage.using(self.folder.parent, storage.RUNS):
+            try:
+                write_whole(self.folder / name, content)
+            except FileNotFoundError:
+                raise RunError(f"there is no run {self.id!r} any more") from None
 
     def test_results(self) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Probabilities ``(n, classes)`` float32 on the test set, and its labels ``(n,)`` uint8.
@@ -271,15 +373,16 @@ class Run:
         except FileNotFoundError:
             raise RunError(f"run {self.id} has no test results: {path} does not exist") from None
         except DAMAGED_NPZ as error:
-            raise RunError(f"{path} is damaged: {error}") from error
+            raise RunError(f"{path} is damaged: {reason(error)}") from error
 
     def report(self) -> dict[str, Any] | None:
         """The classification report that the worker kept; None where it kept none.
 
         Raises:
-            RunError: the file is no JSON object.
+            RunError: the file is damaged.
         """
-        return read_object(self.folder / "report.json")
+        found = read_model(self.folder / "report.json", _Report)
+        return found.root if found else None
 
     def environment(self) -> dict[str, Any]:
         """What the run was made with: versions, processor, threads; {} where that was not kept.
@@ -287,7 +390,8 @@ class Run:
         Without the worker's whole time, which of a continued run is only the last part's.
 
         Raises:
-            RunError: the file is no JSON object.
+            RunError: the file is damaged.
         """
-        found = read_object(self.folder / "environment.json") or {}
-        return {name: value for name, value in found.items() if name != "duration_seconds"}
+        found = read_model(self.folder / "environment.json", _Environment)
+        facts = found.root if found else {}
+        return {name: value for name, value in facts.items() if name != "duration_seconds"}

@@ -21,6 +21,7 @@ from mnist_core.runs.events import (
     Started,
     parse_events,
 )
+from mnist_core.runs.files import unreadable
 from mnist_core.runs.format import Completion
 
 
@@ -90,7 +91,7 @@ class History:
         """Read on from where the last update ended; cheap when nothing has happened.
 
         Raises:
-            RunError: a whole line is JSON but no event.
+            RunError: the file can't be read, or has a whole line of JSON that is no event.
         """
         for event in self._read_on():
             self.add(event)
@@ -159,6 +160,8 @@ class History:
                 text = file.read()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise unreadable(self.path, error) from None
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         yield from parse_events(whole.splitlines(), self.path)

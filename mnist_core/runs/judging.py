@@ -19,4 +19,5 @@ def judge(run: Run) -> Evaluation:
     try:
         return evaluate(probabilities, labels, class_names, report)
     except ValueError as error:
-        raise RunError(f"{run.folder / 'test.npz'} is damaged: {error}") from error
+        name = "report.json" if str(error).startswith("the report") else "test.npz"
+        raise RunError(f"{run.folder / name} is damaged: {error}") from error

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from mnist_core import storage
 from mnist_core.config import FIELDS, ConfigError, TrainingConfig
 from mnist_core.fields import allowed, bounds
 from mnist_core.runs.events import Continued, Epoch, Event, Fitting, LearningRate
@@ -23,10 +26,7 @@ _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 
 def is_run_id(name: str) -> bool:
     """Whether a run could be called so; the first part of its id is a time."""
-    try:
-        return bool(_RUN_ID.fullmatch(name) and Run(Path(name)).created)
-    except ValueError:
-        return False
+    return bool(_RUN_ID.fullmatch(name) and Run(Path(name)).created)
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,13 @@ class RunStore:
     folder: Path
 
     def create(self, config: TrainingConfig) -> Run:
-        """A new run, queued, owned by this process."""
-        run = self._new_folder()
-        write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
+        """A new run, queued, owned by this process.
+
+        Raises:
+            StorageError: it can't be written.
+        """
+        with self._new_run() as run:
+            write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
         return run
 
     def create_continuation(self, parent: Run, epochs: int) -> Run:
@@ -50,6 +54,7 @@ class RunStore:
         Raises:
             RunError: the parent is live or damaged, or has no checkpoint.
             ConfigError: too many epochs, or less than one.
+            StorageError: it can't be written.
         """
         past = parent.history()
         state = parent.state(past)
@@ -82,27 +87,37 @@ class RunStore:
         # The last epoch as the checkpoint has it: death may have kept it from the events.
         before += [last, Continued(run=parent.id, epochs=last.epoch, asked=parent.config.epochs)]
 
-        run = self._new_folder()
         lines = b"".join(event.model_dump_json().encode() + b"\n" for event in before)
-        write_whole(run.folder / "before.jsonl", lines)
-        write_whole(run.checkpoint, parent.checkpoint.read_bytes())
-        write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
+        with self._new_run() as run:
+            write_whole(run.folder / "before.jsonl", lines)
+            write_whole(run.checkpoint, parent.checkpoint.read_bytes())
+            write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
         return run
 
-    def _new_folder(self) -> Run:
-        """No run yet: its ``config.json`` is missing."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-            folder = self.folder / run_id
+    @contextlib.contextmanager
+    def _new_run(self) -> Iterator[Run]:
+        """No run yet: the block writes its ``config.json``, last. Nothing is left where it fails.
+
+        Raises:
+            StorageError: it can't be written.
+        """
+        with storage.using(self.folder, storage.RUNS):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            while True:
+                run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+                folder = self.folder / run_id
+                try:
+                    folder.mkdir()
+                    break
+                except FileExistsError:
+                    continue
             try:
-                folder.mkdir()
-                break
-            except FileExistsError:
-                continue
-        write_format(folder)
-        write_whole(folder / "owner.json", Owner.this_process().model_dump_json().encode())
-        return Run(folder)
+                write_format(folder)
+                write_whole(folder / "owner.json", Owner.this_process().model_dump_json().encode())
+                yield Run(folder)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
 
     def get(self, run_id: str) -> Run:
         """The run of that id.
@@ -110,17 +125,42 @@ class RunStore:
         Raises:
             RunError: there is none, or the id is not one.
         """
-        run = Run(self.folder / run_id)
-        if not _RUN_ID.fullmatch(run_id) or not (run.folder / "config.json").is_file():
+        if not _RUN_ID.fullmatch(run_id) or not self.is_run(run_id):
             raise RunError(f"there is no run {run_id!r} in {self.folder}")
-        return run
+        return Run(self.folder / run_id)
+
+    def is_run(self, run_id: str) -> bool:
+        """Whether what is named like a run is one, if only a damaged one, or a link to one.
+
+        It is none while it is made: ``config.json`` comes last, and nothing happens before.
+        """
+        folder = f"{self.folder}/{run_id}"  # thousands of paths would take longer than this
+        if os.path.islink(folder):
+            return True
+        try:
+            names = os.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return "config.json" in names or "events.jsonl" in names
 
     def ids(self) -> list[str]:
-        """Every folder that is named like a run, newest first; it may be damaged, or half made."""
-        if not self.folder.is_dir():
-            return []
-        with os.scandir(self.folder) as entries:
-            ids = [e.name for e in entries if _RUN_ID.fullmatch(e.name) and e.is_dir()]
+        """What is named like a run, newest first; it may be damaged, half made, or a link.
+
+        Raises:
+            StorageError: the folder can't be read.
+        """
+        with storage.using(self.folder, storage.RUNS):
+            try:
+                with os.scandir(self.folder) as entries:
+                    ids = [
+                        entry.name
+                        for entry in entries
+                        if _RUN_ID.fullmatch(entry.name) and (entry.is_symlink() or entry.is_dir())
+                    ]
+            except FileNotFoundError:
+                ids = []
         return sorted(ids, reverse=True)
 
     def folders(self) -> Iterator[Path]:
@@ -130,4 +170,4 @@ class RunStore:
     def list(self, limit: int | None = None) -> list[Run]:
         """The runs, newest first: at most ``limit`` of them, or every one."""
         runs = (Run(folder) for folder in self.folders())
-        return list(islice((run for run in runs if (run.folder / "config.json").is_file()), limit))
+        return list(islice((run for run in runs if self.is_run(run.id)), limit))

@@ -12,6 +12,7 @@ import tensorflow as tf
 from mnist_core.runs.events import Epoch
 from mnist_core.runs.files import DAMAGED_NPZ, RunError, write_whole
 from mnist_core.training.optimizer import peak
+from mnist_core.words import reason
 
 
 def save(model: keras.Model, epoch: Epoch, path: Path) -> None:
@@ -48,7 +49,7 @@ def restore(model: keras.Model, path: Path) -> Epoch:
                 variable.assign(arrays[name])
             return Epoch.model_validate_json(str(arrays["epoch"]))
     except DAMAGED_NPZ as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+        raise RunError(f"{path} is damaged: {reason(error)}") from error
 
 
 def _variables(model: keras.Model) -> dict[str, tf.Variable | keras.Variable]:

@@ -1,38 +1,47 @@
 """The process that trains: takes runs from its standard input, writes what happens into them.
 
-Started by ``training.pool`` as ``python -m mnist_core.training.worker THREADS``. Each line of its
+Started by ``training.pool`` as ``python -m mnist_core.training.worker THREADS SCRATCH``, where
+SCRATCH is a folder of its own for temporary files, which it takes away at its end. Each line of its
 input is the folder of a run; when the input ends, so does the process, at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import queue
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from mnist_core import storage
 from mnist_core.data import loading
 from mnist_core.evaluation import classification_report, evaluate
 from mnist_core.runs.events import Ended, Evaluated, Event, Started, State, append_event
-from mnist_core.runs.files import write_json, write_npz
+from mnist_core.runs.files import delete_unfinished, write_json, write_npz
 from mnist_core.runs.folder import Run
 
 RUNS_PER_PROCESS = 10
 """Repeated trainings in one process leak a little whatever is cleared; so it is replaced."""
+LAST_WORD = 5.0
+"""Seconds that the end of the input waits for an event that is being written."""
 
 
 class Inbox:
     """The runs to train; ends the process, and marks its run interrupted, when the input ends."""
 
-    def __init__(self, lines: TextIO) -> None:
+    def __init__(self, lines: TextIO, scratch: Path) -> None:
         self._lines = lines
+        self._scratch = scratch
         self._folders: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._writing = threading.Lock()
         self._run: Run | None = None
@@ -47,63 +56,114 @@ class Inbox:
         """Append to the events of the run in hand; its :class:`Ended` puts it down."""
         with self._writing:
             assert self._run
-            append_event(self._run.folder, event)
+            folder = self._run.folder
             if isinstance(event, Ended):
                 self._run = None
+            append_event(folder, event)
 
     def _listen(self) -> None:
-        for line in self._lines:
-            self._folders.put(Path(line.rstrip("\n")))
-        self._writing.acquire()  # for good: nothing may follow the last event
-        if self._run:
-            message = "The program that had started it ended before the training did."
-            append_event(self._run.folder, Ended(state=State.INTERRUPTED, message=message))
-        os._exit(0)
+        try:
+            for line in self._lines:
+                self._folders.put(Path(line.rstrip("\n")))
+            # For good: nothing may follow the last event.
+            if self._writing.acquire(timeout=LAST_WORD) and self._run:
+                message = "The program that had started it ended before the training did."
+                delete_unfinished(self._run.folder)
+                append_event(self._run.folder, Ended(state=State.INTERRUPTED, message=message))
+        finally:  # whatever becomes of that, nobody is left to work for
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            os._exit(0)
 
 
-def train(run: Run, inbox: Inbox, threads: int) -> None:
-    """Train and evaluate ``run``; whatever goes wrong becomes the run's state."""
+def train(run: Run, inbox: Inbox, threads: int) -> str:
+    """Train and evaluate ``run``; whatever goes wrong becomes the run's state.
+
+    Returns:
+        What went wrong, where that can't be written into the run; else nothing.
+    """
+    try:
+        with _logged(run.folder / "worker.log"):
+            ended = _train(run, inbox, threads)
+    except Exception as error:  # noqa: BLE001 - the one place that turns an exception into a state
+        ended = Ended(state=State.FAILED, message=_explain(error, run))
+    try:
+        inbox.emit(ended)
+    except OSError as error:
+        return ended.message or _explain(error, run)
+    return ""
+
+
+def _train(run: Run, inbox: Inbox, threads: int) -> Ended:
     from mnist_core.training import fit, save, tensorboard
 
     inbox.emit(Started())
     began = time.time()
+    config = run.config
+    dataset = loading.load(config.dataset)
+    write_json(run.folder / "dataset.json", dataset.outline.model_dump())
+    with tensorboard.recording(run, inbox.emit) as emit:
+        result = fit.fit(config, dataset, emit, run.control, run.checkpoint)
+    probabilities = fit.probabilities(result.model, dataset.x_test)
+    report = classification_report(
+        probabilities.argmax(axis=1), dataset.y_test, dataset.class_names
+    )
+    evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names, report)
+    save.save_keras(result.model, run.folder / "model.keras")
+    save.save_tflite(result.model, run.folder / "model.tflite")
+    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=dataset.y_test)
+    write_json(run.folder / "report.json", report)
+    write_json(
+        run.folder / "environment.json",
+        _environment(threads)
+        | {
+            "seed": config.seed,
+            "data": dataset.source,
+            "duration_seconds": time.time() - began,
+        },
+    )
+    inbox.emit(
+        Evaluated(
+            test_accuracy=evaluation.accuracy,
+            test_loss=evaluation.loss,
+            test_images=len(evaluation.labels),
+            train_seconds=result.train_seconds,
+        )
+    )
+    state = State.STOPPED if result.stopped else State.FINISHED
+    return Ended(state=state, message=result.message)
+
+
+def _explain(error: Exception, run: Run) -> str:
+    """What went wrong with a run, for people."""
+    if not run.folder.is_dir():
+        return f"its folder is gone: {run.folder}"
+    places = {run.folder.parent: storage.RUNS}
+    if storage.is_full(error):
+        places[Path(tempfile.gettempdir())] = "TMPDIR"
+    elif not isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}"
+    folder = min(places, key=lambda place: shutil.disk_usage(place).free)
+    return storage.explain(error, folder, places[folder])
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Within it, what is printed goes to the end of a file, and so does what is raised."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    before = os.dup(2)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
     try:
-        config = run.config
-        dataset = loading.load(config.dataset)
-        write_json(run.folder / "dataset.json", dataset.outline.model_dump())
-        with tensorboard.recording(run, inbox.emit) as emit:
-            result = fit.fit(config, dataset, emit, run.control, run.checkpoint)
-        probabilities = fit.probabilities(result.model, dataset.x_test)
-        report = classification_report(
-            probabilities.argmax(axis=1), dataset.y_test, dataset.class_names
-        )
-        evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names, report)
-        save.save_keras(result.model, run.folder / "model.keras")
-        save.save_tflite(result.model, run.folder / "model.tflite")
-        write_npz(run.folder / "test.npz", probabilities=probabilities, labels=dataset.y_test)
-        write_json(run.folder / "report.json", report)
-        write_json(
-            run.folder / "environment.json",
-            _environment(threads)
-            | {
-                "seed": config.seed,
-                "data": dataset.source,
-                "duration_seconds": time.time() - began,
-            },
-        )
-        inbox.emit(
-            Evaluated(
-                test_accuracy=evaluation.accuracy,
-                test_loss=evaluation.loss,
-                test_images=len(evaluation.labels),
-                train_seconds=result.train_seconds,
-            )
-        )
-        state = State.STOPPED if result.stopped else State.FINISHED
-        inbox.emit(Ended(state=state, message=result.message))
-    except Exception as error:  # noqa: BLE001 - the one place that turns an exception into a state
-        traceback.print_exc()
-        inbox.emit(Ended(state=State.FAILED, message=f"{type(error).__name__}: {error}"))
+        yield
+    except Exception:
+        with contextlib.suppress(OSError):  # the disk may be full
+            traceback.print_exc()
+        raise
+    finally:
+        os.dup2(before, 1)
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def _environment(threads: int) -> dict[str, object]:
@@ -127,7 +187,7 @@ def _processor() -> str:
     return platform.processor()
 
 
-def main(threads: int) -> None:
+def main(threads: int, scratch: Path) -> None:
     # Ctrl-C in the terminal is for the server; this process ends when its input does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "nice"):
@@ -135,8 +195,7 @@ def main(threads: int) -> None:
     # Standard output belongs to the pool; what libraries print there goes to the log.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    starting_log = os.dup(2)
-    inbox = Inbox(sys.stdin)
+    inbox = Inbox(sys.stdin, scratch)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from mnist_core.training import fit  # TensorFlow: seconds, and only now that stdin is watched
@@ -144,15 +203,10 @@ def main(threads: int) -> None:
     fit.warm_up(threads)
     for _ in range(RUNS_PER_PROCESS):
         print("ready", file=answers, flush=True)
-        run = inbox.next()
-        log = os.open(run.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
-        train(run, inbox, threads)
-        os.dup2(starting_log, 1)
-        os.dup2(starting_log, 2)
+        unsaid = train(inbox.next(), inbox, threads)
+        if unsaid:
+            print(" ".join(unsaid.split()), file=answers, flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,10 +1,12 @@
-"""Wrong arguments."""
+"""Wrong arguments, and folders that can't be used."""
 
 from pathlib import Path
 
 import pytest
 
+from mnist_core.cli.main import main
 from tests.cli.conftest import command
+from tests.cli.test_data import pets_zip
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,31 @@ def test_wrong_arguments_are_named_in_one_line(tmp_path: Path, arguments: str, w
     assert len(done.stderr.splitlines()) == 1
     assert words in done.stderr.replace("'", "")  # argparse quotes choices in some versions
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable"),
+    [
+        ("train --dataset mnist-sample", "DIGIT_LAB_RUNS"),
+        ("runs", "DIGIT_LAB_RUNS"),
+        ("import-data pets pets.zip", "DIGIT_LAB_DATA"),
+        ("download mnist", "DIGIT_LAB_DATA"),
+    ],
+)
+def test_a_folder_that_can_not_be_used_is_named_with_what_sets_another(
+    arguments: str,
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "folder"
+    monkeypatch.setenv(variable, str(folder))
+    pets = str(pets_zip(tmp_path))
+
+    assert main([pets if a == "pets.zip" else a for a in arguments.split()]) == 1
+    said = capsys.readouterr().err
+    assert f"can't be used: Not a directory: {folder}" in said
+    assert f"{variable} can name another folder" in said
+    assert "Errno" not in said

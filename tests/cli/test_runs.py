@@ -56,6 +56,18 @@ def test_runs_lists_what_is_there(trained: Run) -> None:
     assert json.loads(line)["state"] == "finished"
 
 
+def test_runs_lists_the_good_ones_and_names_the_odd(store: RunStore) -> None:
+    run, odd = finished(store), finished(store)
+    (odd.folder / "events.jsonl").unlink()
+    (odd.folder / "events.jsonl").mkdir()
+    done = command(store.folder, "runs")
+
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [run.id]
+    assert f"{odd.folder / 'events.jsonl'}" in done.stderr
+    assert "Errno" not in done.stderr
+
+
 # --- compare ---
 
 

@@ -1,10 +1,65 @@
 """train, as an engineer would call it."""
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from mnist_core.runs.folder import Run
-from tests.cli.conftest import command
+from mnist_core.runs.store import RunStore
+from tests.cli.conftest import PROJECT, command
+from tests.conftest import wait_until
+
+
+def test_train_ends_with_an_error_when_its_folder_is_deleted(store: RunStore) -> None:
+    process = start(store.folder, "--dataset", "mnist-sample", "--epochs", "200")
+    wait_until(lambda: any(run.history().batches for run in store.list()))
+    shutil.rmtree(store.folder)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert re.search(rf"run .* failed: its folder is gone: {store.folder}", errors)
+
+
+def start(runs: Path, *flags: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mnist_core", "train", *flags],
+        cwd=PROJECT,
+        env=os.environ | {"DIGIT_LAB_RUNS": str(runs)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+ON_A_SMALL_DISK = """
+mkdir -p {runs} && mount -t tmpfs -o size=1m tmpfs {runs} &&
+{python} -m mnist_core train --dataset mnist-sample --widths 512 --epochs 3
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_called_one(tmp_path: Path) -> None:
+    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*alone, f"mount -t tmpfs tmpfs {tmp_path}"], check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    script = ON_A_SMALL_DISK.format(runs=tmp_path / "runs", python=sys.executable)
+    done = subprocess.run(
+        [*alone, script],
+        cwd=PROJECT,
+        env=os.environ | {"DIGIT_LAB_RUNS": str(tmp_path / "runs")},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert "disk is full: No space left on device for checkpoint.npz, which takes" in done.stderr
+    assert "have DIGIT_LAB_RUNS name a folder on another disk" in done.stderr
 
 
 def test_train_ends_with_one_line_of_json(tmp_path: Path) -> None:

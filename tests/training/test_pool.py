@@ -1,9 +1,11 @@
 """The pool, with real worker processes, real kills and a real death of the server."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from mnist_core.runs.catalog import Catalog, Summary
 from mnist_core.runs.events import State
-from mnist_core.runs.folder import Run
+from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
@@ -214,6 +216,7 @@ def test_a_run_whose_worker_was_killed_goes_on(
     (listed,) = Catalog(store).list()
     assert isinstance(listed, Summary)
     assert listed.state is State.FAILED
+    assert not list(run.folder.glob(".*"))
     last = run.checkpoint_epoch()
     assert last
     assert last.epoch >= len(history.epochs) >= 1
@@ -264,9 +267,134 @@ def test_no_worker_outlives_the_server(store: RunStore, end: signal.Signals) -> 
     )
     wait_until(lambda: any(is_training(run) for run in store.list()))
     (worker,) = worker_processes(server.pid)
+    temporary = Path(worker.environ()["TMPDIR"])
+    assert temporary.exists()
     server.send_signal(end)
     server.wait(timeout=60)
     _gone, alive = psutil.wait_procs([worker], timeout=30)
 
     assert not alive
+    assert not temporary.exists()
     assert [run.state(run.history()) for run in store.list()] == [State.INTERRUPTED] * 2
+
+
+def test_no_worker_outlives_the_server_and_its_runs(store: RunStore) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(store.folder)], cwd=PROJECT, stderr=subprocess.DEVNULL
+    )
+    wait_until(lambda: any(is_training(run) for run in store.list()))
+    (worker,) = worker_processes(server.pid)
+    worker.suspend()  # what follows happens in one instant of it
+    shutil.rmtree(store.folder)
+    server.kill()
+    server.wait(timeout=60)
+    worker.resume()
+    _gone, alive = psutil.wait_procs([worker], timeout=30)
+
+    assert not alive
+
+
+# --- What befalls a run's folder costs that run alone ---
+
+
+def test_deleted_and_damaged_runs_fail_and_the_others_go_on(
+    pool: WorkerPool, store: RunStore
+) -> None:
+    trained, waiting, damaged = (submit(pool, store, LONG) for _ in range(3))
+    wait_until(lambda: is_training(trained))
+    (worker,) = worker_processes(os.getpid())
+    shutil.rmtree(waiting.folder)
+    (damaged.folder / "control.json").write_text("garbage")
+    wait_until(lambda: pool.failure(waiting))
+    shutil.rmtree(trained.folder)
+    wait_until(lambda: pool.failure(trained))
+
+    assert pool.failure(trained) == f"its folder is gone: {trained.folder}"
+    assert pool.failure(waiting) == f"its folder is gone: {waiting.folder}"
+    ended = wait_for_end(damaged).ended
+    assert ended
+    assert (ended.state, pool.failure(damaged)) == (State.FAILED, None)
+    assert f"{damaged.folder / 'control.json'} is damaged" in ended.message
+    assert submit_and_finish(pool, store)
+    assert worker_processes(os.getpid()) == [worker]  # it has TensorFlow, and need not die for that
+
+
+def test_wishes_that_can_not_be_read_end_the_run_that_trains(
+    pool: WorkerPool, store: RunStore
+) -> None:
+    run = submit(pool, store, LONG)
+    wait_until(lambda: is_training(run))
+    (run.folder / "control.json").write_text("garbage")
+    ended = wait_for_end(run).ended
+
+    assert ended
+    assert ended.state is State.FAILED
+    assert f"{run.folder / 'control.json'} is damaged" in ended.message
+
+
+@pytest.mark.parametrize("name", ["worker.log", "events.jsonl"])
+def test_a_run_that_can_not_be_written_fails(pool: WorkerPool, store: RunStore, name: str) -> None:
+    run = store.create(SMALL)
+    (run.folder / name).mkdir()
+    pool.submit(run)
+
+    def failure() -> str | None:
+        ended = run.history().ended if name == "worker.log" else None
+        return ended.message if ended else pool.failure(run)
+
+    wait_until(failure)
+    assert f"Is a directory: {run.folder / name}. DIGIT_LAB_RUNS" in str(failure())
+
+
+def test_a_pool_that_breaks_fails_its_runs_and_trains_no_more(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = WorkerPool(1)
+    run, other = store.create(SMALL), store.create(SMALL)
+    monkeypatch.setattr(pool, "_assign", lambda: 1 / 0)
+    pool.submit(run)
+    wait_until(lambda: not pool.alive)
+    pool.submit(other)
+    pool.close()
+
+    for failed in (run, other):
+        ended = wait_for_end(failed).ended
+        assert ended
+        assert ended.state is State.FAILED
+        assert "The pool of workers" in ended.message
+    assert "ZeroDivisionError" in caplog.text
+
+
+def scratch() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("digit-lab-worker-*"))
+
+
+def test_without_a_place_for_temporary_files_the_run_fails_with_the_reason(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with WorkerPool(1) as pool:
+        ended = wait_for_end(submit(pool, store)).ended
+
+    assert ended
+    assert ended.state is State.FAILED
+    assert f"No worker could be started. No such file or directory: {tmp_path}" in ended.message
+
+
+def test_workers_leave_no_temporary_files(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    me = Owner.this_process()
+    dead = tmp_path / f"digit-lab-worker-{me.host}-{me.pid}-{me.created - 9:.0f}-abcd"
+    theirs = tmp_path / "digit-lab-worker-elsewhere-1-1-abcd"
+    for folder in (dead, theirs):
+        folder.mkdir()
+        (folder / "__autograph_generated_file.py").touch()
+    with WorkerPool(1) as pool:
+        wait_until(lambda: pool.running == [] and not pool.starting and scratch() - {dead, theirs})
+        (own,) = scratch() - {theirs}
+        assert submit_and_finish(pool, store)
+        assert list(own.glob("__autograph_generated_file*"))
+
+    assert scratch() == {theirs}
