@@ -161,12 +161,17 @@ def wait_for(condition: Callable[[], object]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not so after {PATIENCE:g} s")
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def wait_for_end(run: Run) -> History:
     history = run.history()
-    wait_for(lambda: history.update() or history.ended)
+
+    def ended() -> bool:
+        history.update()
+        return history.ended is not None
+
+    wait_for(ended)
     return history
 
 
@@ -177,8 +182,7 @@ Finding = tuple[str, str]
 
 def kill(training: Training, delay: float) -> list[Finding]:
     """Kill so many seconds after the worker has taken the run."""
-    history = training.run.history()
-    wait_for(lambda: history.update() or history.started)
+    wait_for(lambda: training.run.history().started)
     time.sleep(delay)
     training.kill()
     _, alive = psutil.wait_procs(training.processes, timeout=LIVES_ON)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 import zipfile
 import zlib
@@ -38,11 +39,15 @@ def opened(file: IO[bytes], most: int) -> zipfile.ZipFile:
             table in the last 64 KB.
 
     Raises:
-        one of :data:`DAMAGE`: it is no zip file, or its table is damaged or longer.
+        one of :data:`DAMAGE`: it is no zip file, its table is damaged or longer, or files in it
+            share bytes, which is how a small archive holds a large one many times.
     """
+    size = file.seek(0, os.SEEK_END)
     guarded = _Guarded(file, most)
     archive = zipfile.ZipFile(cast(IO[bytes], guarded))
     guarded.most = math.inf
+    if sum(member.compress_size for member in archive.infolist()) > size:
+        raise zipfile.BadZipFile("its files take more bytes than it has")
     return archive
 
 

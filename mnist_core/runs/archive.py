@@ -354,6 +354,7 @@ def _check_networks(run: Run) -> None:
         done = subprocess.run(
             command,
             cwd=_PROJECT,
+            env=os.environ | {"TMPDIR": str(run.folder.parent)},  # which goes when all is over
             stdin=watched,
             capture_output=True,
             text=True,

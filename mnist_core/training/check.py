@@ -250,7 +250,7 @@ def _refuse_too_small(path: Path, layers: list[Layer]) -> None:
 
 def _look_at_tflite(path: Path, image_shape: tuple[int, ...], layers: list[Layer]) -> None:
     content = path.read_bytes()
-    model = schema.Model.GetRootAs(content)
+    model: Any = schema.Model.GetRootAs(content)
     if model.SubgraphsLength() != 1:  # loops have theirs
         raise ValueError(f"it has {model.SubgraphsLength():,} graphs; allowed: one")
     graph = model.Subgraphs(0)
