@@ -49,7 +49,7 @@ PATIENCE = 300.0
 LIVES_ON = 30.0
 """Seconds after which a process that should have ended is an orphan."""
 COLUMNS = ("kills", "no epoch", "over", "continued", "same figures")
-FAULTS = ("corrupt", "epochs lost", "orphans", "not continued", "other figures", "temporary files")
+FAULTS = ("corrupt", "epochs lost", "orphans", "not continued", "other figures")
 
 
 def main() -> None:
@@ -69,7 +69,8 @@ def main() -> None:
         store = RunStore(Path(folder, "runs"))
         with WorkerPool(1) as pool:
             victims = options.victim or list(VICTIMS)
-            faults = run(options.seed, numbers, victims, store, pool, Path(tempfile.tempdir))
+            faults = run(options.seed, numbers, victims, store, pool)
+        faults += left_behind(store)
     print(*faults, sep="\n")
     sys.exit(bool(faults))
 
@@ -98,13 +99,11 @@ def run(
     victims: list[str],
     store: RunStore,
     pool: WorkerPool,
-    temporary: Path,
 ) -> list[str]:
     """Kill, continue, print the table, and return a line for each fault.
 
     Args:
         pool: has one worker, which the continuations share.
-        temporary: the folder for temporary files of all that is started.
     """
     counts = {victim: Counter[str]() for victim in victims}
     faults: list[str] = []
@@ -129,16 +128,29 @@ def run(
             for what, why in found
             if what in FAULTS
         ]
-    left = sorted(path.name for path in temporary.iterdir())
-    left += [str(path.relative_to(store.folder)) for path in store.folder.rglob("*/.*")]
-    faults += [f"temporary files: {name}" for name in left]
     width = max(map(len, victims)) + 2
-    print(f"{'killed':{width}}" + "".join(f"{name:>15}" for name in (*COLUMNS, *FAULTS[:-1])))
+    print(f"{'killed':{width}}" + "".join(f"{name:>15}" for name in (*COLUMNS, *FAULTS)))
     for victim, count in counts.items():
-        row = "".join(f"{count[name]:15,}" for name in (*COLUMNS, *FAULTS[:-1]))
+        row = "".join(f"{count[name]:15,}" for name in (*COLUMNS, *FAULTS))
         print(f"{victim:{width}}{row}")
-    print(f"temporary files left: {len(left)}")
     return faults
+
+
+def left_behind(store: RunStore) -> list[str]:
+    """The temporary files that the next start does not clean up, a line for each fault.
+
+    Those of this process's own worker don't count while it lives.
+    """
+    with WorkerPool(1):
+        pass
+    left = [
+        path.name
+        for path in Path(tempfile.gettempdir()).iterdir()
+        if f"-{os.getpid()}-" not in path.name
+    ]
+    left += [str(path.relative_to(store.folder)) for path in store.folder.glob("*/.*")]
+    print(f"temporary files left: {len(left)}")
+    return [f"temporary files: {name}" for name in left]
 
 
 def train(store: RunStore, pool: WorkerPool, config: TrainingConfig) -> Uninterrupted:

@@ -161,7 +161,8 @@ class Feeder:
             text=True,
         )
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(process, self._lines), daemon=True).start()
+        self._listener = threading.Thread(target=_listen, args=(process, self._lines))
+        self._listener.start()
         assert self._lines.get(timeout=HANGS) == "ready\n"
         return process
 
@@ -171,7 +172,10 @@ class Feeder:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             self._process.kill()
-            self._process.wait()
+            self._listener.join()
+            for pipe in (self._process.stdin, self._process.stdout):
+                assert pipe
+                pipe.close()
             self._process = None
 
 

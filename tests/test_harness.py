@@ -1,6 +1,6 @@
 """Short forms of ``benchmarks/mutations.py`` and ``benchmarks/kills.py``."""
 
-import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,8 @@ def test_a_kill_costs_the_epoch_in_hand_alone(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     victims = ["worker", "parent", "command line"]
     store = RunStore(tmp_path / "runs")
-    assert kills.run(1, range(3), victims, store, pool, temporary) == []
+    assert kills.run(1, range(3), victims, store, pool) == []
+    assert kills.left_behind(store) == []
