@@ -17,7 +17,7 @@ from mnist_core.config import TrainingConfig
 from mnist_core.data import known
 from mnist_core.evaluation import wilson_interval
 from mnist_core.runs.events import Batch, Epoch, Evaluated, State, parse_events
-from mnist_core.runs.files import RunError
+from mnist_core.runs.files import RunError, unreadable
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.format import NewerFormat
 from mnist_core.runs.history import History, Progress
@@ -138,6 +138,8 @@ def _outline(path: Path) -> History:
                 outline.add(event)
     except FileNotFoundError:
         pass  # queued: nothing has happened yet
+    except OSError as error:
+        raise unreadable(path, error) from None
     return outline
 
 
