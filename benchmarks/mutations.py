@@ -37,7 +37,7 @@ import psutil
 PROJECT = Path(__file__).parents[1]
 MOST_SECONDS = 10.0
 MOST_BYTES = 2**30
-HANGS = 120.0
+HANGS = 600.0
 """Seconds on the clock, after which an input is given up."""
 CEILING = 8 * 2**30
 """Bytes that no input may take, lest the machine suffers."""
@@ -119,6 +119,9 @@ def run(seed: int, number: int, kinds: list[str]) -> list[str]:
 class Feeder:
     """A process that feeds inputs, one after the other; another one where it has died."""
 
+    COMMAND = (sys.executable, "-m", "benchmarks.mutations", "--feed")
+    """What is started, followed by a folder."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
@@ -153,7 +156,7 @@ class Feeder:
 
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.mutations", "--feed", str(self._folder)],
+            [*self.COMMAND, str(self._folder)],
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -168,8 +171,8 @@ class Feeder:
 
     def _end(self) -> None:
         if self._process:
-            for process in [*psutil.Process(self._process.pid).children(recursive=True)]:
-                with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for process in psutil.Process(self._process.pid).children(recursive=True):
                     process.kill()
             self._process.kill()
             self._listener.join()

@@ -1,5 +1,6 @@
 """Short forms of ``benchmarks/mutations.py`` and ``benchmarks/kills.py``."""
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -30,7 +31,6 @@ def feed(chance, folder):
     ("harm", "what"),
     [
         ("raise KeyError('x')", "exception"),
-        ("os.abort()", "crash"),
         ("open('../outside', 'w').close()", "outside"),
         ("os.symlink('a', '../outside')", "outside"),
         ("os.rename(folder / 'a', '/etc/a')", "outside"),
@@ -47,9 +47,18 @@ def test_the_harness_sees_what_an_input_does(
     exec(HARM.format(harm=harm), names)
     kind = hostile.Kind("harmful", names["feed"], ())  # type: ignore[arg-type]
     monkeypatch.setitem(hostile.KINDS, "harmful", kind)
-    if what == "crash":  # which this process would not survive
-        return
     assert mutations.feed(1, "harmful", 1, tmp_path).what == what
+
+
+class Dying(mutations.Feeder):
+    COMMAND = (sys.executable, "-c", "print('ready', flush=True); input(); import os; os.abort()")
+
+
+def test_the_harness_survives_an_input_that_ends_the_process(tmp_path: Path) -> None:
+    with Dying(tmp_path) as feeder:
+        for number in (1, 2):
+            outcome = feeder.feed(1, "address", number)
+            assert (outcome.what, outcome.why) == ("crash", "exit code -6")
 
 
 @pytest.mark.slow
