@@ -38,6 +38,7 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.judging import judge
 from mnist_core.runs.store import RunStore
+from mnist_core.storage import StorageError
 
 FIXTURES = Path(__file__).parents[1] / "tests" / "fixtures" / "before_rooms" / "runs"
 RUNS = [FIXTURES / "20261127-151049-3800", FIXTURES / "20261127-151101-1064"]
@@ -445,7 +446,7 @@ def feed_run_folder(chance: Random | None, folder: Path) -> None:
     try:
         look_at(run)
     finally:
-        with contextlib.suppress(RunError):
+        with contextlib.suppress(RunError, StorageError):  # as the pages say both
             run.set_labels(Labels(name="Mine"))
             trash.purge([trash.discard(run)])
 
