@@ -15,7 +15,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +197,7 @@ def _compare(described: Any, image_shape: tuple[int, ...], layers: list[Layer]) 
         raise ValueError(f"it lacks a layer {missing.kind} that config.json has")
 
 
-SHAPING = {
+SHAPING: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "Reshape": lambda parameters: {"target_shape": [*parameters["target_shape"]]},
     "Conv2D": lambda parameters: {
         "filters": parameters["filters"],
