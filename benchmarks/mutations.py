@@ -119,7 +119,7 @@ def run(seed: int, number: int, kinds: list[str]) -> list[str]:
 class Feeder:
     """A process that feeds inputs, one after the other; another one where it has died."""
 
-    COMMAND = (sys.executable, "-m", "benchmarks.mutations", "--feed")
+    COMMAND: tuple[str, ...] = (sys.executable, "-m", "benchmarks.mutations", "--feed")
     """What is started, followed by a folder."""
 
     def __init__(self, folder: Path) -> None:

@@ -115,7 +115,8 @@ def _deep_grey(values: NDArray[Any]) -> NDArray[np.float32]:
         white = 65_535
     else:
         white = next((top for top in (1, 255, 65_535) if highest <= top), 1)
-    return np.divide(values, white, dtype=np.float32)
+    grey: NDArray[np.float32] = np.divide(values, white, dtype=np.float32)
+    return grey
 
 
 def _on_paper(grey: Grey, opaque: Grey) -> Grey:
