@@ -31,7 +31,8 @@ class Predictor:
         """Load the network from ``model.tflite`` in a run's folder.
 
         Raises:
-            ModelError: the file is missing, damaged, or not a classifier of float32 images.
+            ModelError: the file is missing, damaged, or not a classifier of float32 images that
+                gives an answer.
         """
         self._folder = run_folder
         path = Path(run_folder) / "model.tflite"
@@ -65,6 +66,13 @@ class Predictor:
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._batch = int(inputs[0]["shape"][0])
         self._lock = threading.Lock()
+        # What is damaged further in shows where it is first asked.
+        try:
+            answer = self._ask(np.zeros((1, *self.input_shape), np.float32))
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{path} is damaged: {error}") from error
+        if answer.shape != (1, self.classes) or not np.isfinite(answer).all():
+            raise ModelError(f"{path} is damaged: it gives no answer")
 
     def check(self, image_shape: tuple[int, ...], classes: int) -> None:
         """Refuse a network that is not for such images, or tells another number of classes apart.

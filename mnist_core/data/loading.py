@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.data import npz
+from mnist_core.data import npz, zips
 from mnist_core.data.dataset import Dataset, Outline
 from mnist_core.data.known import BUILT_IN, SPECS, Array, Spec, title
 from mnist_core.data.limits import (
@@ -119,9 +119,9 @@ def _in_file(
         with zipfile.ZipFile(path) as archive:
             spec = SPECS[name] if name in SPECS else _own_spec(archive)
             return path, spec, read(archive, spec)
-    except npz.DAMAGE as error:
+    except zips.DAMAGE as error:
         raise DatasetError(
-            f"{path} can't be used as {title(name)}: {npz.reason(error)}. The file was left as it "
+            f"{path} can't be used as {title(name)}: {zips.reason(error)}. The file was left as it "
             f"is. {_how_to_get(name, places[0])}"
         ) from error
 
@@ -175,7 +175,7 @@ def _own_spec(archive: zipfile.ZipFile) -> Spec:
     """What an .npz file of somebody's own holds, by its headers and the names of its classes.
 
     Raises:
-        one of ``npz.DAMAGE``: it is nothing that a network can learn here.
+        one of ``zips.DAMAGE``: it is nothing that a network can learn here.
     """
     names = npz.header(archive, "class_names")
     longest = LONGEST_CLASS_NAME * np.dtype("U1").itemsize

@@ -9,15 +9,13 @@ from __future__ import annotations
 import contextlib
 import math
 import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-# What zipfile, zlib and NumPy raise when they read a damaged file.
-DAMAGE = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+from mnist_core.data import zips
 
 
 class Header(NamedTuple):
@@ -35,16 +33,11 @@ class Header(NamedTuple):
         return f"{self.dtype} {self.shape}"
 
 
-def reason(error: BaseException) -> str:
-    """Why a file could not be read, for a message."""
-    return str(error) or "it ends too early"  # an EOFError says nothing
-
-
 def header(archive: zipfile.ZipFile, key: str) -> Header:
     """The shape and type of an array, which is not unpacked.
 
     Raises:
-        one of :data:`DAMAGE`: there is no such array, or its header can't be read.
+        one of ``zips.DAMAGE``: there is no such array, or its header can't be read.
     """
     with _opened(archive, key) as (found, _):
         return found
@@ -54,7 +47,7 @@ def read(archive: zipfile.ZipFile, key: str, expected: Header) -> NDArray[Any]:
     """Unpack an array, which must be what is expected; read-only and C-contiguous.
 
     Raises:
-        one of :data:`DAMAGE`: it is missing, damaged, or another one.
+        one of ``zips.DAMAGE``: it is missing, damaged, or another one.
     """
     with _opened(archive, key) as (found, member):
         if found != expected:
@@ -71,9 +64,8 @@ def _opened(archive: zipfile.ZipFile, key: str) -> Iterator[tuple[Header, IO[byt
     if f"{key}.npy" not in archive.namelist():
         raise ValueError(f"it has no array {key}")
     packed = archive.getinfo(f"{key}.npy")
-    if packed.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # zipfile unpacks the others, which NumPy never writes, without a limit.
-        raise ValueError(f"{key} is compressed by another method than deflate")
+    if fault := zips.fault(packed):
+        raise ValueError(f"{key} is {fault}")
     with archive.open(packed) as member:
         version = np.lib.format.read_magic(member)
         if version != (1, 0):

@@ -26,12 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core import storage
-from mnist_core.data import limits, loading, npz, pictures
+from mnist_core.data import limits, loading, npz, pictures, zips
 from mnist_core.data.dataset import Outline
 from mnist_core.data.limits import CLASSES, MOST_BYTES, SIDES
 from mnist_core.data.places import own_place
 
 MOST_ARCHIVE_BYTES = 200_000_000
+MOST_TABLE_BYTES = 32_000_000
+"""Of a zip file's table of contents."""
 MOST_PICTURES = 100_000
 MOST_PICTURE_BYTES = 30_000_000
 """Of one picture's file."""
@@ -128,9 +130,9 @@ def _read(
             [f"the file has {size:,} bytes; allowed: at most {MOST_ARCHIVE_BYTES:,}"]
         )
     try:
-        archive = zipfile.ZipFile(file)
-    except npz.DAMAGE as error:
-        raise ImportRefused([f"neither an .npz nor a zip file: {npz.reason(error)}"]) from error
+        archive = zips.opened(file, MOST_TABLE_BYTES)
+    except zips.DAMAGE as error:
+        raise ImportRefused([f"neither an .npz nor a zip file: {zips.reason(error)}"]) from error
     with archive:
         if any(member.endswith(".npy") for member in archive.namelist()):
             return _of_arrays(archive)
@@ -184,8 +186,8 @@ def _of_arrays(archive: zipfile.ZipFile) -> tuple[tuple[str, ...], Arrays]:
         try:
             headers[key] = npz.header(archive, key)
             (_check_images if key.startswith("x") else _check_labels)(key, headers[key])
-        except npz.DAMAGE as error:
-            faults.append(f"{key}: {npz.reason(error)}")
+        except zips.DAMAGE as error:
+            faults.append(f"{key}: {zips.reason(error)}")
     if faults:
         raise ImportRefused(faults)
     shapes = {key: header.shape for key, header in headers.items()}
@@ -204,8 +206,8 @@ def _of_arrays(archive: zipfile.ZipFile) -> tuple[tuple[str, ...], Arrays]:
     try:
         arrays = {key: npz.read(archive, key, header) for key, header in headers.items()}
         given = _class_names(archive)
-    except npz.DAMAGE as error:
-        raise ImportRefused([npz.reason(error)]) from error
+    except zips.DAMAGE as error:
+        raise ImportRefused([zips.reason(error)]) from error
     labels = {key: arrays[key].reshape(-1) for key in ("y_train", "y_test")}
     lowest = min(int(array.min()) for array in labels.values())
     highest = max(int(array.max()) for array in labels.values())
@@ -286,8 +288,8 @@ def _of_pictures(
         try:
             with pictures.opened(io.BytesIO(_content(archive, member)), shape) as picture:
                 images[number] = pictures.fitted(picture, shape)
-        except npz.DAMAGE as error:
-            faults.append(f"{member.filename}: {npz.reason(error)}")
+        except zips.DAMAGE as error:
+            faults.append(f"{member.filename}: {zips.reason(error)}")
         if progress:
             progress(number + 1, len(found))
     if faults:
@@ -405,10 +407,8 @@ def _in_order(class_names: set[str]) -> tuple[str, ...]:
 
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """A member's bytes, of which zipfile gives no more than the archive's directory announces."""
-    if member.flag_bits & 1:
-        raise ValueError("encrypted")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("compressed by another method than deflate")
+    if fault := zips.fault(member):
+        raise ValueError(fault)
     if member.file_size > MOST_PICTURE_BYTES:
         raise ValueError(f"{member.file_size:,} bytes; allowed: at most {MOST_PICTURE_BYTES:,}")
     with archive.open(member) as file:

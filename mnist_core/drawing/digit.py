@@ -64,11 +64,15 @@ def _grey(picture: NDArray[Any] | Image.Image) -> Grey:
         image = image.getchannel("L")
     elif image.mode == "La":  # Pillow goes from it to LA only
         image = image.convert("LA")
-    image = image.convert("RGBA" if image.has_transparency_data else "L")
+    # Of a huge picture, every copy is hundreds of megabytes: none is made before it is smaller.
+    transparent = image.has_transparency_data
+    if image.mode not in ("RGBA", "LA"):
+        image = image.convert("RGBA" if transparent else "L")
     if max(image.size) > LARGEST_SIDE:
         image = image.resize(_fitting(*image.size, LARGEST_SIDE), Image.Resampling.BOX)
     elif max(image.size) < SMALLEST_SIDE:
         image = image.resize(_fitting(*image.size, SMALLEST_SIDE), Image.Resampling.BICUBIC)
+    image = image.convert("RGBA" if transparent else "L")
     image.getexif()[ExifTags.Base.Orientation] = orientation
     image = ImageOps.exif_transpose(image)
     grey = np.asarray(image.convert("L"), np.float32) / 255
@@ -104,14 +108,15 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _deep_grey(values: NDArray[Any]) -> NDArray[np.float64]:
+def _deep_grey(values: NDArray[Any]) -> NDArray[np.float32]:
     """Pillow's modes of more than 8 bits -> [0, 1]: none but I;16 tells the range it uses."""
     highest = values.max()
     if values.dtype.itemsize == 2:
         white = 65_535
     else:
         white = next((top for top in (1, 255, 65_535) if highest <= top), 1)
-    return values / white
+    grey: NDArray[np.float32] = np.divide(values, white, dtype=np.float32)
+    return grey
 
 
 def _on_paper(grey: Grey, opaque: Grey) -> Grey:

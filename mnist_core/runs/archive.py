@@ -12,32 +12,30 @@ import io
 import math
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, Annotated
 
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
-from mnist_core import storage, words
+from mnist_core import storage
+from mnist_core.data import zips
 from mnist_core.evaluation import evaluate
 from mnist_core.runs.catalog import Damaged, summarize
-from mnist_core.runs.events import Batch, Continued, Epoch, Event
-from mnist_core.runs.files import (
-    DAMAGED_NPZ,
-    DAMAGED_ZIP,
-    RunError,
-    own_folder,
-    write_whole,
-)
+from mnist_core.runs.events import Batch, Continued, Epoch, Event, parse_events
+from mnist_core.runs.files import DAMAGED_NPZ, RunError, own_folder, write_whole
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.format import FILE as FORMAT
-from mnist_core.runs.format import Format, NewerFormat
+from mnist_core.runs.format import Completion, Format, NewerFormat
 from mnist_core.runs.store import BUILT_IN_RUN, RunStore, is_run_id
 
 IMPORTS = ".imports"
@@ -66,8 +64,20 @@ LEFT_BEHIND = {"owner.json", "control.json"}
 hand, but they are not taken over."""
 HOUR = 60 * 60
 """Seconds that an import on another machine may take."""
+NETWORKS = ("model.keras", "model.tflite", "checkpoint.npz")
+"""The files that a process of its own reads."""
 MOST_SQUEEZED = 200
 """So many times smaller than its content, an archive may be. What runs write gets ten times."""
+MOST_SQUEEZED_NETWORK = 10
+"""The same of :data:`NETWORKS`, whose weights are random in all but their first bits."""
+MOST_TABLE_BYTES = 2**17
+"""Of an archive's table of contents, which has a hundred for each file."""
+MOST_EVENTS = 1_200_000
+"""As many batches as there is room for in ``events.jsonl``."""
+MOST_ACTS = 10_000
+"""Of each kind of event that people cause."""
+PATIENCE = 300
+"""Seconds for the reading of a network, which limits its own work; see ``training.check``."""
 
 
 class ImportRefused(ValueError):  # noqa: N818
@@ -111,21 +121,33 @@ def unpack(source: IO[bytes], store: RunStore) -> Run:
         StorageError: it can't be written.
     """
     try:
-        with zipfile.ZipFile(source) as archive:
-            _refuse_newer(archive)
-            run_id, members = _look_through(archive)
-            if os.path.lexists(store.folder / run_id) or run_id == BUILT_IN_RUN.id:
-                raise ImportRefused(f"run {run_id} is here already")
-            return _take_in(archive, run_id, members, store)
-    except (ImportRefused, storage.StorageError):
-        raise
-    except (*DAMAGED_ZIP, OSError) as error:
+        archive = zips.opened(source, MOST_TABLE_BYTES)
+    except zips.DAMAGE as error:
         raise _damaged(error) from error
+    with archive:
+        _refuse_newer(archive)
+        run_id, members = _look_through(archive)
+        if os.path.lexists(store.folder / run_id) or run_id == BUILT_IN_RUN.id:
+            raise ImportRefused(f"run {run_id} is here already")
+        return _take_in(archive, run_id, members, store)
 
 
 def _damaged(error: Exception) -> ImportRefused:
-    reason = words.reason(error) or "it ends too early"
-    return ImportRefused(f"the file is no zip archive, or damaged: {reason}")
+    return ImportRefused(f"the file is no zip archive, or damaged: {zips.reason(error)}")
+
+
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A member's bytes, part by part: no more than the archive's table of contents announces.
+
+    Raises:
+        ImportRefused: it is damaged.
+    """
+    try:
+        with archive.open(member) as packed:
+            while part := packed.read(MB):
+                yield part
+    except zips.DAMAGE as error:
+        raise _damaged(error) from error
 
 
 def purge_leftovers(store: RunStore) -> None:
@@ -141,10 +163,10 @@ def purge_leftovers(store: RunStore) -> None:
 def _refuse_newer(archive: zipfile.ZipFile) -> None:
     """Before anything in it is found to be wrong: it may be right, where it comes from."""
     for member in archive.infolist():
-        plain = member.file_size <= KEPT[FORMAT] and not member.flag_bits & 1
+        plain = member.file_size <= KEPT[FORMAT] and not zips.fault(member)
         if plain and member.filename.partition("/")[2] == FORMAT:
             try:
-                Format.model_validate_json(archive.read(member)).check(FORMAT)
+                Format.model_validate_json(b"".join(_content(archive, member))).check(FORMAT)
             except NewerFormat as error:
                 raise ImportRefused(str(error)) from None
             except (ValidationError, RecursionError):
@@ -167,14 +189,18 @@ def _look_through(archive: zipfile.ZipFile) -> tuple[str, dict[str, zipfile.ZipI
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG if name else stat.S_IFDIR):
             raise ImportRefused(f"{member.filename!r} is no plain file")
-        packed_plainly = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        if member.flag_bits & 1 or not packed_plainly:
-            raise ImportRefused(f"{member.filename!r} is encrypted, or packed in an unusual way")
+        if fault := zips.fault(member):
+            raise ImportRefused(f"{member.filename!r} is {fault}")
         if name in KEPT:
             files[name] = member
             if member.file_size > KEPT[name]:
                 raise ImportRefused(
                     f"{name} has {member.file_size:,} bytes; allowed: {KEPT[name]:,}"
+                )
+            squeezed = MB + MOST_SQUEEZED_NETWORK * member.compress_size
+            if name in NETWORKS and member.file_size > squeezed:
+                raise ImportRefused(
+                    f"{name} would grow to {member.file_size:,} bytes, which no run's does"
                 )
     if len(run_ids) != 1:
         raise ImportRefused(f"the archive holds {len(run_ids)} folders of runs; allowed: one")
@@ -202,21 +228,11 @@ def _take_in(
             try:
                 return Run(run.folder.rename(store.folder / run_id))
             except OSError as error:
-                if os.path.lexists(store.folder / run_id):
+                if os.path.lexists(store.folder / run_id) or run_id == BUILT_IN_RUN.id:
                     raise ImportRefused(f"run {run_id} is here already") from error
                 raise
         finally:
             shutil.rmtree(place, ignore_errors=True)
-
-
-def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """What a file of the archive holds, a part at a time."""
-    try:
-        with archive.open(member) as packed:
-            while part := packed.read(MB):
-                yield part
-    except (*DAMAGED_ZIP, OSError) as error:
-        raise _damaged(error) from error
 
 
 # --- What a run must be ---
@@ -246,13 +262,15 @@ def _check(run: Run) -> None:
                 f"dataset.json is of {run.dataset().name!r}, not of {config.dataset!r}"
             )
         _ENVIRONMENT.validate_python(run.environment())
-        _check_events([*run.before(), *run.events()], config.epochs)
+        before, events = (_events(run.folder / name) for name in ("before.jsonl", "events.jsonl"))
+        _check_events(chain(before, events), config.epochs)
         report = run.report()
         if (run.folder / "test.npz").exists():
-            _check_arrays(run.folder / "test.npz", allowed={"probabilities", "labels"})
+            most = KEPT["test.npz"]
+            _check_arrays(run.folder / "test.npz", most, allowed={"probabilities", "labels"})
             evaluate(*run.test_results(), run.dataset().class_names, report)
         if run.checkpoint.exists():
-            _check_arrays(run.checkpoint)
+            _check_arrays(run.checkpoint, most=2 * run.checkpoint.stat().st_size + MB)
             run.checkpoint_epoch()
         summary = summarize(run)
     except RunError as error:
@@ -262,17 +280,31 @@ def _check(run: Run) -> None:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ImportRefused(f"{error.title}: {where}: {first['msg']}") from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, LookupError, RecursionError) as error:
         raise ImportRefused(f"a file is not as a run has it: {error}") from None
     if isinstance(summary, Damaged):
         raise ImportRefused(summary.reason.replace(f"{run.folder}{os.sep}", ""))
     _check_networks(run)
 
 
-def _check_events(events: list[Event], epochs: int) -> None:
-    """Hold the order of the events against what training gives."""
+def _events(path: Path) -> Iterator[Event]:
+    """The events of a file, of which there may be a million, one after the other."""
+    if path.exists():
+        with path.open("rb") as file:
+            yield from map(Completion(), parse_events(file, path))
+
+
+def _check_events(events: Iterable[Event], epochs: int) -> None:
+    """Hold the number and order of the events against what training gives."""
     done = 0
-    for event in events:
+    acts: Counter[str] = Counter()
+    for number, event in enumerate(events, start=1):
+        if number > MOST_EVENTS:
+            raise ValueError(f"it has more than {MOST_EVENTS:,} events")
+        if not isinstance(event, Batch | Epoch):
+            acts[event.kind] += 1
+            if acts[event.kind] > MOST_ACTS:
+                raise ValueError(f"it has more than {MOST_ACTS:,} events {event.kind!r}")
         match event:
             case Continued() if not is_run_id(event.run):
                 raise ValueError(f"an event 'continued' names the run {event.run!r}")
@@ -284,16 +316,22 @@ def _check_events(events: list[Event], epochs: int) -> None:
                 done = event.epoch
 
 
-def _check_arrays(path: Path, allowed: set[str] | None = None) -> None:
-    """Look at the headers alone: an array may claim to hold terabytes, or be Python in disguise."""
+def _check_arrays(path: Path, most: int, allowed: set[str] | None = None) -> None:
+    """Look at the headers alone: an array may claim to hold terabytes, or be Python in disguise.
+
+    Args:
+        most: how many bytes all arrays may take.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as packed, zips.opened(packed, MOST_TABLE_BYTES) as archive:
             names = {member.filename.removesuffix(".npy") for member in archive.infolist()}
             if allowed and names != allowed:
                 raise ValueError(f"has the arrays {sorted(names)}; allowed: {sorted(allowed)}")
-            if sum(member.file_size for member in archive.infolist()) > 2 * KEPT[path.name]:
+            if sum(member.file_size for member in archive.infolist()) > most:
                 raise ValueError("would grow larger than a run has it")
             for member in archive.infolist():
+                if fault := zips.fault(member):
+                    raise ValueError(f"{member.filename} is {fault}")
                 with archive.open(member) as file:
                     if np.lib.format.read_magic(file) != (1, 0):
                         raise ValueError(f"{member.filename} is of an unusual version")
@@ -301,17 +339,46 @@ def _check_arrays(path: Path, allowed: set[str] | None = None) -> None:
                     size = math.prod(shape) * dtype.itemsize
                     if dtype.hasobject or file.tell() + size != member.file_size:
                         raise ValueError(f"{member.filename} is not the {dtype} that it claims")
-    except (*DAMAGED_NPZ, RuntimeError, NotImplementedError, SyntaxError) as error:
-        raise ImportRefused(f"{path.name}: {error}") from None
+    except DAMAGED_NPZ as error:
+        raise ImportRefused(f"{path.name}: {zips.reason(error)}") from None
 
 
 def _check_networks(run: Run) -> None:
     """Have the networks read by a process of their own: it has Keras, and may be brought down."""
+    if not any((run.folder / name).exists() for name in NETWORKS):
+        return
     command = [sys.executable, "-m", "mnist_core.training.check", str(run.folder)]
-    done = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, check=False)
+    # Its standard input ends with this process, however that ends; so does it.
+    watched, held = os.pipe()
+    try:
+        done = subprocess.run(
+            command,
+            cwd=_PROJECT,
+            env=os.environ | {"TMPDIR": str(run.folder.parent)},  # which goes when all is over
+            stdin=watched,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ImportRefused(f"its network was not read within {PATIENCE} s") from None
+    finally:
+        os.close(watched)
+        os.close(held)
+    if done.returncode < 0:
+        raise ImportRefused(_end(signal.Signals(-done.returncode).name))
     if done.returncode:
         told = done.stdout.strip()
         raise ImportRefused(told or f"its network can't be read: {_last_line(done.stderr)}")
+
+
+def _end(name: str) -> str:
+    """Why there is no network, where a signal of this name has ended its reading."""
+    if name == "SIGXCPU":
+        return "its network takes longer to read than files of that size can explain"
+    return f"its network brings the process down that reads it ({name})"
 
 
 def _last_line(text: str) -> str:

@@ -8,20 +8,18 @@ import json
 import os
 import secrets
 import shutil
-import struct
 import tempfile
 import time
-import tokenize
-import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, RootModel, ValidationError
 
 from mnist_core import storage
+from mnist_core.data import zips
 from mnist_core.words import megabytes
 
 
@@ -29,13 +27,7 @@ class RunError(ValueError):
     """A run is missing or its folder can't be read; the message says which file and why."""
 
 
-DAMAGED_ZIP = (BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
-"""What zipfile raises at a damaged archive."""
-DAMAGED_NPZ = (
-    *DAMAGED_ZIP,
-    *(TypeError, KeyError, OSError, SyntaxError, ArithmeticError, MemoryError),
-    tokenize.TokenError,
-)
+DAMAGED_NPZ = (*zips.DAMAGE, TypeError, SyntaxError, TokenError)
 """What NumPy raises at a damaged npz."""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_core.runs import archive as archives
 from mnist_core.runs.archive import IMPORTS, KEPT, ImportRefused, pack, purge_leftovers, unpack
 from mnist_core.runs.catalog import Summary, summarize
 from mnist_core.runs.events import Ended, Epoch, State, append_event
@@ -208,6 +209,63 @@ def test_json_without_end_is_refused(small: Content, store: RunStore, name: str)
         assert name in refused(changed(small, name, data + b"\n"), store)
 
 
+def with_number(data: bytes, mark: bytes, at: int, number: int, size: int) -> bytes:
+    """The archive with another number in the last record that begins with the mark."""
+    place = data.rindex(mark) + at
+    return data[:place] + number.to_bytes(size, "little") + data[place + size :]
+
+
+END, ENTRY = b"PK\5\6", b"PK\1\2"
+
+
+@pytest.mark.parametrize(
+    ("mark", "at", "number", "size"),
+    [
+        (END, 12, 2**31, 4),  # the table's size, so that it begins before the file does
+        (END, 16, 2**31, 4),  # the table's offset
+        (END, 16, 2**32 - 1, 4),
+        (ENTRY, 8, 1, 2),  # a password
+        (ENTRY, 8, 0x40, 2),
+        (ENTRY, 10, 14, 2),  # LZMA
+        (ENTRY, 10, 97, 2),  # a method that nobody knows
+        (ENTRY, 42, 2**31, 4),  # the file's offset
+        (ENTRY, 20, 2**31, 4),  # its packed size
+        (ENTRY, 24, 7, 4),  # its size
+        (ENTRY, 28, 0, 2),  # the length of its name
+    ],
+)
+def test_whatever_is_wrong_with_a_zip_it_is_refused(
+    small: Content, store: RunStore, mark: bytes, at: int, number: int, size: int
+) -> None:
+    harmed = with_number(archive(small).getvalue(), mark, at, number, size)
+    assert refused(io.BytesIO(harmed), store)
+
+
+def test_an_archive_of_many_files_is_refused_before_they_are_listed(
+    small: Content, store: RunStore
+) -> None:
+    many = {f"{run_id(small)}/{number}": b"" for number in range(3_000)}
+    assert "its table of contents has" in refused(small | many, store)
+
+
+def test_more_events_than_a_training_has_are_refused(
+    small: Content, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MOST_ACTS", 100)
+    resumed = line(kind="resumed")
+    assert "more than 100 events 'resumed'" in refused(
+        changed(small, "events.jsonl", 101 * resumed), store
+    )
+    monkeypatch.setattr(archives, "MOST_EVENTS", 50)
+    assert "more than 50 events" in refused(changed(small, "events.jsonl", 51 * resumed), store)
+
+
+def test_a_network_that_was_squeezed_to_nothing_is_refused(small: Content, store: RunStore) -> None:
+    chance = np.random.default_rng(0).bytes(100_000)
+    squeezed = changed(small, "checkpoint.npz", chance + bytes(9_000_000))
+    assert "checkpoint.npz would grow to 9,100,000 bytes" in refused(squeezed, store)
+
+
 def test_an_archive_without_configuration_is_no_run(small: Content, store: RunStore) -> None:
     without = {name: data for name, data in small.items() if not name.endswith("config.json")}
     assert "config.json is missing" in refused(without, store)
@@ -227,6 +285,10 @@ FITTED = {"weights": 1, "train_images": 1, "validation_images": 0, "steps_per_ep
         ("config.json", b'{"dropout": 7}', "dropout is 7"),
         ("config.json", b'{"code": "x"}', "code is not a setting"),
         ("config.json", b"[" * 100_000, "config.json|not as a run has it"),
+        ("environment.json", b'{"keras": ' * 100_000, "environment.json is damaged"),
+        ("environment.json", b'{"cores": ' + b"9" * 10_000 + b"}", "environment.json is damaged"),
+        ("config.json", b'{"seed": ' + b"9" * 10_000 + b"}", "config.json"),
+        ("dataset.json", b'{"test_images": ' + b"9" * 10_000 + b"}", "dataset.json is damaged"),
         ("labels.json", b'{"name": "' + b"x" * 100 + b'"}', "labels.json is damaged"),
         ("environment.json", b"[]", "environment.json is damaged"),
         ("environment.json", b'{"keras": {"deep": 1}}', "keras"),
