@@ -4,9 +4,13 @@
 and zoom and hover are lost (streamlit#5107 and #8782). The component below hands the new figure to
 ``Plotly.react`` instead. It can go, and ``st.plotly_chart`` take its place, once Streamlit does the
 same (streamlit#16052).
+
+Of a curve that grows, nearly all stays as it is. That part is an element of its own, for one that
+has not changed is not sent again (from ``global.minCachedMessageSize`` on).
 """
 
 import gzip
+import zlib
 from importlib.resources import files
 
 import streamlit as st
@@ -25,27 +29,49 @@ export default async function ({ data }) {
 }
 """
 
+SETTLED = """
+export default function ({ data }) {
+    (window.settled ??= {})[data.chart] = data
+    window.dispatchEvent(new Event("settled"))
+}
+"""
+
 CHART = """
-export default function ({ data: { figure, alt }, parentElement }) {
+export default function ({ data: { figure, alt, name, stamp }, parentElement }) {
     const chart = parentElement.querySelector("div")
     const style = getComputedStyle(parentElement)
     const theme = name => style.getPropertyValue(`--st-${name}`).trim()
+    const colours = theme("chart-categorical-colors").split(",")
     const axis = {
         gridcolor: theme("border-color-light"), zeroline: false, automargin: false,
     }
     const template = { layout: {
         font: { family: theme("font"), color: theme("text-color"), size: 12 },
-        colorway: theme("chart-categorical-colors").split(","),
+        colorway: colours,
         paper_bgcolor: "transparent",
         plot_bgcolor: "transparent",
         hoverlabel: { bgcolor: theme("background-color"), bordercolor: theme("border-color") },
         xaxis: { ...axis, showgrid: false },
         yaxis: axis,
     } }
-    const draw = () => {
-        if (chart.isConnected) chart.drawn = Plotly.react(
+    const coloured = trace => {
+        const color = colours[trace.meta?.colour]
+        const { line, marker } = trace
+        return color ? { ...trace, line: { color, ...line }, marker: { color, ...marker } } : trace
+    }
+    const whole = parts => trace => Object.fromEntries(Object.entries(trace).map(
+        ([key, part]) => [
+            key,
+            part?.bdata === undefined ? part : { ...part, bdata: parts.shift() + part.bdata },
+        ]
+    ))
+    chart.draw = () => {
+        const settled = stamp ? window.settled?.[name] : { stamp, parts: [] }
+        // What is settled may still be on its way, or of a later figure, which then is.
+        if (!window.Plotly || !chart.isConnected || settled?.stamp !== stamp) return
+        chart.drawn = Plotly.react(
             chart,
-            figure.data,
+            figure.data.map(whole([...settled.parts])).map(coloured),
             { template, ...figure.layout },
             { displayModeBar: false, responsive: true },
         )
@@ -53,14 +79,25 @@ export default function ({ data: { figure, alt }, parentElement }) {
     chart.role = "img"
     chart.ariaLabel = alt
     chart.style.height = `${figure.layout.height}px`
-    if (window.Plotly) draw()
-    else window.addEventListener("plotly", draw, { once: true })
-    // Plotly goes on for a moment after a redraw, and fails on a chart that is gone by then.
-    return () => chart.drawn?.then(() => Plotly.purge(chart))
+    chart.draw()
+    if (!chart.drawAgain) {
+        chart.drawAgain = () => chart.draw()
+        window.addEventListener("plotly", chart.drawAgain)
+        window.addEventListener("settled", chart.drawAgain)
+    }
+    return () => {
+        window.removeEventListener("plotly", chart.drawAgain)
+        window.removeEventListener("settled", chart.drawAgain)
+        // Plotly goes on for a moment after a redraw, and fails on a chart that is gone by then.
+        chart.drawn?.then(() => Plotly.purge(chart))
+    }
 }
 """
 
+NEWEST = 64  # characters of an array that may change: the last bucket of a curve, 12 bytes a point
+
 _library = st.components.v2.component("plotly", js=LIBRARY, isolate_styles=False)
+_settled = st.components.v2.component("settled_curves", js=SETTLED, isolate_styles=False)
 _chart = st.components.v2.component(
     "live_chart", html="<div></div>", js=CHART, isolate_styles=False
 )
@@ -84,4 +121,28 @@ def live_chart(figure: Figure, key: str, alt: str) -> None:
         figure: with a fixed height and a ``uirevision``, as all of ``mnist_core.figures`` have.
         alt: what the chart shows, for those who can't see it.
     """
-    _chart(key=key, data={"figure": figure, "alt": alt})
+    figure, parts = _parted(figure)
+    stamp = zlib.crc32("".join(parts).encode())
+    if stamp:
+        data = {"chart": key, "stamp": stamp, "parts": parts}
+        _settled(key=f"{key}_settled", data=data)
+    _chart(key=key, data={"figure": figure, "alt": alt, "name": key, "stamp": stamp})
+
+
+def _parted(figure: Figure) -> tuple[Figure, list[str]]:
+    """A figure without what is settled of its long arrays, and that, in their order.
+
+    Settled is what will be the same in the next figures: all but the end, by a quarter of a power
+    of two, so that it seldom changes.
+    """
+    figure = figure | {"data": [{**trace} for trace in figure["data"]]}
+    parts = []
+    for trace in figure["data"]:
+        for name, array in trace.items():
+            if isinstance(array, dict) and "bdata" in array:
+                packed = array["bdata"]
+                quarter = (1 << len(packed).bit_length() - 1) // 4
+                end = max(0, len(packed) - NEWEST) // quarter * quarter
+                parts.append(packed[:end])
+                trace[name] = array | {"bdata": packed[end:]}
+    return figure, parts

@@ -19,7 +19,8 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _cached, _chosen, _compat, _export, _images, _names, _page, _state
+from pages import _cached, _chosen, _compat, _curves, _export, _images, _names, _page, _state
+from pages._live_chart import load_plotly
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
@@ -112,27 +113,15 @@ def headline(result: Evaluation, dataset: str) -> None:
         st.markdown(comparison)
 
 
-def curves(history: History, epochs: int) -> None:
+def curves(run: Run, history: History, epochs: int) -> None:
     st.header("Training curves")
-    accuracy, loss = figures.training_curves(history, epochs)
-    left, right = st.columns(2)
-    left.plotly_chart(
-        accuracy,
-        key="accuracy_curves",
-        config=figures.STATIC,
-        alt=f"Accuracy by epoch, {history.epochs[-1].accuracy:.1%} on the training images in the "
-        "last one",
-    )
-    right.plotly_chart(
-        loss,
-        key="loss_curves",
-        config=figures.STATIC,
-        alt="Loss by epoch, on training and validation images",
-    )
+    others = _curves.others(run)
+    st.fragment(lambda: _curves.show(run, history, epochs, others))()
     st.caption(
         "Where training goes on improving and validation does not, the network has begun to "
         "learn its images by heart: it overfits."
     )
+    load_plotly()
 
 
 def report(result: Evaluation) -> None:
@@ -448,7 +437,7 @@ standing(run, state, history)
 headline_place = st.container()
 _export.downloads(run)
 if history.epochs:
-    curves(history, config.epochs if state.live else len(history.epochs))
+    curves(run, history, config.epochs if state.live else len(history.epochs))
 result = None
 if not state.live:
     try:

@@ -168,7 +168,7 @@ class Run:
             RunError: the events are damaged.
         """
         check_format(self.folder)
-        history = History(self.folder / "events.jsonl")
+        history = History(self.folder / "events.jsonl", self.config.batch_size)
         for event in self.before():
             history.add(event)
         history.update()
