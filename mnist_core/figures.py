@@ -82,13 +82,15 @@ def training_curves(
         own = _of_run(history, name, value, view.smoothing)
         behind = _of_run(earlier[1], name, value, view.smoothing) if earlier else [{}] * 3
         grey = html.escape(_shortened(earlier[0], 28), quote=False) if earlier else ""
+        axis, reach = _reach(name, [*own, *behind], view.log)
         traces = [
             own[0] | {"name": "Batches", "opacity": 0.35, "hoverinfo": "skip"},
             own[1] | {"name": "Training"},
             own[2] | {"name": "Validation"},
             behind[1] | _behind(grey),
-            behind[2] | _behind(f"{grey}, validation") | {"showlegend": False},
+            behind[2] | _behind(grey and f"{grey}, validation") | {"showlegend": False},
             marks,
+            reach,
         ]
         figures.append(
             {
@@ -104,8 +106,7 @@ def training_curves(
                         "anchor": "y2",
                         "unifiedhovertitle": {"text": "Epoch %{x:.2f}"},
                     },
-                    yaxis={"title": {"text": title}, "domain": [STRIP, 1]}
-                    | _upright(name, [*own, *behind], view.log),
+                    yaxis=axis | {"title": {"text": title}, "domain": [STRIP, 1]},
                     yaxis2={
                         "domain": [0, STRIP],
                         "range": [-1, 1],
@@ -188,30 +189,42 @@ def _behind(name: str) -> Figure:
     }
 
 
-def _upright(name: str, traces: Sequence[Figure], log: bool) -> dict[str, Any]:
-    """The vertical axis: how far it reaches follows from the lowest and the highest point."""
+def _reach(name: str, traces: Sequence[Figure], log: bool) -> tuple[dict[str, Any], Figure]:
+    """The vertical axis of curves, and an invisible line that it reaches as far as.
+
+    How far follows from the lowest and the highest point. It is no range, for one that changes
+    would take away the reader's own.
+    """
     points = np.concatenate([[], *(trace["y"] for trace in traces if trace)])
     points = points[np.isfinite(points)]
+    axis: dict[str, Any]
     if name == "accuracy":
-        low = min(0.9, math.floor(points.min() * 10) / 10) if len(points) else 0.0
-        axis: dict[str, Any] = {"tickformat": "~%"}
-        reach = (low, 1 + 0.02 * (1 - low))  # the line at 100 % is seen whole
+        axis = {"tickformat": "~%"}
+        ends = [min(0.9, math.floor(points.min() * 10) / 10) if len(points) else 0, 1]
     elif log:
         points = points[points > 0]
-        low, high = (points.min(), points.max()) if len(points) else (0.1, 2.5)
         axis = {"type": "log", "dtick": "D2", "uirevision": "log"}
-        reach = (_rounded(low, up=False), _rounded(high, up=True))
+        low, high = (points.min(), points.max()) if len(points) else (0.1, 2.5)
+        ends = [_rounded(low, up=False), _rounded(high, up=True)]
     else:
-        axis = {}
-        reach = (0.0, _rounded(points.max(initial=0.0) or 2.5, up=True))
-    # Not a range, for a reader's own would be lost whenever that changes.
-    return axis | {"autorangeoptions": {"minallowed": reach[0], "maxallowed": reach[1]}}
+        axis = {"rangemode": "tozero"}
+        ends = [0, _rounded(points.max(initial=0) or 2.5, up=True)]
+    return axis, {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "Reach",
+        "x": [0, 0],
+        "y": ends,
+        "opacity": 0,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def _rounded(value: float, up: bool) -> float:
     """The next round number from a positive one, or itself."""
     power = 10.0 ** math.floor(math.log10(value))
-    steps = [power * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10)]
+    steps = [power * step for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)]
     return (
         next(s for s in steps if s >= value * 0.999999)
         if up
@@ -321,13 +334,14 @@ def _overlaid(
                 "hovertemplate": "%{y:.2%}" if name == "accuracy" else "%{y:.4f}",
             }
         )
+    axis, reach = _reach(name, traces, view.log)
     return {
-        "data": [{key: _packed(part) for key, part in trace.items()} for trace in traces],
+        "data": [{key: _packed(part) for key, part in trace.items()} for trace in [*traces, reach]],
         "layout": _layout(
             height=320 + legend,
             margin={"l": 56, "r": 16, "t": 16, "b": 56 + legend},
             xaxis={"title": {"text": AXES[along]}, "rangemode": "tozero"},
-            yaxis=_upright(name, traces, view.log),
+            yaxis=axis,
             hovermode="x unified" if along == "epochs" else "closest",
             showlegend=True,
             legend={"x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,10 +25,11 @@ class Batches:
     """
 
     def __init__(self) -> None:
-        self._rows = np.empty((64, len(NAMES)))
+        self._columns = np.empty((len(NAMES), 64))
         self._count = 0
+        # Of the running epoch so far:
         self._epoch = self._images = 0
-        self._sums = np.zeros(2)
+        self._loss = self._right = 0.0
 
     def __len__(self) -> int:
         return self._count
@@ -69,22 +72,26 @@ class Batches:
         step = event.step or fitting.steps_per_epoch
         images = min(step * batch_size, fitting.train_images)
         if event.epoch != self._epoch or images <= self._images:
-            self._epoch, self._images, self._sums = event.epoch, 0, np.zeros(2)
-        mean = event.comparable_loss
-        sums = images * np.array([np.nan if mean is None else mean, event.accuracy])
-        loss, accuracy = (sums - self._sums) / (images - self._images)
-        self._images, self._sums = images, sums
-        if self._count == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        self._rows[self._count] = (
+            self._epoch, self._images, self._loss, self._right = event.epoch, 0, 0.0, 0.0
+        loss, right = images * _number(event.comparable_loss), images * event.accuracy
+        since = images - self._images
+        if self._count == self._columns.shape[1]:
+            self._columns = np.concatenate([self._columns, np.empty_like(self._columns)], axis=1)
+        self._columns[:, self._count] = (
             event.epoch - 1 + step / fitting.steps_per_epoch,
             event.elapsed,
             step,
-            max(loss, 0.0),  # Keras adds up in float32
-            min(max(accuracy, 0.0), 1.0),
-            np.nan if event.learning_rate is None else event.learning_rate,
+            # Keras adds up in float32, which may come out a little below nothing.
+            max((loss - self._loss) / since, 0.0),
+            min(max((right - self._right) / since, 0.0), 1.0),
+            _number(event.learning_rate),
         )
         self._count += 1
+        self._images, self._loss, self._right = images, loss, right
 
     def _column(self, name: str) -> Column:
-        return self._rows[: self._count, NAMES.index(name)]
+        return self._columns[NAMES.index(name), : self._count]
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
