@@ -27,8 +27,8 @@ from mnist_core.runs.events import Batch, Epoch, Event, Fitting, Started, append
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
 
-STEPS = 844
-"""An epoch of MNIST, in batches of 64 images."""
+STEPS = 5_400
+"""An epoch of MNIST, in batches of 10 images."""
 BATCHES_A_SECOND = 25
 WATCHED_SECONDS = 20
 
@@ -52,7 +52,9 @@ def main() -> None:
 def measure(number: int) -> dict[str, float]:
     """The figures of a run with so many batches."""
     with tempfile.TemporaryDirectory() as runs:
-        run = RunStore(Path(runs)).create(TrainingConfig(dataset="mnist", epochs=1000))
+        run = RunStore(Path(runs)).create(
+            TrainingConfig(dataset="mnist", epochs=200, batch_size=10)
+        )
         events = trained()
         write(run, events, number)
         with going_on(run, events), server(runs) as (_, address), tab() as page:

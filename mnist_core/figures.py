@@ -49,12 +49,16 @@ class View:
     smoothing: float = SMOOTHING
     """Of the batches: the weight of those before, in [0, 1), as for :func:`curves.smooth`."""
     log: bool = False
-    """Whether the loss has a logarithmic axis."""
+    """Whether a loss, and what an accuracy lacks of 100 %, have a logarithmic axis."""
 
 
-BATCH_BUCKETS, LINE_BUCKETS, EPOCH_BUCKETS = 160, 96, 64
+BATCH_BUCKETS, LINE_BUCKETS, EPOCH_BUCKETS = 160, 80, 48
 """What curves are thinned to, see :func:`curves.thin`: as much as can be told apart, and no more
 than goes several times a second to a browser far away."""
+ERRORS = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001]
+"""What a logarithmic axis of accuracy has ticks at."""
+LEAST_ERROR = 1e-4
+"""An accuracy above the one that lacks this is drawn as that: there is no logarithm of nothing."""
 STRIP = 0.12
 """The share of the curves' height that is left below them, for what people did."""
 
@@ -77,14 +81,15 @@ def training_curves(
         earlier: another run to draw in grey behind it, and its name.
     """
     marks = _marks(history, epochs)
+    strip = STRIP if marks["x"] else 0.01
     figures = []
     for name, title, value in (("accuracy", "Accuracy", ".2%"), ("loss", "Loss", ".4f")):
-        own = _of_run(history, name, value, view.smoothing)
-        behind = _of_run(earlier[1], name, value, view.smoothing) if earlier else [{}] * 3
+        own = _of_run(history, name, value, view)
+        behind = _of_run(earlier[1], name, value, view) if earlier else [{}] * 3
         grey = html.escape(_shortened(earlier[0], 28), quote=False) if earlier else ""
         axis, reach = _reach(name, [*own, *behind], view.log)
         traces = [
-            own[0] | {"name": "Batches", "opacity": 0.35, "hoverinfo": "skip"},
+            own[0] | {"name": "Batches", "opacity": 0.45, "hoverinfo": "skip"},
             own[1] | {"name": "Training"},
             own[2] | {"name": "Validation"},
             behind[1] | _behind(grey),
@@ -106,9 +111,9 @@ def training_curves(
                         "anchor": "y2",
                         "unifiedhovertitle": {"text": "Epoch %{x:.2f}"},
                     },
-                    yaxis=axis | {"title": {"text": title}, "domain": [STRIP, 1]},
+                    yaxis=axis | {"title": {"text": title}, "domain": [strip, 1]},
                     yaxis2={
-                        "domain": [0, STRIP],
+                        "domain": [0, strip],
                         "range": [-1, 1],
                         "fixedrange": True,
                         "visible": False,
@@ -122,26 +127,29 @@ def training_curves(
     return figures[0], figures[1]
 
 
-def _of_run(history: History, name: str, value: str, smoothing: float) -> list[Figure]:
+def _of_run(history: History, name: str, value: str, view: View) -> list[Figure]:
     """Traces of one figure of a run: its batches, the smoothed line, the validation."""
     batches = history.all_batches
     values: Series = getattr(batches, name)
-    smoothed = smooth(values, smoothing)
-    light = thin(values if smoothing else values[:0], BATCH_BUCKETS)
+    smoothed = smooth(values, view.smoothing)
+    light = thin(values if view.smoothing else values[:0], BATCH_BUCKETS)
     line = thin(smoothed, LINE_BUCKETS)
     at, rates = batches.at[line], batches.learning_rate[line]
-    hover = f"%{{y:{value}}}<br>step %{{customdata[0]:,.0f}}, batch %{{customdata[1]:{value}}}"
+    value = f":{value}}}"
+    hover = (
+        f"%{{customdata[0]{value}<br>step %{{customdata[1]:,.0f}}, batch %{{customdata[2]{value}"
+    )
     if not np.isnan(rates).any():
-        hover += "<br>learning rate %{customdata[2]:.2~g}"
+        hover += "<br>learning rate %{customdata[3]:.2~g}"
     places, validated = history.validation(name)
     drawn = thin(validated, EPOCH_BUCKETS)
-    rates_and_times = np.array([(e.learning_rate, e.seconds) for e in history.epochs])
+    epochs = np.array([(epoch.learning_rate, epoch.seconds) for epoch in history.epochs])
     return [
         {
             "type": "scatter",
             "mode": "lines",
             "x": batches.at[light],
-            "y": values[light],
+            "y": _height(name, values[light], view.log),
             "line": {"width": 1},
             "meta": {"colour": 0},
         },
@@ -149,8 +157,10 @@ def _of_run(history: History, name: str, value: str, smoothing: float) -> list[F
             "type": "scatter",
             "mode": "lines+markers" if len(line) <= FEW else "lines",
             "x": at,
-            "y": smoothed[line],
-            "customdata": np.stack([batches.step[line], values[line], rates], axis=1),
+            "y": _height(name, smoothed[line], view.log),
+            "customdata": np.stack(
+                [smoothed[line], batches.step[line], values[line], rates], axis=1
+            ),
             "hovertemplate": hover,
             "line": {"width": 2},
             "marker": {"size": 4},
@@ -160,10 +170,10 @@ def _of_run(history: History, name: str, value: str, smoothing: float) -> list[F
             "type": "scatter",
             "mode": "lines+markers",
             "x": places[drawn],
-            "y": validated[drawn],
-            "customdata": rates_and_times.reshape(-1, 2)[drawn],
-            "hovertemplate": f"%{{y:{value}}}<br>learning rate %{{customdata[0]:.2~g}}, "
-            "epoch took %{customdata[1]:.1f} s",
+            "y": _height(name, validated[drawn], view.log),
+            "customdata": np.column_stack([validated[drawn], epochs.reshape(-1, 2)[drawn]]),
+            "hovertemplate": f"{told}learning rate %{{customdata[1]:.2~g}}, "
+            "epoch took %{customdata[2]:.1f} s",
             "line": {"width": 1.5},
             "marker": {"symbol": "diamond", "size": 7 if len(drawn) <= FEW else 4},
             "meta": {"colour": 1},
@@ -189,6 +199,11 @@ def _behind(name: str) -> Figure:
     }
 
 
+def _height(name: str, values: Series, log: bool) -> Series:
+    """Where values are drawn: a logarithmic accuracy by what it lacks of 100 %."""
+    return np.maximum(1 - values, LEAST_ERROR) if log and name == "accuracy" else values
+
+
 def _reach(name: str, traces: Sequence[Figure], log: bool) -> tuple[dict[str, Any], Figure]:
     """The vertical axis of curves, and an invisible line that it reaches as far as.
 
@@ -198,7 +213,17 @@ def _reach(name: str, traces: Sequence[Figure], log: bool) -> tuple[dict[str, An
     points = np.concatenate([[], *(trace["y"] for trace in traces if trace)])
     points = points[np.isfinite(points)]
     axis: dict[str, Any]
-    if name == "accuracy":
+    if name == "accuracy" and log:
+        low, high = (points.min(), points.max()) if len(points) else (0.01, 1.0)
+        ends = [_rounded(high, up=True), _rounded(low, up=False)]
+        axis = {
+            "type": "log",
+            "autorange": "reversed",
+            "tickvals": ERRORS,
+            "ticktext": [f"{100 * (1 - error):.6g}%" for error in ERRORS],
+            "uirevision": "log",
+        }
+    elif name == "accuracy":
         axis = {"tickformat": "~%"}
         ends = [min(0.9, math.floor(points.min() * 10) / 10) if len(points) else 0, 1]
     elif log:
@@ -329,9 +354,10 @@ def _overlaid(
                 "mode": "lines+markers",
                 "name": run,
                 "x": places[drawn],
-                "y": values[drawn],
+                "y": _height(name, values[drawn], view.log),
+                "customdata": values[drawn],
                 "marker": {"symbol": symbol, "size": 6 if len(drawn) <= FEW else 4},
-                "hovertemplate": "%{y:.2%}" if name == "accuracy" else "%{y:.4f}",
+                "hovertemplate": "%{customdata:.2%}" if name == "accuracy" else "%{customdata:.4f}",
             }
         )
     axis, reach = _reach(name, traces, view.log)

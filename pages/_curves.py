@@ -51,7 +51,7 @@ def show(run: Run, history: History, epochs: int, others: Mapping[str, str]) -> 
 
 def controls() -> figures.View:
     """How the reader wants curves; the same on every page, and remembered."""
-    smoothing, log = _state.SMOOTHING, _state.LOG_LOSS
+    smoothing, log = _state.SMOOTHING, _state.LOGARITHMIC
     return figures.View(
         smoothing=st.slider(
             "Smoothing",
@@ -66,11 +66,11 @@ def controls() -> figures.View:
             "moving average, as TensorBoard has it. 0 draws the batches as they are.",
         ),
         log=st.toggle(
-            "Logarithmic loss",
+            "Logarithmic",
             log.default,
             key=log.name,
             persist_state="session",
-            help="Shows small differences of a small loss.",
+            help="Shows small differences of a small loss, and of an accuracy close to 100%.",
         ),
     )
 

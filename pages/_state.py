@@ -80,7 +80,7 @@ CLASS_OF_SAMPLES: Key[str | None] = Key("class", None)
 OWN_NAME = Key("own_name", "")
 SMOOTHING = Key("smoothing", curves.SMOOTHING)
 """Of the curves."""
-LOG_LOSS = Key("log_loss", False)
+LOGARITHMIC = Key("logarithmic", False)
 BEHIND: Key[str | None] = Key("behind", None)
 """The id of the run whose curves are drawn behind those of another."""
 

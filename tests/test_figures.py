@@ -157,7 +157,8 @@ def test_the_pointer_is_told_the_step_the_figure_and_the_rate_of_a_batch() -> No
     accuracy, _ = figures.training_curves(history(epochs=1, batches=2), epochs=5)
 
     said = hover(trace(accuracy, "Training"), 2)
-    assert "step 2.0, batch 0.9<br>learning rate 0.002" in said
+    assert said.startswith(f"{trace(accuracy, 'Training')['y'][2]}<br>step 2.0, batch 0.9")
+    assert said.endswith("<br>learning rate 0.002")
     assert accuracy["layout"]["xaxis"]["unifiedhovertitle"]["text"] == "Epoch %{x:.2f}"
 
 
@@ -270,8 +271,22 @@ def test_what_is_packed_is_what_is_drawn() -> None:
     assert y == pytest.approx(past.all_batches.accuracy[drawn], abs=1e-6)
     assert y.max() == pytest.approx(past.all_batches.accuracy.max())
     customdata = trace(accuracy, "Training")["customdata"]
-    points = len(base64.b64decode(customdata["bdata"])) // 12
-    assert customdata["shape"] == f"{points}, 3"
+    points = len(base64.b64decode(customdata["bdata"])) // 16
+    assert customdata["shape"] == f"{points}, 4"
+
+
+def test_a_logarithmic_accuracy_is_drawn_by_what_it_lacks_and_told_as_it_is() -> None:
+    past = history(epochs=2)
+    past.add(builders.batch(3, 4, accuracy=1.0))
+    accuracy, _ = figures.training_curves(past, 5, View(smoothing=0, log=True))
+    training, axis = trace(accuracy, "Training"), accuracy["layout"]["yaxis"]
+
+    assert training["y"] == pytest.approx([0.5, 0.4, 0.0001])
+    assert [row[0] for row in training["customdata"]] == pytest.approx([0.5, 0.6, 1])
+    assert (axis["type"], axis["autorange"]) == ("log", "reversed")
+    ticks = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
+    assert (ticks[0.1], ticks[0.005]) == ("90%", "99.5%")
+    assert reach(accuracy) == pytest.approx((0.6, 0.0001))
 
 
 def test_the_confusion_matrix_writes_counts_but_no_zeros() -> None:
@@ -481,10 +496,10 @@ def test_what_the_user_did_is_marked_below_the_curves() -> None:
     [
         ((1,), {1: "right"}),
         ((4,), {4: "left"}),
-        ((1, 4.5), {1: "right", 4.5: "left"}),
-        ((1, 2, 3), {3: "left"}),
+        ((0.75, 4.5), {0.75: "right", 4.5: "left"}),
+        ((1, 2, 3), {}),
         ((1, 2), {2: "right"}),
-        ((2, 2.6), {}),
+        ((2, 3.25), {}),
     ],
 )
 def test_marks_have_words_where_there_is_room(
@@ -499,6 +514,4 @@ def test_marks_have_words_where_there_is_room(
     marks = trace(figures.training_curves(past, epochs=5)[0], "By hand")
 
     found = zip(marks["x"], marks["text"], marks["textposition"], strict=True)
-    assert {at: side.removeprefix("middle ") for at, text, side in found if text} == {
-        round(4 * at) / 4: side for at, side in written.items()
-    }
+    assert {at: side.removeprefix("middle ") for at, text, side in found if text} == written

@@ -358,11 +358,10 @@ def test_the_reader_chooses_how_the_curves_are_drawn_and_finds_them_so_again(
     assert "type" not in loss["layout"]["yaxis"]
 
     app.slider(key="smoothing").set_value(0.0)
-    checked(app.toggle(key="log_loss").set_value(True).run())
+    checked(app.toggle(key="logarithmic").set_value(True).run())
     assert points(curves(app)["Loss"], "Training") == raw
     assert points(curves(app)["Loss"], "Batches") == []
     assert curves(app)["Loss"]["layout"]["yaxis"]["type"] == "log"
-    assert "type" not in curves(app)["Accuracy"]["layout"]["yaxis"]
 
     app.switch_page("pages/data.py").run()
     checked(app.switch_page("pages/train.py").run())

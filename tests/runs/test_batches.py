@@ -26,7 +26,8 @@ def test_means_over_the_epoch_so_far_become_those_of_each_batch() -> None:
         builders.batch(1, step, loss=loss[: 64 * step].mean(), accuracy=right[: 64 * step].mean())
         for step in ends
     ]
-    batches = history(*events, builders.epoch(1), *events).all_batches
+    again = [event.model_copy(update={"epoch": 2}) for event in events]
+    batches = history(*events, builders.epoch(1), *again).all_batches
 
     parts = np.split(np.arange(3_600), [32 * 64, 56 * 64])
     assert batches.loss == pytest.approx([loss[part].mean() for part in parts] * 2)
