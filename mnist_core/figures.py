@@ -135,10 +135,8 @@ def _of_run(history: History, name: str, value: str, view: View) -> list[Figure]
     light = thin(values if view.smoothing else values[:0], BATCH_BUCKETS)
     line = thin(smoothed, LINE_BUCKETS)
     at, rates = batches.at[line], batches.learning_rate[line]
-    value = f":{value}}}"
-    hover = (
-        f"%{{customdata[0]{value}<br>step %{{customdata[1]:,.0f}}, batch %{{customdata[2]{value}"
-    )
+    told = f"%{{customdata[0]:{value}}}<br>"
+    hover = f"{told}step %{{customdata[1]:,.0f}}, batch %{{customdata[2]:{value}}}"
     if not np.isnan(rates).any():
         hover += "<br>learning rate %{customdata[3]:.2~g}"
     places, validated = history.validation(name)
