@@ -116,11 +116,12 @@ def trained() -> Iterator[Event]:
     yield Fitting(
         weights=535_818, train_images=54_000, validation_images=6_000, steps_per_epoch=STEPS
     )
-    epoch = 0
+    epoch, elapsed = 0, 0.0
     while True:
         epoch += 1
         total = 0.0
         for step in range(1, STEPS + 1):
+            elapsed += 1 / BATCHES_A_SECOND
             total += 2.3 / math.sqrt(epoch) * chance.uniform(0.5, 1)
             loss = total / step
             figures = {"loss": loss, "accuracy": math.exp(-loss), "learning_rate": 0.001}

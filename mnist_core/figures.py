@@ -55,10 +55,10 @@ class View:
 BATCH_BUCKETS, LINE_BUCKETS, EPOCH_BUCKETS = 160, 80, 48
 """What curves are thinned to, see :func:`curves.thin`: as much as can be told apart, and no more
 than goes several times a second to a browser far away."""
-ERRORS = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001]
-"""What a logarithmic axis of accuracy has ticks at."""
-LEAST_ERROR = 1e-4
-"""An accuracy above the one that lacks this is drawn as that: there is no logarithm of nothing."""
+ERRORS = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005]
+"""What a logarithmic axis of accuracy has ticks at: what is lacking there of 100 %."""
+LEAST_ERROR = ERRORS[-1]
+"""Where less is lacking, it is drawn as this: there is no logarithm of nothing."""
 STRIP = 0.12
 """The share of the curves' height that is left below them, for what people did."""
 
@@ -92,8 +92,8 @@ def training_curves(
             own[0] | {"name": "Batches", "opacity": 0.45, "hoverinfo": "skip"},
             own[1] | {"name": "Training"},
             own[2] | {"name": "Validation"},
-            behind[1] | _behind(grey),
-            behind[2] | _behind(grey and f"{grey}, validation") | {"showlegend": False},
+            _behind(behind[1], grey, value),
+            _behind(behind[2], grey and f"{grey}, validation", value) | {"showlegend": False},
             marks,
             reach,
         ]
@@ -183,13 +183,15 @@ FEW = 32
 """Points that are set apart, as there is room; and that are sent as plain numbers."""
 
 
-def _behind(name: str) -> Figure:
-    """What makes a trace one of a run that another is compared with."""
-    return {
+def _behind(trace: Figure, name: str, value: str) -> Figure:
+    """A trace as one of the run that another is compared with: in grey, and with few words."""
+    return trace | {
         "type": "scatter",
         "name": name,
         "showlegend": bool(name),
         "legendgroup": "behind",
+        "customdata": trace["customdata"][:, 0] if trace else [],
+        "hovertemplate": f"%{{customdata:{value}}}",
         "line": {"width": 1.5, "color": NEUTRAL},
         "marker": {"symbol": "diamond-open", "size": 5, "color": NEUTRAL},
         "meta": {},

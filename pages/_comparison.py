@@ -66,7 +66,7 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
                 required=True,
                 key="curves_images",
             )
-            view = _curves.controls()
+            view = _curves.controls(batches=images == "Training")
         histories: dict[str, History] = {}
         for summary in picked:
             try:

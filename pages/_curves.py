@@ -49,8 +49,12 @@ def show(run: Run, history: History, epochs: int, others: Mapping[str, str]) -> 
     st.caption(" ".join(words))
 
 
-def controls() -> figures.View:
-    """How the reader wants curves; the same on every page, and remembered."""
+def controls(batches: bool = True) -> figures.View:
+    """How the reader wants curves; the same on every page, and remembered.
+
+    Args:
+        batches: whether any are drawn, which might be smoothed.
+    """
     smoothing, log = _state.SMOOTHING, _state.LOGARITHMIC
     return figures.View(
         smoothing=st.slider(
@@ -61,6 +65,7 @@ def controls() -> figures.View:
             0.01,
             key=smoothing.name,
             persist_state="session",
+            disabled=not batches,
             width=200,
             help="How much of what came before is in the line through the batches: an exponential "
             "moving average, as TensorBoard has it. 0 draws the batches as they are.",

@@ -255,7 +255,7 @@ def test_thousands_of_batches_and_epochs_take_few_bytes() -> None:
         past.add(builders.epoch(number))
     both = figures.training_curves(past, 3000, earlier=("The same", past))
 
-    assert len(json.dumps(both)) < 30_000
+    assert len(json.dumps(both)) < 24_000  # the rest of the page is sent, too
     for figure in both:
         go.Figure(figure)  # plotly unpacks what is packed
 
@@ -281,12 +281,12 @@ def test_a_logarithmic_accuracy_is_drawn_by_what_it_lacks_and_told_as_it_is() ->
     accuracy, _ = figures.training_curves(past, 5, View(smoothing=0, log=True))
     training, axis = trace(accuracy, "Training"), accuracy["layout"]["yaxis"]
 
-    assert training["y"] == pytest.approx([0.5, 0.4, 0.0001])
+    assert training["y"] == pytest.approx([0.5, 0.4, 0.0005])
     assert [row[0] for row in training["customdata"]] == pytest.approx([0.5, 0.6, 1])
     assert (axis["type"], axis["autorange"]) == ("log", "reversed")
     ticks = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
     assert (ticks[0.1], ticks[0.005]) == ("90%", "99.5%")
-    assert reach(accuracy) == pytest.approx((0.6, 0.0001))
+    assert reach(accuracy) == pytest.approx((0.6, 0.0005))
 
 
 def test_the_confusion_matrix_writes_counts_but_no_zeros() -> None:

@@ -61,32 +61,29 @@ def growing(points: int) -> None:
 
     values = np.arange(st.session_state.get("points", points), dtype="<f4")
     packed = {"dtype": "f4", "bdata": base64.b64encode(values.tobytes()).decode()}
-    live_chart({"data": [{"x": packed, "y": packed}], "layout": {}}, key="curve", alt="A curve")
+    layout = {"height": 100}
+    live_chart({"data": [{"x": packed, "y": packed}], "layout": layout}, key="curve", alt="A curve")
 
 
-def received(app: AppTest) -> tuple[list[str], list[str], set[int]]:
-    """The settled parts of a chart's arrays, the others, and what says that they go together."""
+def received(app: AppTest) -> tuple[dict[str, Any], list[str], set[int]]:
+    """The settled part of a figure, the ends of its arrays, and what says that they go together."""
     settled, chart = (json.loads(element.json) for element in elements(app))
-    (trace,) = chart["figure"]["data"]
-    return (
-        settled["parts"],
-        [trace[axis]["bdata"] for axis in "xy"],
-        {settled["stamp"], chart["stamp"]},
-    )
+    return settled["figure"], chart["ends"], {settled["stamp"], chart["stamp"]}
 
 
 def test_what_is_settled_of_a_curve_is_an_element_that_stays_the_same() -> None:
     app = AppTest.from_function(growing, args=(1_000,)).run()
-    parts, rest, stamps = received(app)
+    settled, ends, stamps = received(app)
     app.session_state["points"] = 1_080
-    parts_after, rest_after, stamps_after = received(app.run())
+    settled_after, ends_after, stamps_after = received(app.run())
+    (trace,) = settled["data"]
 
-    assert parts == parts_after  # so that it is not sent again
+    assert settled == settled_after  # so that it is not sent again
     assert len(stamps | stamps_after) == 1
-    assert len(rest_after[0]) < len(parts_after[0]) / 2
-    for part, others, points in ((parts, rest, 1_000), (parts_after, rest_after, 1_080)):
-        for settled, other in zip(part, others, strict=True):
-            values = np.frombuffer(base64.b64decode(settled + other), "<f4")
+    for points, found in ((1_000, ends), (1_080, ends_after)):
+        for axis, end in zip("xy", found, strict=True):
+            assert len(end) < len(trace[axis]["bdata"]) / 2
+            values = np.frombuffer(base64.b64decode(trace[axis]["bdata"] + end), "<f4")
             assert values.tolist() == list(range(points))
 
 
