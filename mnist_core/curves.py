@@ -39,7 +39,8 @@ def thin(values: Series, buckets: int) -> NDArray[np.intp]:
     chosen = [[0, len(seen) - 1], begins + rows.argmin(axis=1), begins + rows.argmax(axis=1)]
     if len(rest):
         chosen.append([whole + rest.argmin(), whole + rest.argmax()])
-    return finite[np.unique(np.concatenate(chosen))]
+    drawn: NDArray[np.intp] = finite[np.unique(np.concatenate(chosen))]
+    return drawn
 
 
 def smooth(values: Series, weight: float) -> Series:

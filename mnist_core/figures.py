@@ -298,7 +298,9 @@ def _packed(part: Any) -> Any:
     if not isinstance(part, np.ndarray):
         return part
     if len(part) <= FEW:
-        return np.where(np.isfinite(part), part, None).tolist()
+        plain = part.astype(object)
+        plain[~np.isfinite(part)] = None
+        return plain.tolist()
     packed = {"dtype": "f4", "bdata": base64.b64encode(part.astype("<f4").tobytes()).decode()}
     return packed | ({"shape": ", ".join(map(str, part.shape))} if part.ndim > 1 else {})
 
