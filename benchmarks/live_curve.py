@@ -67,10 +67,10 @@ def measure(number: int) -> dict[str, float]:
             page.wait_for_timeout(3_000)  # the rest of the page
             updates, sent = watch(page, frames)
     return {
-        "opened": opened,
+        "seconds until it is drawn": opened,
         "updates a second": updates / WATCHED_SECONDS,
-        "kB a frame": sum(sent) / len(sent) / 1000,
-        "most kB": max(sent) / 1000,
+        "kB a frame, on average": sum(sent) / len(sent) / 1000,
+        "at most": max(sent) / 1000,
     }
 
 
