@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Series = NDArray[np.float64]
 
-PART = 8_192
+PART = 8_192  # values that are smoothed at a time
 SMOOTHING = 0.6
 """The weight that curves are smoothed with, unless their reader wants another one."""
 
@@ -19,7 +19,8 @@ def thin(values: Series, buckets: int) -> NDArray[np.intp]:
     min-max aggregation of Jugel et al. 2014, "M4: A Visualization-Oriented Time Series Data
     Aggregation", https://www.vldb.org/pvldb/vol7/p797-jugel.pdf). A bucket is a power of two of
     points, and begins at a multiple of it: while a series grows, all that has been drawn but its
-    last bucket stays as it is, until twice as many points go into one.
+    last bucket stays as it is, until twice as many points go into one. (The library tsdownsample
+    divides what there is into equal parts, whose borders move with each point that comes.)
 
     Args:
         values: ``(n,)``; points that are NaN or infinite are never drawn.
