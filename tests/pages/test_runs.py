@@ -435,7 +435,8 @@ def test_the_curves_of_the_compared_runs_are_overlaid(store: RunStore) -> None:
     assert [trace["y"] for trace in loss] == [[0.4, 0.4], [0.4, 0.4]]
 
     app.segmented_control(key="curves_along").set_value("images")
-    app.segmented_control(key="curves_images").set_value("Training")
+    assert app.slider(key="smoothing").disabled  # validation is drawn as it is
+    checked(app.segmented_control(key="curves_images").set_value("Training").run())
     app.slider(key="smoothing").set_value(0.0)
     _, (alt, loss) = curves(checked(app.run()))
 
