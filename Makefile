@@ -27,6 +27,7 @@ bench: .venv/dev  ## measure everything, on an idle machine, and put it into the
 	$(BIN)/python benchmarks/dashboard.py --dataset mnist --json $(RESULTS)/dashboard.json
 	$(BIN)/python benchmarks/steering.py --json $(RESULTS)/steering.json
 	$(BIN)/python benchmarks/runs.py --json $(RESULTS)/runs.json
+	$(BIN)/python benchmarks/live_curve.py --json $(RESULTS)/live_curve.json
 	$(BIN)/python benchmarks/readme.py
 
 tensorboard: .venv/extras  ## show the runs that wrote files for TensorBoard

@@ -153,6 +153,20 @@ def runs(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def live_curve(found: dict[str, dict[str, float]]) -> list[str]:
+    names = list(next(iter(found.values())))
+    return [
+        f"| live curves in Chromium (`benchmarks/live_curve.py`) | {' | '.join(names)} |",
+        "|---" * (1 + len(names)) + "|",
+        *(
+            f"| a run with {int(number):,} batches so far | "
+            + " | ".join(f"{value:.1f}" for value in row.values())
+            + " |"
+            for number, row in found.items()
+        ),
+    ]
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "presets": presets,
     "training": training,
@@ -161,6 +175,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "dashboard": dashboard,
     "steering": steering,
     "runs": runs,
+    "live_curve": live_curve,
 }
 
 

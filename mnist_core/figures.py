@@ -7,9 +7,11 @@ and fixed margins, so that nothing moves when it is drawn anew.
 
 from __future__ import annotations
 
+import base64
 import html
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, cycle
 from typing import Any
 
@@ -17,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core import words
+from mnist_core.curves import SMOOTHING, Series, smooth, thin
 from mnist_core.evaluation import row_shares
 from mnist_core.runs.history import History
+from mnist_core.words import duration
 
 Figure = dict[str, Any]
 
@@ -44,115 +48,271 @@ def plain(name: str) -> str:
     return html.escape(name, quote=False)
 
 
-def training_curves(history: History, epochs: int) -> tuple[Figure, Figure]:
-    """Accuracy and loss by epoch, with the batches of the running epoch.
+@dataclass(frozen=True)
+class View:
+    """How a reader wants curves to be drawn."""
 
-    The traces are always three: training, validation, and the running epoch. Lines mark where the
-    user has changed the learning rate, and where the run took over from another one.
+    smoothing: float = SMOOTHING
+    """Of the batches: the weight of those before, in [0, 1), as for :func:`curves.smooth`."""
+    log: bool = False
+    """Whether a loss, and what an accuracy lacks of 100 %, have a logarithmic axis."""
+
+
+BATCH_BUCKETS, LINE_BUCKETS, EPOCH_BUCKETS = 160, 80, 48
+"""What curves are thinned to, see :func:`curves.thin`: as much as can be told apart, and no more
+than goes several times a second to a browser far away."""
+ERRORS = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005]
+"""What a logarithmic axis of accuracy has ticks at: what is lacking there of 100 %."""
+LEAST_ERROR = ERRORS[-1]
+"""Where less is lacking, it is drawn as this: there is no logarithm of nothing."""
+STRIP = 0.12
+"""The share of the curves' height that is left below them, for what people did."""
+
+
+def training_curves(
+    history: History,
+    epochs: int,
+    view: View = View(),
+    earlier: tuple[str, History] | None = None,
+) -> tuple[Figure, Figure]:
+    """Accuracy and loss on one axis of epochs: each batch, their smoothed line, the validation.
+
+    Below the curves it is marked where people changed the learning rate, had training wait, or had
+    it taken over from another run. The traces are always the same, in the same order, with or
+    without points. The axes reach over all there is to see, rounded outwards: while a run goes on,
+    they only grow.
 
     Args:
         epochs: where the horizontal axis ends.
+        earlier: another run to draw in grey behind it, and its name.
     """
-    accuracy = _curves(history, epochs, "accuracy", "Accuracy", "%{y:.2%}")
-    accuracy["layout"]["yaxis"]["tickformat"] = "~%"
-    loss = _curves(history, epochs, "loss", "Loss", "%{y:.4f}")
-    loss["layout"]["yaxis"]["rangemode"] = "tozero"
-    if not history.epochs and not history.batches:  # plotly's own range for nothing is odd
-        accuracy["layout"]["yaxis"]["range"] = [0, 1]
-        loss["layout"]["yaxis"]["range"] = [0, 2.5]
-    return accuracy, loss
+    marks = _marks(history, epochs)
+    strip = STRIP if marks["x"] else 0.01
+    figures = []
+    for name, title, value in (("accuracy", "Accuracy", ".2%"), ("loss", "Loss", ".4f")):
+        own = _of_run(history, name, value, view)
+        behind = _of_run(earlier[1], name, value, view) if earlier else [{}] * 3
+        grey = plain(_shortened(earlier[0], 28)) if earlier else ""
+        axis, reach = _reach(name, [*own, *behind], view.log)
+        traces = [
+            own[0] | {"name": "Batches", "opacity": 0.45, "hoverinfo": "skip"},
+            own[1] | {"name": "Training"},
+            own[2] | {"name": "Validation"},
+            _behind(behind[1], grey, value),
+            _behind(behind[2], grey and f"{grey}, validation", value) | {"showlegend": False},
+            marks,
+            reach,
+        ]
+        figures.append(
+            {
+                "data": [{key: _packed(part) for key, part in trace.items()} for trace in traces],
+                "layout": _layout(
+                    height=340,
+                    margin={"l": 56, "r": 16, "t": 52 if earlier else 32, "b": 48},
+                    xaxis={
+                        "title": {"text": "Epoch"},
+                        "range": [0, epochs * 1.02],
+                        "fixedrange": False,
+                        "nticks": min(epochs + 1, 11),  # at most: there is no half an epoch
+                        "anchor": "y2",
+                        "unifiedhovertitle": {"text": "Epoch %{x:.2f}"},
+                    },
+                    yaxis=axis | {"title": {"text": title}, "domain": [strip, 1]},
+                    yaxis2={
+                        "domain": [0, strip],
+                        "range": [-1, 1],
+                        "fixedrange": True,
+                        "visible": False,
+                    },
+                    hovermode="x unified",
+                    hoversubplots="axis",
+                    showlegend=True,
+                ),
+            }
+        )
+    return figures[0], figures[1]
 
 
-def _curves(history: History, epochs: int, name: str, title: str, value: str) -> Figure:
-    rises = name == "accuracy"
-    done = [epoch.epoch for epoch in history.epochs]
-    trained = [getattr(epoch, name) for epoch in history.epochs]
-    running_x: list[float] = []
-    running_y: list[float | None] = []
-    if history.fitting and history.batches:
-        if done:  # start where the last epoch ended
-            running_x, running_y = [done[-1]], [trained[-1]]
-        steps = history.fitting.steps_per_epoch
-        running_x += [batch.epoch - 1 + batch.step / steps for batch in history.batches]
-        running_y += [getattr(batch, name) for batch in history.batches]
-    return {
-        "data": [
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": "Training",
-                "x": done,
-                "y": trained,
-                "customdata": [[epoch.learning_rate, epoch.seconds] for epoch in history.epochs],
-                "hovertemplate": f"{value} · learning rate %{{customdata[0]:.2~g}}, "
-                "%{customdata[1]:.1f} s",
-            },
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": "Validation",
-                "x": done,
-                "y": [getattr(epoch, f"val_{name}") for epoch in history.epochs],
-                "marker": {"symbol": "diamond"},
-                "hovertemplate": value,
-            },
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": "Running epoch",
-                "x": running_x,
-                "y": running_y,
-                "line": {"dash": "dot", "color": NEUTRAL},  # not yet sure
-                "showlegend": False,  # it comes and goes, and the legend must not
-                "hovertemplate": value,
-            },
-        ],
-        "layout": _layout(
-            height=320,
-            xaxis={
-                "title": {"text": "Epoch"},
-                "range": [0, epochs * 1.02],
-                "fixedrange": False,
-                "nticks": min(epochs + 1, 11),  # at most: there is no half an epoch
-            },
-            yaxis={"title": {"text": title}},
-            hovermode="x unified",
-            showlegend=True,
-            **(_marks(history, 0.02, "bottom") if rises else _marks(history, 0.98, "top")),
-        ),
+def _of_run(history: History, name: str, value: str, view: View) -> list[Figure]:
+    """Traces of one figure of a run: its batches, the smoothed line, the validation."""
+    batches = history.all_batches
+    values: Series = getattr(batches, name)
+    smoothed = smooth(values, view.smoothing)
+    light = thin(values if view.smoothing else values[:0], BATCH_BUCKETS)
+    line = thin(smoothed, LINE_BUCKETS)
+    at, rates = batches.at[line], batches.learning_rate[line]
+    told = f"%{{customdata[0]:{value}}}<br>"
+    hover = f"{told}step %{{customdata[1]:,.0f}}, batch %{{customdata[2]:{value}}}"
+    if not np.isnan(rates).any():
+        hover += "<br>learning rate %{customdata[3]:.2~g}"
+    places, validated = history.validation(name)
+    drawn = thin(validated, EPOCH_BUCKETS)
+    epochs = np.array([(epoch.learning_rate, epoch.seconds) for epoch in history.epochs])
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": batches.at[light],
+            "y": _height(name, values[light], view.log),
+            "line": {"width": 1},
+            "meta": {"colour": 0},
+        },
+        {
+            "type": "scatter",
+            "mode": "lines+markers" if len(line) <= FEW else "lines",
+            "x": at,
+            "y": _height(name, smoothed[line], view.log),
+            "customdata": np.stack(
+                [smoothed[line], batches.step[line], values[line], rates], axis=1
+            ),
+            "hovertemplate": hover,
+            "line": {"width": 2},
+            "marker": {"size": 4},
+            "meta": {"colour": 0},
+        },
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": places[drawn],
+            "y": _height(name, validated[drawn], view.log),
+            "customdata": np.column_stack([validated[drawn], epochs.reshape(-1, 2)[drawn]]),
+            "hovertemplate": f"{told}learning rate %{{customdata[1]:.2~g}}, "
+            "epoch took %{customdata[2]:.1f} s",
+            "line": {"width": 1.5},
+            "marker": {"symbol": "diamond", "size": 7 if len(drawn) <= FEW else 4},
+            "meta": {"colour": 1},
+        },
+    ]
+
+
+FEW = 32
+"""Points that are set apart, as there is room; and that are sent as plain numbers."""
+
+
+def _behind(trace: Figure, name: str, value: str) -> Figure:
+    """A trace as one of the run that another is compared with: in grey, and with few words."""
+    return trace | {
+        "type": "scatter",
+        "name": name,
+        "showlegend": bool(name),
+        "legendgroup": "behind",
+        "customdata": trace["customdata"][:, 0] if trace else [],
+        "hovertemplate": f"%{{customdata:{value}}}",
+        "line": {"width": 1.5, "color": NEUTRAL},
+        "marker": {"symbol": "diamond-open", "size": 5, "color": NEUTRAL},
+        "meta": {},
+        "zorder": -1,
     }
 
 
-def _marks(history: History, place: float, anchor: str) -> dict[str, Any]:
-    """Upright lines for what people did, with words at a height where the curves seldom are."""
-    return {
-        "shapes": [
-            {
-                "type": "line",
-                "x0": mark.at,
-                "x1": mark.at,
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                "line": {"color": NEUTRAL, "width": 1, "dash": "dash"},
-            }
-            for mark in history.marks()
-        ],
-        "annotations": [
-            {
-                "x": mark.at,
-                "yref": "paper",
-                "y": place,
-                "yanchor": anchor,
-                "xanchor": "right",
-                "text": mark.label,
-                "textangle": -90,
-                "showarrow": False,
-                "font": {"size": 11, "color": NEUTRAL},
-            }
-            for mark in history.marks()
-        ],
+def _height(name: str, values: Series, log: bool) -> Series:
+    """Where values are drawn: a logarithmic accuracy by what it lacks of 100 %."""
+    return np.maximum(1 - values, LEAST_ERROR) if log and name == "accuracy" else values
+
+
+def _reach(name: str, traces: Sequence[Figure], log: bool) -> tuple[dict[str, Any], Figure]:
+    """The vertical axis of curves, and an invisible line that it reaches as far as.
+
+    How far follows from the lowest and the highest point. It is no range, for one that changes
+    would take away the reader's own.
+    """
+    points = np.concatenate([[], *(trace["y"] for trace in traces if trace)])
+    points = points[np.isfinite(points)]
+    axis: dict[str, Any]
+    if name == "accuracy" and log:
+        low, high = (points.min(), points.max()) if len(points) else (0.01, 1.0)
+        ends = [_rounded(high, up=True), _rounded(low, up=False)]
+        axis = {
+            "type": "log",
+            "autorange": "reversed",
+            "tickvals": ERRORS,
+            "ticktext": [f"{100 * (1 - error):.6g}%" for error in ERRORS],
+            "uirevision": "log",
+        }
+    elif name == "accuracy":
+        axis = {"tickformat": "~%"}
+        ends = [min(0.9, math.floor(points.min() * 10) / 10) if len(points) else 0, 1]
+    elif log:
+        points = points[points > 0]
+        axis = {"type": "log", "dtick": "D2", "uirevision": "log"}
+        low, high = (points.min(), points.max()) if len(points) else (0.1, 2.5)
+        ends = [_rounded(low, up=False), _rounded(high, up=True)]
+    else:
+        axis = {"rangemode": "tozero"}
+        ends = [0, _rounded(points.max(initial=0) or 2.5, up=True)]
+    return axis, {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "Reach",
+        "x": [0, 0],
+        "y": ends,
+        "opacity": 0,
+        "hoverinfo": "skip",
+        "showlegend": False,
     }
+
+
+def _rounded(value: float, up: bool) -> float:
+    """The next round number from a positive one, or itself."""
+    power = 10.0 ** math.floor(math.log10(value))
+    steps = [power * step for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)]
+    return (
+        next(s for s in steps if s >= value * 0.999999)
+        if up
+        else max(s for s in steps if s <= value * 1.000001)
+    )
+
+
+def _marks(history: History, epochs: int) -> Figure:
+    """What people did, in the strip below the curves; in words where there is room for them."""
+    marks, pauses = history.marks(), history.pauses
+    # Words lie to the right of their mark, those of marks on the right to the left.
+    sides = ["left" if mark.at > epochs / 2 else "right" for mark in marks]
+    labels = []
+    for number, (mark, side) in enumerate(zip(marks, sides, strict=True)):
+        next_one = number + (1 if side == "right" else -1)
+        room = math.inf
+        if 0 <= next_one < len(marks):
+            room = abs(marks[next_one].at - mark.at) / (1 if sides[next_one] == side else 2)
+        labels.append(mark.label if room > 0.35 * epochs else "")
+    waited = [f" for {duration(pause.seconds)}" if pause.seconds else "" for pause in pauses]
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": "By hand",
+        "x": [mark.at for mark in marks] + [pause.at for pause in pauses],
+        "y": [-0.5] * len(marks) + [0.5] * len(pauses),
+        "yaxis": "y2",
+        "text": labels + [""] * len(pauses),
+        "textposition": [f"middle {side}" for side in sides] + ["middle right"] * len(pauses),
+        "textfont": {"size": 11},
+        "hovertext": [mark.words for mark in marks] + [f"paused{words}" for words in waited],
+        "hovertemplate": "%{hovertext}",
+        "marker": {
+            "symbol": ["triangle-up"] * len(marks) + ["line-ns"] * len(pauses),
+            "size": 8,
+            "color": NEUTRAL,
+            "line": {"width": 2, "color": NEUTRAL},
+        },
+        "cliponaxis": False,
+        "showlegend": False,
+    }
+
+
+def _packed(part: Any) -> Any:
+    """An array as plotly takes it in few bytes, or as plain numbers if they are few."""
+    if not isinstance(part, np.ndarray):
+        return part
+    if len(part) <= FEW:
+        plain = part.astype(object)
+        plain[~np.isfinite(part)] = None
+        return plain.tolist()
+    packed = {"dtype": "f4", "bdata": base64.b64encode(part.astype("<f4").tobytes()).decode()}
+    return packed | ({"shape": ", ".join(map(str, part.shape))} if part.ndim > 1 else {})
+
+
+def _shortened(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 AXES = {"epochs": "Epoch", "seconds": "Seconds in training", "images": "Images seen"}
@@ -161,55 +321,66 @@ _SYMBOLS = ("circle", "diamond", "square", "cross", "x", "triangle-up", "star", 
 
 
 def overlaid_curves(
-    histories: Mapping[str, History], along: str = "epochs", training: bool = False
+    histories: Mapping[str, History],
+    along: str = "epochs",
+    training: bool = False,
+    view: View = View(),
 ) -> tuple[Figure, Figure]:
-    """Accuracy and loss after each epoch, a trace for each run; up to eight look different.
+    """Accuracy and loss of several runs, a trace for each; up to eight look different.
 
     Args:
         histories: by the run's name in the legend.
         along: a key of :data:`AXES`.
-        training: on the training images instead of the validation images.
+        training: the smoothed line of the batches, instead of the validation after each epoch.
     """
-    accuracy = _overlaid(histories, along, "accuracy" if training else "val_accuracy", "%{y:.2%}")
-    accuracy["layout"]["yaxis"] |= {"title": {"text": "Accuracy"}, "tickformat": "~%"}
-    loss = _overlaid(histories, along, "loss" if training else "val_loss", "%{y:.4f}")
-    loss["layout"]["yaxis"] |= {"title": {"text": "Loss"}, "rangemode": "tozero"}
+    accuracy = _overlaid(histories, along, "accuracy", training, view)
+    accuracy["layout"]["yaxis"]["title"] = {"text": "Accuracy"}
+    loss = _overlaid(histories, along, "loss", training, view)
+    loss["layout"]["yaxis"]["title"] = {"text": "Loss"}
     return accuracy, loss
 
 
-def _overlaid(histories: Mapping[str, History], along: str, name: str, value: str) -> Figure:
+def _overlaid(
+    histories: Mapping[str, History], along: str, name: str, training: bool, view: View
+) -> Figure:
     legend = 24 * len(histories)
-    return {
-        "data": [
+    traces = []
+    for (run, history), symbol in zip(histories.items(), cycle(_SYMBOLS), strict=False):
+        if training:
+            batches = history.all_batches
+            ends, elapsed = batches.at, batches.elapsed
+            values = smooth(getattr(batches, name), view.smoothing)
+        else:
+            ends, values = history.validation(name)
+            elapsed = np.fromiter(accumulate(epoch.seconds for epoch in history.epochs), float)
+        images = history.fitting.train_images if history.fitting else 1
+        places = {"epochs": ends, "seconds": elapsed, "images": ends * images}[along]
+        drawn = thin(values, EPOCH_BUCKETS)
+        traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": plain(run),
-                "x": _places(history, along),
-                "y": [getattr(epoch, name) for epoch in history.epochs],
-                "marker": {"symbol": symbol},
-                "hovertemplate": value,
+                "x": places[drawn],
+                "y": _height(name, values[drawn], view.log),
+                "customdata": values[drawn],
+                "marker": {"symbol": symbol, "size": 6 if len(drawn) <= FEW else 4},
+                "hovertemplate": "%{customdata:.2%}" if name == "accuracy" else "%{customdata:.4f}",
             }
-            for (run, history), symbol in zip(histories.items(), cycle(_SYMBOLS), strict=False)
-        ],
+        )
+    axis, reach = _reach(name, traces, view.log)
+    return {
+        "data": [{key: _packed(part) for key, part in trace.items()} for trace in [*traces, reach]],
         "layout": _layout(
             height=320 + legend,
             margin={"l": 56, "r": 16, "t": 16, "b": 56 + legend},
             xaxis={"title": {"text": AXES[along]}, "rangemode": "tozero"},
-            yaxis={},
+            yaxis=axis,
             hovermode="x unified" if along == "epochs" else "closest",
             showlegend=True,
             legend={"x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
         ),
     }
-
-
-def _places(history: History, along: str) -> list[float]:
-    """Where each epoch ends on the axis."""
-    if along == "seconds":
-        return list(accumulate(epoch.seconds for epoch in history.epochs))
-    images = history.fitting.train_images if history.fitting and along == "images" else 1
-    return [epoch.epoch * images for epoch in history.epochs]
 
 
 def confusion_matrix(

@@ -22,7 +22,7 @@ from mnist_core.runs.catalog import Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _cached, _images, _page, _run_table, _tables
+from pages import _cached, _curves, _images, _page, _run_table, _tables
 from pages._live_chart import live_chart, load_plotly
 
 IMAGES_ON_A_PAGE = 8
@@ -52,7 +52,7 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
 
     @st.fragment(run_every=REFRESH_SECONDS if any(s.state.live for s in picked) else None)
     def part() -> None:
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
             along = st.segmented_control(
                 "Along",
                 list(ALONG),
@@ -68,19 +68,22 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
                 required=True,
                 key="curves_images",
             )
+            view = _curves.controls(batches=images == "Training")
         histories: dict[str, History] = {}
         for summary in picked:
             try:
                 histories[names[summary.run.id]] = _cached.history(summary.run)
             except RunError as error:
                 st.error(_page.plain(str(error)), icon=":material/broken_image:")
-        accuracy, loss = figures.overlaid_curves(histories, along, training=images == "Training")
+        accuracy, loss = figures.overlaid_curves(
+            histories, along, training=images == "Training", view=view
+        )
         left, right = st.columns(2)
-        words = f"{images} {{}} of the compared runs along {ALONG[along].lower()}"
+        alt = f"{images} {{}} of the compared runs along {ALONG[along].lower()}"
         with left:
-            live_chart(accuracy, "compared_accuracy", words.format("accuracy"))
+            live_chart(accuracy, "compared_accuracy", alt.format("accuracy"))
         with right:
-            live_chart(loss, "compared_loss", words.format("loss"))
+            live_chart(loss, "compared_loss", alt.format("loss"))
         part = "val_" if images == "Validation" else ""
         _tables.below(
             f"{images} accuracy and loss by epoch",
@@ -98,6 +101,11 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
         blind = [names[s.run.id] for s in picked if not s.config.validation_share]
         if blind and images == "Validation":
             st.caption(f"Trained without validation images: {_page.plain(', '.join(blind))}.")
+        for summary in picked:
+            past = histories.get(names[summary.run.id])
+            words = past.about_losses(summary.config.label_smoothing) if past else ""
+            if words:
+                st.caption(_page.plain(f"{names[summary.run.id]}: {words}"))
 
     part()
 

@@ -4,63 +4,104 @@
 and zoom and hover are lost (streamlit#5107 and #8782). The component below hands the new figure to
 ``Plotly.react`` instead. It can go, and ``st.plotly_chart`` take its place, once Streamlit does the
 same (streamlit#16052).
+
+Of a curve that grows, all but its end stays as it is. That is an element of its own, for one that
+has not changed is not sent again (from ``global.minCachedMessageSize`` on).
 """
 
 import gzip
+import json
+import zlib
 from importlib.resources import files
 
 import streamlit as st
 
 from mnist_core.figures import Figure
 
+# What is in an element's own script goes with it each time that it changes: as little as can be.
 LIBRARY = """
 export default async function ({ data }) {
-    if (document.getElementById("plotly")) return
+    if (window.drawChart) return
+    window.drawChart = drawChart
     const script = document.createElement("script")
-    script.id = "plotly"
     document.head.append(script)
     const unpacked = new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"))
-    script.onload = () => window.dispatchEvent(new Event("plotly"))
+    script.onload = () => window.dispatchEvent(new Event("charts"))
     script.src = URL.createObjectURL(await new Response(unpacked).blob())
 }
-"""
 
-CHART = """
-export default function ({ data: { figure, alt }, parentElement }) {
-    const chart = parentElement.querySelector("div")
-    const style = getComputedStyle(parentElement)
+function drawChart(chart) {
+    const { figure, name, stamp, ends } = chart.shown
+    const whole = stamp ? window.settled?.[name] : { figure }
+    // What is settled may still be on its way, or of a later figure, which then is.
+    chart.waits = !window.Plotly || whole?.stamp !== stamp
+    if (chart.waits || !chart.isConnected) return
+    const style = getComputedStyle(chart)
     const theme = name => style.getPropertyValue(`--st-${name}`).trim()
+    const colours = theme("chart-categorical-colors").split(",")
     const axis = {
         gridcolor: theme("border-color-light"), zeroline: false, automargin: false,
     }
     const template = { layout: {
         font: { family: theme("font"), color: theme("text-color"), size: 12 },
-        colorway: theme("chart-categorical-colors").split(","),
+        colorway: colours,
         paper_bgcolor: "transparent",
         plot_bgcolor: "transparent",
         hoverlabel: { bgcolor: theme("background-color"), bordercolor: theme("border-color") },
         xaxis: { ...axis, showgrid: false },
         yaxis: axis,
     } }
-    const draw = () => {
-        if (chart.isConnected) chart.drawn = Plotly.react(
-            chart,
-            figure.data,
-            { template, ...figure.layout },
-            { displayModeBar: false, responsive: true },
-        )
+    const coloured = trace => {
+        const color = colours[trace.meta?.colour]
+        const { line, marker } = trace
+        return color ? { ...trace, line: { color, ...line }, marker: { color, ...marker } } : trace
     }
-    chart.role = "img"
-    chart.ariaLabel = alt
-    chart.style.height = `${figure.layout.height}px`
-    if (window.Plotly) draw()
-    else window.addEventListener("plotly", draw, { once: true })
-    // Plotly goes on for a moment after a redraw, and fails on a chart that is gone by then.
-    return () => chart.drawn?.then(() => Plotly.purge(chart))
+    const rest = [...ends]
+    const lengthened = trace => Object.fromEntries(Object.entries(trace).map(([key, part]) => [
+        key, part?.bdata === undefined ? part : { ...part, bdata: part.bdata + rest.shift() },
+    ]))
+    const { data, layout } = structuredClone(whole.figure)  // for plotly writes into it
+    chart.drawn = Plotly.react(
+        chart,
+        data.map(lengthened).map(coloured),
+        { template, ...layout },
+        { displayModeBar: false, responsive: true },
+    )
 }
 """
 
+SETTLED = """
+export default function ({ data }) {
+    (window.settled ??= {})[data.chart] = data
+    window.dispatchEvent(new Event("charts"))
+}
+"""
+
+CHART = """
+export default function ({ data, parentElement }) {
+    const chart = parentElement.querySelector("div")
+    chart.role = "img"
+    chart.ariaLabel = data.alt
+    chart.style.height = `${data.height}px`
+    chart.shown = data
+    chart.waits = true
+    if (!chart.draw) {
+        chart.draw = () => chart.waits && window.drawChart?.(chart)
+        window.addEventListener("charts", chart.draw)
+    }
+    chart.draw()
+    return () => {
+        window.removeEventListener("charts", chart.draw)
+        // Plotly goes on for a moment after a redraw, and fails on a chart that is gone by then.
+        chart.drawn?.then(() => Plotly.purge(chart))
+    }
+}
+"""
+
+NEWEST = 96  # characters of an array that may change: the last bucket of a curve, in four columns
+
 _library = st.components.v2.component("plotly", js=LIBRARY, isolate_styles=False)
+_settled = st.components.v2.component("settled_curves", js=SETTLED, isolate_styles=False)
 _chart = st.components.v2.component(
     "live_chart", html="<div></div>", js=CHART, isolate_styles=False
 )
@@ -84,4 +125,30 @@ def live_chart(figure: Figure, key: str, alt: str) -> None:
         figure: with a fixed height and a ``uirevision``, as all of ``mnist_core.figures`` have.
         alt: what the chart shows, for those who can't see it.
     """
-    _chart(key=key, data={"figure": figure, "alt": alt})
+    data = {"alt": alt, "height": figure["layout"]["height"], "name": key}
+    settled, ends = _parted(figure)
+    if ends:
+        stamp = zlib.crc32(json.dumps(settled).encode())
+        whole = {"chart": key, "stamp": stamp, "figure": settled}
+        _settled(key=f"{key}_settled", data=whole)
+        _chart(key=key, data=data | {"stamp": stamp, "ends": ends})
+    else:
+        _chart(key=key, data=data | {"figure": figure, "ends": []})
+
+
+def _parted(figure: Figure) -> tuple[Figure, list[str]]:
+    """A figure without the ends of its packed arrays, and those, in their order.
+
+    Where an array is cut, it seldom changes while it grows: by a quarter of a power of two.
+    """
+    settled = figure | {"data": [{**trace} for trace in figure["data"]]}
+    ends = []
+    for trace in settled["data"]:
+        for name, array in trace.items():
+            if isinstance(array, dict) and "bdata" in array:
+                packed = array["bdata"]
+                quarter = (1 << len(packed).bit_length() - 1) // 4
+                cut = max(0, len(packed) - NEWEST) // quarter * quarter
+                trace[name] = array | {"bdata": packed[:cut]}
+                ends.append(packed[cut:])
+    return settled, ends

@@ -5,7 +5,6 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core import figures
 from mnist_core.config import FIELDS
 from mnist_core.data import known, places
 from mnist_core.fields import bounds
@@ -16,8 +15,7 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration, reason
-from pages import _cached, _changes, _chosen, _form, _names, _page, _state
-from pages._live_chart import live_chart
+from pages import _cached, _changes, _chosen, _curves, _form, _names, _page, _state
 from pages._number import as_whole, whole_number
 from pages._state import Notice
 
@@ -51,6 +49,7 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
     history = run.history()
     live = take(run, history).state.live  # what is damaged is said here, by the page
     _chosen.name_damage(run)
+    others = _curves.others(run)
 
     def part() -> None:
         try:
@@ -76,12 +75,12 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
             else:
                 what_next(now)
         figures_so_far(now)
-        accuracy, loss = figures.training_curves(now.history, now.progress.asked)
-        left, right = st.columns(2)
-        with left:
-            live_chart(accuracy, f"accuracy_{run.id}", "Training and validation accuracy by epoch")
-        with right:
-            live_chart(loss, f"loss_{run.id}", "Training and validation loss by epoch")
+
+        def curves() -> None:
+            _curves.show(run, now.history, now.progress.asked, others)
+
+        # Of a run that is over, what is set about its curves concerns nothing else.
+        curves() if live else st.fragment(curves)()
 
     if live:
         st.fragment(part, run_every=REFRESH_SECONDS)()
@@ -346,7 +345,7 @@ def figures_so_far(now: Snapshot) -> None:
         shown = {
             "Training accuracy": percent(newest.accuracy if newest else None),
             "Validation accuracy": percent(epoch.val_accuracy if epoch else None),
-            "Training loss": number(newest.loss if newest else None),
+            "Training loss": number(newest.comparable_loss if newest else None),
             "Images per second": images_per_second(now),
         }
     with st.grid(4, min_column_width=140, gap="small"):

@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import streamlit as st
 
+from mnist_core import curves
 from mnist_core.config import TrainingConfig
 from mnist_core.runs import trash
 from mnist_core.runs.folder import Run
@@ -80,6 +81,11 @@ PRESET: Key[str | None] = Key("preset", None)
 MORE_EPOCHS = Key("more_epochs", 0.0)
 CLASS_OF_SAMPLES: Key[str | None] = Key("class", None)
 OWN_NAME = Key("own_name", "")
+SMOOTHING = Key("smoothing", curves.SMOOTHING)
+"""Of the curves."""
+LOGARITHMIC = Key("logarithmic", False)
+BEHIND: Key[str | None] = Key("behind", None)
+"""The id of the run whose curves are drawn behind those of another."""
 
 
 def rate_of(run: Run) -> Key[float]:

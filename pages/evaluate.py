@@ -23,6 +23,7 @@ from pages import (
     _cached,
     _chosen,
     _compat,
+    _curves,
     _export,
     _images,
     _in_view,
@@ -31,6 +32,7 @@ from pages import (
     _state,
     _tables,
 )
+from pages._live_chart import load_plotly
 
 PREDICTIONS = 10
 IMAGES_ON_A_PAGE = 12
@@ -126,28 +128,16 @@ def headline(result: Evaluation, dataset: str) -> None:
         st.markdown(comparison)
 
 
-def curves(history: History, epochs: int) -> None:
+def curves(run: Run, history: History, epochs: int) -> None:
     st.header("Training curves")
-    accuracy, loss = figures.training_curves(history, epochs)
-    left, right = st.columns(2)
-    left.plotly_chart(
-        accuracy,
-        key="accuracy_curves",
-        config=figures.STATIC,
-        alt=f"Accuracy by epoch, {history.epochs[-1].accuracy:.1%} on the training images in the "
-        "last one",
-    )
-    right.plotly_chart(
-        loss,
-        key="loss_curves",
-        config=figures.STATIC,
-        alt="Loss by epoch, on training and validation images",
-    )
+    others = _curves.others(run)
+    st.fragment(lambda: _curves.show(run, history, epochs, others))()
     st.caption(
         "Where training goes on improving and validation does not, the network has begun to "
         "learn its images by heart: it overfits."
     )
     _tables.below("Accuracy and loss by epoch", "curves_table", lambda: _tables.epochs(history))
+    load_plotly()
 
 
 def report(result: Evaluation) -> None:
@@ -471,7 +461,7 @@ standing(run, state, history)
 headline_place = st.container()
 _export.downloads(run)
 if history.epochs:
-    curves(history, config.epochs if state.live else len(history.epochs))
+    curves(run, history, config.epochs if state.live else len(history.epochs))
 result = None
 if not state.live:
     try:

@@ -1,5 +1,7 @@
 """The figures: plotly takes them, and they show the numbers that they were given."""
 
+import base64
+import json
 import re
 from pathlib import Path
 
@@ -8,9 +10,19 @@ import plotly.graph_objects as go
 import pytest
 
 from mnist_core import figures
-from mnist_core.figures import Figure
-from mnist_core.runs.events import Batch, Continued, Epoch, Fitting, LearningRate
+from mnist_core.curves import smooth
+from mnist_core.figures import Figure, View
+from mnist_core.runs.events import (
+    Batch,
+    Continued,
+    Epoch,
+    Fitting,
+    LearningRate,
+    Paused,
+    Resumed,
+)
 from mnist_core.runs.history import History
+from tests import builders
 
 NAMES = ("cat", "dog", "emu")
 CONFUSION = np.array([[8, 2, 0], [1, 999, 0], [0, 0, 0]])
@@ -20,10 +32,12 @@ IMAGE = np.array([[0, 51, 255], [255, 0, 0]], dtype=np.uint8)
 
 def history(epochs: int, batches: int = 0) -> History:
     """Four steps an epoch; training accuracy 0.5, 0.6, …, validation accuracy 0.1 less."""
-    return History(
-        path=Path("nowhere"),
-        fitting=Fitting(weights=9, train_images=8, validation_images=2, steps_per_epoch=4),
-        epochs=[
+    past = History(Path("nowhere"))
+    past.add(
+        Fitting(time=0, weights=9, train_images=8, validation_images=2, steps_per_epoch=4),
+    )
+    for number in range(1, epochs + 1):
+        past.add(
             Epoch(
                 epoch=number,
                 loss=None if number == 2 else 1 / number,
@@ -33,13 +47,40 @@ def history(epochs: int, batches: int = 0) -> History:
                 learning_rate=0.001,
                 seconds=2.5,
             )
-            for number in range(1, epochs + 1)
-        ],
-        batches=[
-            Batch(epoch=epochs + 1, step=step, loss=0.25, accuracy=0.9, images_per_second=1)
-            for step in range(1, batches + 1)
-        ],
-    )
+        )
+    for step in range(1, batches + 1):
+        past.add(
+            Batch(
+                epoch=epochs + 1,
+                step=step,
+                loss=0.25,
+                accuracy=0.9,
+                images_per_second=1,
+                learning_rate=0.002,
+            )
+        )
+    return past
+
+
+def long(epochs: int) -> History:
+    """A thousand batches an epoch, whose figures rise and fall at random."""
+    past = History(Path("nowhere"))
+    past.add(Fitting(weights=9, train_images=1000, validation_images=9, steps_per_epoch=1000))
+    drawn = np.random.default_rng(0).uniform(0.5, 0.9, (epochs, 1000))
+    for number, values in enumerate(drawn, 1):
+        for step, mean in enumerate(values.cumsum() / np.arange(1, 1001), 1):
+            past.add(
+                Batch(
+                    epoch=number,
+                    step=step,
+                    loss=mean,
+                    accuracy=mean,
+                    images_per_second=1,
+                    learning_rate=0.001,
+                )
+            )
+        past.add(builders.epoch(number))
+    return past
 
 
 def steered() -> History:
@@ -78,14 +119,18 @@ def test_plotly_knows_every_property_and_nothing_moves_on_a_redraw(figure: Figur
     assert None not in (built.layout.margin[side] for side in "lrtb")
 
 
+PLAIN = View(smoothing=0)
+
+
 def test_curves_show_training_and_validation_by_epoch() -> None:
-    accuracy, loss = figures.training_curves(history(epochs=3), epochs=5)
+    accuracy, loss = figures.training_curves(history(epochs=3), epochs=5, view=PLAIN)
 
     assert trace(accuracy, "Training")["x"] == trace(accuracy, "Validation")["x"] == [1, 2, 3]
     assert trace(accuracy, "Training")["y"] == pytest.approx([0.5, 0.6, 0.7])
     assert trace(accuracy, "Validation")["y"] == pytest.approx([0.4, 0.5, 0.6])
-    assert trace(loss, "Training")["y"] == [1, None, 1 / 3]
-    assert trace(loss, "Validation")["y"] == [2, 1, 2 / 3]
+    assert trace(loss, "Training")["x"] == [1, 3]  # the second was not finite
+    assert trace(loss, "Training")["y"] == pytest.approx([1, 1 / 3])
+    assert trace(loss, "Validation")["y"] == pytest.approx([2, 1, 2 / 3])
 
 
 def hover(trace: Figure, point: int) -> str:
@@ -102,30 +147,61 @@ def test_the_pointer_is_told_the_learning_rate_and_the_time_of_its_epoch() -> No
     past.epochs[1] = past.epochs[1].model_copy(update={"learning_rate": 0.003, "seconds": 7.5})
 
     for figure in figures.training_curves(past, epochs=5):
-        training = trace(figure, "Training")
-        assert "learning rate 0.001, 2.5 s" in hover(training, 0)
-        assert "learning rate 0.003, 7.5 s" in hover(training, 1)
+        validation = trace(figure, "Validation")
+        assert "learning rate 0.001, epoch took 2.5 s" in hover(validation, 0)
+        assert "learning rate 0.003, epoch took 7.5 s" in hover(validation, 1)
 
 
-def test_the_running_epoch_goes_on_where_the_last_one_ended() -> None:
+def test_the_pointer_is_told_the_step_the_figure_and_the_rate_of_a_batch() -> None:
+    accuracy, _ = figures.training_curves(history(epochs=1, batches=2), epochs=5)
+
+    said = hover(trace(accuracy, "Training"), 2)
+    assert said.startswith(f"{trace(accuracy, 'Training')['y'][2]}<br>step 2.0, batch 0.9")
+    assert said.endswith("<br>learning rate 0.002")
+    assert accuracy["layout"]["xaxis"]["unifiedhovertitle"]["text"] == "Epoch %{x:.2f}"
+
+
+def test_a_rate_that_nobody_wrote_down_is_not_told() -> None:
+    past = history(epochs=0)
+    past.add(builders.batch(1, 1))
+
+    for figure in figures.training_curves(past, epochs=5):
+        assert "learning rate" not in trace(figure, "Training")["hovertemplate"]
+
+
+def test_the_batches_of_all_epochs_stay_with_the_smoothed_line_over_them() -> None:
+    for figure in figures.training_curves(history(epochs=1, batches=2), epochs=5):
+        assert trace(figure, "Batches")["x"] == trace(figure, "Training")["x"] == [1, 1.25, 1.5]
     accuracy, loss = figures.training_curves(history(epochs=1, batches=2), epochs=5)
+    assert trace(accuracy, "Batches")["y"] == pytest.approx([0.5, 0.9, 0.9])
+    assert trace(accuracy, "Training")["y"] == pytest.approx(
+        smooth(np.array([0.5, 0.9, 0.9]), View().smoothing)
+    )
+    assert trace(loss, "Batches")["y"] == pytest.approx([1, 0.25, 0.25])
 
-    assert trace(accuracy, "Running epoch")["x"] == [1, 1.25, 1.5]
-    assert trace(accuracy, "Running epoch")["y"] == [0.5, 0.9, 0.9]
-    assert trace(loss, "Running epoch")["y"] == [1, 0.25, 0.25]
+
+def test_without_smoothing_the_batches_are_drawn_once() -> None:
+    accuracy, _ = figures.training_curves(history(epochs=1, batches=2), epochs=5, view=PLAIN)
+
+    assert trace(accuracy, "Batches")["x"] == []
+    assert trace(accuracy, "Training")["y"] == pytest.approx([0.5, 0.9, 0.9])
 
 
 def test_the_first_epoch_runs_from_its_first_batch() -> None:
     accuracy, _ = figures.training_curves(history(epochs=0, batches=2), epochs=5)
 
-    assert trace(accuracy, "Running epoch")["x"] == [0.25, 0.5]
+    assert trace(accuracy, "Batches")["x"] == [0.25, 0.5]
 
 
+@pytest.mark.parametrize("earlier", [None, ("Earlier", history(epochs=1))])
 @pytest.mark.parametrize(("epochs", "batches"), [(0, 0), (0, 3), (2, 0), (2, 3)])
-def test_curves_always_have_the_same_traces_and_the_same_width(epochs: int, batches: int) -> None:
-    for figure in figures.training_curves(history(epochs, batches), epochs=5):
+def test_curves_always_have_the_same_traces_and_the_same_width(
+    epochs: int, batches: int, earlier: tuple[str, History] | None
+) -> None:
+    for figure in figures.training_curves(history(epochs, batches), 5, earlier=earlier):
         names = [trace["name"] for trace in figure["data"]]
-        assert names == ["Training", "Validation", "Running epoch"]
+        behind = ["Earlier", "Earlier, validation"] if earlier else ["", ""]
+        assert names == ["Batches", "Training", "Validation", *behind, "By hand", "Reach"]
         left, right = figure["layout"]["xaxis"]["range"]
         assert left == 0
         assert 5 <= right < 5.5
@@ -133,7 +209,83 @@ def test_curves_always_have_the_same_traces_and_the_same_width(epochs: int, batc
 
 def test_a_history_without_batches_or_fitting_makes_empty_curves() -> None:
     for figure in figures.training_curves(History(Path("nowhere")), epochs=1):
-        assert all(trace["x"] == [] for trace in figure["data"])
+        assert all(trace.get("x", []) == [] for trace in figure["data"] if trace["name"] != "Reach")
+        assert reach(figure) in ((0, 1), (0, 2.5))
+
+
+def test_another_run_lies_in_grey_behind() -> None:
+    accuracy, _ = figures.training_curves(
+        history(epochs=1), 5, PLAIN, earlier=("<b>", history(epochs=3))
+    )
+    training, validation = trace(accuracy, "&lt;b&gt;"), trace(accuracy, "&lt;b&gt;, validation")
+
+    assert training["y"] == pytest.approx([0.5, 0.6, 0.7])
+    assert validation["y"] == pytest.approx([0.4, 0.5, 0.6])
+    assert training["line"]["color"] == validation["line"]["color"] == figures.NEUTRAL
+    assert training["zorder"] < 0
+    assert "meta" in trace(accuracy, "Training")  # the theme's own colour
+    assert training["showlegend"]
+    assert not validation["showlegend"]
+
+
+def reach(figure: Figure) -> tuple[float, float]:
+    """How far the vertical axis goes, at least."""
+    assert "range" not in figure["layout"]["yaxis"]  # which would end the reader's zoom
+    low, high = trace(figure, "Reach")["y"]
+    return low, high
+
+
+def test_the_axes_reach_over_all_there_is_and_only_grow() -> None:
+    grown = long(epochs=1)
+    before = [reach(figure) for figure in figures.training_curves(grown, 5)]
+    grown.add(builders.batch(2, 500, loss=2.2, accuracy=0.31))
+    after = [reach(figure) for figure in figures.training_curves(grown, 5)]
+
+    assert before == [(0.5, 1), (0, 1)]
+    assert after == [(0.3, 1), (0, 2.5)]
+    (_, loss) = figures.training_curves(grown, 5, View(log=True))
+    assert reach(loss) == (0.4, 2.5)
+    assert loss["layout"]["yaxis"]["type"] == "log"
+
+
+def test_thousands_of_batches_and_epochs_take_few_bytes() -> None:
+    past = long(epochs=8)
+    for number in range(9, 3000):
+        past.add(builders.epoch(number))
+    both = figures.training_curves(past, 3000, earlier=("The same", past))
+
+    assert len(json.dumps(both)) < 24_000  # the rest of the page is sent, too
+    for figure in both:
+        go.Figure(figure)  # plotly unpacks what is packed
+
+
+def test_what_is_packed_is_what_is_drawn() -> None:
+    past = long(epochs=1)
+    accuracy, _ = figures.training_curves(past, 1)
+    batches = trace(accuracy, "Batches")
+    x, y = (np.frombuffer(base64.b64decode(batches[axis]["bdata"]), "<f4") for axis in "xy")
+
+    drawn = np.round(x * 1000).astype(int) - 1
+    assert (np.diff(drawn) > 0).all()
+    assert y == pytest.approx(past.all_batches.accuracy[drawn], abs=1e-6)
+    assert y.max() == pytest.approx(past.all_batches.accuracy.max())
+    customdata = trace(accuracy, "Training")["customdata"]
+    points = len(base64.b64decode(customdata["bdata"])) // 16
+    assert customdata["shape"] == f"{points}, 4"
+
+
+def test_a_logarithmic_accuracy_is_drawn_by_what_it_lacks_and_told_as_it_is() -> None:
+    past = history(epochs=2)
+    past.add(builders.batch(3, 4, accuracy=1.0))
+    accuracy, _ = figures.training_curves(past, 5, View(smoothing=0, log=True))
+    training, axis = trace(accuracy, "Training"), accuracy["layout"]["yaxis"]
+
+    assert training["y"] == pytest.approx([0.5, 0.4, 0.0005])
+    assert [row[0] for row in training["customdata"]] == pytest.approx([0.5, 0.6, 1])
+    assert (axis["type"], axis["autorange"]) == ("log", "reversed")
+    ticks = dict(zip(axis["tickvals"], axis["ticktext"], strict=True))
+    assert (ticks[0.1], ticks[0.005]) == ("90%", "99.5%")
+    assert reach(accuracy) == pytest.approx((0.6, 0.0005))
 
 
 def test_the_confusion_matrix_writes_counts_but_no_zeros() -> None:
@@ -208,11 +360,15 @@ def test_the_strip_keeps_the_order_of_the_inputs() -> None:
 def test_overlaid_curves_show_each_run_on_the_images_asked_for() -> None:
     runs = {"a": history(epochs=2), "b": history(epochs=3)}
     accuracy, loss = figures.overlaid_curves(runs)
-    trained, _ = figures.overlaid_curves(runs, training=True)
+    trained, _ = figures.overlaid_curves(runs, training=True, view=PLAIN)
+    smoothed, _ = figures.overlaid_curves(runs, training=True)
 
     assert trace(accuracy, "a")["y"] == pytest.approx([0.4, 0.5])
-    assert trace(loss, "b")["y"] == [2, 1, 2 / 3]
+    assert trace(loss, "b")["y"] == pytest.approx([2, 1, 2 / 3])
     assert trace(trained, "b")["y"] == pytest.approx([0.5, 0.6, 0.7])
+    assert trace(smoothed, "b")["y"] == pytest.approx(
+        smooth(np.array([0.5, 0.6, 0.7]), View().smoothing)
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,7 +384,7 @@ def test_eight_overlaid_runs_can_be_told_apart_without_colours() -> None:
     runs = {str(number): history(epochs=1) for number in range(8)}
     accuracy, _ = figures.overlaid_curves(runs)
 
-    assert len({trace["marker"]["symbol"] for trace in accuracy["data"]}) == 8
+    assert len({trace(accuracy, name)["marker"]["symbol"] for name in runs}) == 8
 
 
 def test_a_difference_is_the_second_matrix_less_the_first_coloured_by_worth() -> None:
@@ -285,8 +441,48 @@ def test_colour_pixels_are_shown_in_their_colours() -> None:
     assert trace["z"] == image.tolist()
 
 
-def test_the_curves_mark_what_the_user_did() -> None:
-    for figure in figures.training_curves(steered(), epochs=5):
-        marks = {mark["text"]: mark["x"] for mark in figure["layout"]["annotations"]}
-        assert marks == {"continued": 2, "learning rate 0.0005": 2.25}
-        assert [line["x0"] for line in figure["layout"]["shapes"]] == [2, 2.25]
+def test_what_the_user_did_is_marked_below_the_curves() -> None:
+    past = steered()
+    past.add(Paused(time=100, epoch=4, step=2, steps=14))
+    for figure in figures.training_curves(past, epochs=5):
+        marks = trace(figure, "By hand")
+        assert marks["x"] == [2, 2.25, 3.5]
+        assert marks["hovertext"] == [
+            "continued from run 20261124-120000-abcd after epoch 2",
+            "learning rate set to 0.0005 in epoch 3",
+            "paused",
+        ]
+        assert "shapes" not in figure["layout"]
+        below, above = (figure["layout"][axis]["domain"] for axis in ("yaxis2", "yaxis"))
+        assert marks["yaxis"] == "y2"
+        assert below[1] <= above[0]
+
+    past.add(Resumed(time=112))
+    accuracy, _ = figures.training_curves(past, epochs=5)
+    assert trace(accuracy, "By hand")["hovertext"][2] == "paused for 12 s"
+
+
+@pytest.mark.parametrize(
+    ("places", "written"),
+    [
+        ((1,), {1: "right"}),
+        ((4,), {4: "left"}),
+        ((0.75, 4.5), {0.75: "right", 4.5: "left"}),
+        ((1, 2, 3), {}),
+        ((1, 2), {2: "right"}),
+        ((2, 3.25), {}),
+    ],
+)
+def test_marks_have_words_where_there_is_room(
+    places: tuple[float, ...], written: dict[float, str]
+) -> None:
+    past = history(epochs=5)
+    for number, at in enumerate(places, 1):
+        epoch, step = int(at) + 1, round(at % 1 * 4) or 4
+        past.learning_rates.append(
+            LearningRate(epoch=epoch - (step == 4), step=step, learning_rate=number)
+        )
+    marks = trace(figures.training_curves(past, epochs=5)[0], "By hand")
+
+    found = zip(marks["x"], marks["text"], marks["textposition"], strict=True)
+    assert {at: side.removeprefix("middle ") for at, text, side in found if text} == written

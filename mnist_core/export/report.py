@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_core.config import FIELDS
+from mnist_core.curves import SMOOTHING, Series, smooth, thin
 from mnist_core.data import loading
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 PREDICTIONS = 20
 MISTAKES = 40
 WIDTH, HEIGHT = 560, 280  # of a chart, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 40  # of what surrounds its curves
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 54  # of what surrounds its curves
+
+
+MOST_DOTS = 60  # of a curve
 
 
 class Tick(NamedTuple):
@@ -46,7 +50,11 @@ class Line(NamedTuple):
     """A curve, from point to point."""
 
     name: str
+    style: str
+    """The class of it in the page's style sheet."""
     points: list[tuple[float, float]]
+    dots: bool
+    """Whether its points are marked."""
 
 
 class Chart(NamedTuple):
@@ -57,6 +65,7 @@ class Chart(NamedTuple):
     y: list[Tick]
     lines: list[Line]
     marks: list[Mark]
+    """On the line below the curves."""
 
 
 class Picture(NamedTuple):
@@ -99,6 +108,7 @@ def write(run: Run) -> bytes:
         charts=_charts(history),
         marks=[mark.words for mark in history.marks()],
         by_hand="; ".join(history.by_hand()),
+        about_losses=history.about_losses(config.label_smoothing),
         result=result,
         lessons=lessons_of(result, history) if result else [],
         shares=row_shares(result.confusion) if result else None,
@@ -141,11 +151,17 @@ def _charts(history: History) -> list[Chart]:
 
 
 def _chart(history: History, name: str, title: str) -> Chart:
-    curves = {
-        label: [(e.epoch, getattr(e, prefix + name)) for e in history.epochs]
-        for label, prefix in (("Training", ""), ("Validation", "val_"))
-    }
-    seen = [y for points in curves.values() for _, y in points if y is not None] or [0.0, 1.0]
+    batches, (ends, validated) = history.all_batches, history.validation(name)
+    values: Series = getattr(batches, name)
+    curves = [
+        (label, style, x[drawn := thin(y, WIDTH // 2)].tolist(), y[drawn].tolist())
+        for label, style, x, y in (
+            ("Batches", "light", batches.at, values),
+            ("Training", "line-1", batches.at, smooth(values, SMOOTHING)),
+            ("Validation", "line-2", ends, validated),
+        )
+    ]
+    seen = [y for *_, points in curves for y in points] or [0.0, 1.0]
     share = name == "accuracy"
     ys = ticks(min(seen) if share else 0.0, max(seen))
     last = history.epochs[-1].epoch
@@ -164,9 +180,14 @@ def _chart(history: History, name: str, title: str) -> Chart:
         x=[Tick(across(x), f"{x:.0f}") for x in xs],
         y=[Tick(up(y), f"{y:.{digits}{'%' if share else 'f'}}") for y in ys],
         lines=[
-            Line(label, [(across(x), up(y)) for x, y in points if y is not None])
-            for label, points in curves.items()
-            if any(y is not None for _, y in points)
+            Line(
+                label,
+                style,
+                [(across(x), up(y)) for x, y in zip(places, points, strict=True)],
+                dots=style != "light" and len(places) <= MOST_DOTS,
+            )
+            for label, style, places, points in curves
+            if places
         ],
         marks=[mark._replace(at=across(mark.at)) for mark in history.marks()],
     )

@@ -91,6 +91,15 @@ class Batch(_Event):
     images_per_second: Measure
     elapsed: Measure = 0.0
     """Seconds in training so far: without pauses, with those of the runs that were continued."""
+    learning_rate: float | None = None
+    """Of the step to come; None in runs that did not write it down."""
+    crossentropy: float | None = None
+    """The loss on the labels as they are, where ``loss`` has them smoothed."""
+
+    @property
+    def comparable_loss(self) -> float | None:
+        """The loss that can be set beside that of a run without label smoothing, if it is known."""
+        return self.loss if self.crossentropy is None else self.crossentropy
 
 
 class Epoch(_Event):
@@ -109,6 +118,20 @@ class Epoch(_Event):
     """As in :class:`Batch`."""
     step: CameLater = 0
     """How many steps it had: all, unless the user stopped it."""
+    crossentropy: float | None = None
+    """As in :class:`Batch`."""
+    val_crossentropy: float | None = None
+    """The same of ``val_loss``."""
+
+    @property
+    def comparable_loss(self) -> float | None:
+        """As in :class:`Batch`."""
+        return self.loss if self.crossentropy is None else self.crossentropy
+
+    @property
+    def comparable_val_loss(self) -> float | None:
+        """The same of ``val_loss``."""
+        return self.val_loss if self.val_crossentropy is None else self.val_crossentropy
 
 
 class Paused(_Event):

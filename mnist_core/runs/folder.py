@@ -261,7 +261,11 @@ class Run:
             RunError: the events are damaged.
         """
         self._check()
-        history = History(self.folder / "events.jsonl")
+        try:
+            batch_size = self.config.batch_size
+        except RunError:
+            batch_size = 0  # what happened can be shown all the same
+        history = History(self.folder / "events.jsonl", batch_size)
         for event in self.before():
             history.add(event)
         history.update()

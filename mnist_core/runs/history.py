@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from mnist_core.runs.batches import Batches, Column
 from mnist_core.runs.events import (
     Batch,
     Continued,
@@ -34,6 +38,15 @@ class Mark(NamedTuple):
     label: str
     """For a chart."""
     words: str
+
+
+class Pause(NamedTuple):
+    """Training waited."""
+
+    at: float
+    """When, in epochs."""
+    seconds: float | None
+    """None while it does."""
 
 
 class Progress(NamedTuple):
@@ -73,13 +86,18 @@ class History:
     """
 
     path: Path
+    batch_size: int = 0
+    """Images in a step; 0: not known, and taken to be the same in all steps."""
     started: Started | None = None
     fitting: Fitting | None = None
     batches: list[Batch] = field(default_factory=list)
-    """Of the running epoch only."""
+    """Of the running epoch only, as they were told."""
+    all_batches: Batches = field(default_factory=Batches, repr=False, compare=False)
+    """Of all epochs, what the curves are drawn of."""
     epochs: list[Epoch] = field(default_factory=list)
     paused: Paused | None = None
     """Where it waits, while it does."""
+    pauses: list[Pause] = field(default_factory=list)
     learning_rates: list[LearningRate] = field(default_factory=list)
     continued: list[Continued] = field(default_factory=list)
     """The runs that it continues, the last of them its parent."""
@@ -106,13 +124,20 @@ class History:
             case Fitting():
                 self.fitting = event
             case Batch():
+                self._add_batch(event)
                 self.batches.append(event)
             case Epoch():
+                if not self.batches:  # of a run that this one continues
+                    self._add_batch(event)
                 self.epochs.append(event)
                 self.batches.clear()
             case Paused():
                 self.paused = event
+                self.pauses.append(Pause(self.place(event.epoch, event.step), None))
             case Resumed():
+                if self.paused:
+                    seconds = event.time - self.paused.time
+                    self.pauses[-1] = self.pauses[-1]._replace(seconds=seconds)
                 self.paused = None
             case LearningRate():
                 self.learning_rates.append(event)
@@ -131,16 +156,35 @@ class History:
             epochs, step = self.batches[-1].epoch - 1, self.batches[-1].step
         return Progress(asked, epochs, step, steps_per_epoch)
 
+    def place(self, epoch: int, step: int = 0) -> float:
+        """Where on an axis of epochs that step ends; without one, the epoch does."""
+        steps = self.fitting.steps_per_epoch if self.fitting else 0
+        return epoch - 1 + step / steps if step and steps else epoch
+
+    def validation(self, name: str) -> tuple[Column, Column]:
+        """Where each epoch ended, in epochs, and how it did on the validation images.
+
+        Args:
+            name: ``"accuracy"`` or ``"loss"``; a loss is comparable with that of other runs, where
+                it can be.
+
+        Returns:
+            Both ``(epochs,)``; NaN where nothing was held back, or the loss was not finite.
+        """
+        attribute = "val_accuracy" if name == "accuracy" else "comparable_val_loss"
+        found = [getattr(epoch, attribute) for epoch in self.epochs]
+        places = [self.place(epoch.epoch, epoch.step) for epoch in self.epochs]
+        return np.array(places, float), np.array(found, float)
+
     def marks(self) -> list[Mark]:
         """What people did to it, in order: learning rates set by hand, runs that it took over."""
-        steps = self.fitting.steps_per_epoch if self.fitting else 1
         # Of several rates that were set at one step, in a pause, only the last was trained with.
         rates = {
             (change.epoch, change.step): change.learning_rate for change in self.learning_rates
         }
         marks = [
             Mark(
-                epoch - 1 + step / steps,
+                self.place(epoch, step),
                 f"learning rate {rate:g}",
                 f"learning rate set to {rate:g} in epoch {epoch}",
             )
@@ -160,6 +204,25 @@ class History:
         if self.ended and self.ended.state == State.STOPPED:
             done.append(f"stopped in epoch {len(self.epochs)}")
         return done
+
+    def about_losses(self, smoothing: float) -> str:
+        """What has to be said of the losses of a run with so much label smoothing; else empty."""
+        if not smoothing:
+            return ""
+        if all(epoch.crossentropy is not None for epoch in self.epochs):
+            return (
+                f"The loss is drawn without the label smoothing of {smoothing:g} that it was "
+                "trained with, so that it compares with that of other runs."
+            )
+        return (
+            f"The loss is that of labels smoothed by {smoothing:g}, all that was written down of "
+            "it: it lies above that of a run without smoothing that is as good."
+        )
+
+    def _add_batch(self, event: Batch | Epoch) -> None:
+        if self.fitting:
+            even = math.ceil(self.fitting.train_images / self.fitting.steps_per_epoch)
+            self.all_batches.add(event, self.fitting, self.batch_size or even)
 
     def _read_on(self) -> Iterator[Event]:
         try:

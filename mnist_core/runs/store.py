@@ -16,7 +16,7 @@ from pathlib import Path
 from mnist_core import storage
 from mnist_core.config import FIELDS, ConfigError, TrainingConfig
 from mnist_core.fields import allowed, bounds
-from mnist_core.runs.events import Continued, Epoch, Event, Fitting, LearningRate
+from mnist_core.runs.events import Batch, Continued, Epoch, Event, Fitting, LearningRate
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.format import write_format
@@ -24,6 +24,9 @@ from mnist_core.runs.format import write_format
 BUILT_IN_RUN = Run(Path(__file__).parent / "built_in" / "20261127-200000-0000")
 """Comes with the program, so that there is a network before one has been trained here: see
 ``built_in/README.md``. Every store has it, but none lists it; nobody changes it."""
+
+MOST_BATCHES = 2_000
+"""Of the past that a continuation takes with it: evenly far apart, for its curves alone."""
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 
@@ -86,10 +89,13 @@ class RunStore:
                     over = over or event.epoch == last.epoch
                     if event.epoch < last.epoch:
                         before.append(event)
-                case LearningRate() if not over and event.epoch <= last.epoch:
+                case Batch() | LearningRate() if not over and event.epoch <= last.epoch:
                     before.append(event)  # later ones are lost with their epoch
                 case Fitting() | Continued():
                     before.append(event)
+        batches = [place for place, event in enumerate(before) if isinstance(event, Batch)]
+        left_out = {*batches}.difference(batches[:: 1 + len(batches) // MOST_BATCHES])
+        before = [event for place, event in enumerate(before) if place not in left_out]
         # The last epoch as the checkpoint has it: death may have kept it from the events.
         before += [last, Continued(run=parent.id, epochs=last.epoch, asked=parent.config.epochs)]
 

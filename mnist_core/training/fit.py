@@ -231,6 +231,8 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
                 accuracy=logs["accuracy"],
                 images_per_second=(images - self._images) / (elapsed - self._told),
                 elapsed=elapsed,
+                learning_rate=float(self.model.optimizer.learning_rate),
+                crossentropy=_finite(logs.get("crossentropy")),
             )
         )
         self._images, self._told = images, elapsed
@@ -250,6 +252,8 @@ class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
             seconds=elapsed - self._began,
             elapsed=elapsed,
             step=self._step,
+            crossentropy=_finite(logs.get("crossentropy")),
+            val_crossentropy=_finite(logs.get("val_crossentropy")),
         )
         finite = all(map(math.isfinite, (logs["loss"], logs.get("val_loss", 0))))
         if self._checkpoint and finite:  # from what is not finite, nothing can go on

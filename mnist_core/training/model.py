@@ -130,6 +130,9 @@ def build(
     """
     layers = describe(config, image_shape, classes)
     parts = [LAYERS[layer.kind](**layer.parameters, name=layer.name) for layer in layers]
+    metrics = [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+    if config.label_smoothing:  # whose loss can't be compared with that of other runs
+        metrics.append(keras.metrics.SparseCategoricalCrossentropy("crossentropy"))
     images = keras.Input(image_shape, name="images")
     model = keras.Sequential([images, *parts], name="digit_lab")
     model.compile(
@@ -138,7 +141,7 @@ def build(
         loss=SmoothedCrossentropy(config.label_smoothing)
         if config.label_smoothing
         else "sparse_categorical_crossentropy",
-        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
+        metrics=metrics,
         steps_per_execution=steps_per_execution(layers, config.batch_size),
         jit_compile=False,  # XLA is several times slower at this on a CPU
     )

@@ -18,14 +18,16 @@ def press_train(page: Page) -> None:
 
 
 def chart(page: Page, number: int = 0) -> Any:
-    """What plotly draws now: points of all curves, and the range of the horizontal axis."""
+    """What plotly draws now: batches, epochs, and the ranges of the axes."""
     return page.evaluate(
         """number => {
             const chart = document.querySelectorAll(".js-plotly-plot")[number];
-            return chart && chart._fullLayout && {
-                points: chart.data.reduce((sum, curve) => sum + curve.x.length, 0),
-                epochs: chart.data[0].x.length,
+            const points = name => chart._fullData.find(trace => trace.name === name).x?.length;
+            return chart?._fullData && {
+                batches: points("Batches") ?? 0,
+                epochs: points("Validation") ?? 0,
                 range: chart._fullLayout.xaxis.range,
+                upright: chart._fullLayout.yaxis.range,
             };
         }""",
         number,
@@ -214,12 +216,18 @@ def test_zoom_is_kept_while_the_curves_grow(server: Server, page: Page) -> None:
     page.mouse.move(box["x"] + 90, box["y"] + 150, steps=20)
     page.mouse.up()
     wait_until(lambda: chart(page)["range"][1] < 150)
-    zoomed = chart(page)["range"]
+    zoomed = chart(page)
     first_chart = page.evaluate_handle("document.querySelector('.js-plotly-plot')")
     watch_until(page, epochs=epochs_drawn(page) + 2)
 
-    assert chart(page)["range"] == zoomed
+    seen = chart(page)
+    assert seen["range"] == zoomed["range"]
+    assert seen["upright"] == zoomed["upright"]
+    assert seen["batches"] >= 2 * seen["epochs"]  # those of all epochs; two in each, of the sample
     assert page.evaluate("chart => chart.isConnected", first_chart), "the chart was made anew"
+
+    page.mouse.dblclick(box["x"] + 200, box["y"] + 100)
+    wait_until(lambda: chart(page)["range"] == [0, 204])
 
 
 def test_settings_survive_a_reload(server: Server, page: Page) -> None:

@@ -64,7 +64,7 @@ def test_it_has_everything(trained: Run) -> None:
     wrong = round(1_000 * (1 - evaluated.test_accuracy))
     assert len(images) == min(wrong, report.MISTAKES) + report.PREDICTIONS
     curves = [attributes["points"] for tag, attributes in page.elements if tag == "polyline"]
-    assert [len((points or "").split()) for points in curves] == [4] * 4
+    assert [len((points or "").split()) for points in curves] == [8, 8, 4] * 2
     confusion = trained.test_results()[0].argmax(1) == trained.test_results()[1]
     assert confusion.sum() == round(1_000 * evaluated.test_accuracy)
 

@@ -1,6 +1,9 @@
 """The Train page: its form gives the configuration, its live part shows the run's state."""
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -21,7 +24,7 @@ from mnist_core.runs.events import (
     append_event,
 )
 from mnist_core.runs.files import write_npz
-from mnist_core.runs.folder import Control
+from mnist_core.runs.folder import Control, Labels
 from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from mnist_core.training.pool import WorkerPool
 from pages import _cached
@@ -414,6 +417,64 @@ def test_between_epochs_the_last_one_is_shown(store: RunStore) -> None:
     assert metrics(app)["Training accuracy"] == "81.23%"
     assert metrics(app)["Validation accuracy"] == "87.65%"
     assert metrics(app)["Images per second"] == "3,600"
+
+
+def curves(app: AppTest) -> dict[str, dict[str, Any]]:
+    """What the two figures of curves show: by the first word of what is said of each."""
+    received = [json.loads(e.proto.json) for e in app.get("bidi_component") if e.proto.json]
+    return {chart["alt"].split()[0]: chart["figure"] for chart in received}
+
+
+def points(figure: dict[str, Any], name: str) -> Any:
+    (found,) = [trace["y"] for trace in figure["data"] if trace["name"] == name]
+    return found
+
+
+def test_the_reader_chooses_how_the_curves_are_drawn_and_finds_them_so_again(
+    store: RunStore,
+) -> None:
+    second = batch(1, 57, loss=0.6, accuracy=0.8, elapsed=0.9)
+    app = shown(store, Started(), FITTING, BATCH, second)
+    loss = curves(app)["Loss"]
+    raw = points(loss, "Batches")
+    assert raw[0] == 0.8
+    assert points(loss, "Training")[1] == pytest.approx(raw[0] + (raw[1] - raw[0]) / 1.6)
+    assert "type" not in loss["layout"]["yaxis"]
+
+    app.slider(key="smoothing").set_value(0.0)
+    checked(app.toggle(key="logarithmic").set_value(True).run())
+    assert points(curves(app)["Loss"], "Training") == raw
+    assert points(curves(app)["Loss"], "Batches") == []
+    assert curves(app)["Loss"]["layout"]["yaxis"]["type"] == "log"
+
+    app.switch_page("pages/data.py").run()
+    checked(app.switch_page("pages/train.py").run())
+    assert app.slider(key="smoothing").value == 0.0
+    assert points(curves(app)["Loss"], "Batches") == []
+
+
+def test_an_earlier_run_is_drawn_behind_and_may_be_deleted_meanwhile(store: RunStore) -> None:
+    earlier = store.create(SMALL)
+    for event in (Started(), FITTING, EPOCH, Ended(state=State.FINISHED)):
+        append_event(earlier.folder, event)
+    earlier.set_labels(Labels(name="The *first*"))
+    app = shown(store, Started(), FITTING, BATCH)
+    app.selectbox(key="behind").select(earlier.id)
+    checked(app.run())
+
+    assert points(curves(app)["Accuracy"], "The *first*") == [0.8123]
+    assert points(curves(app)["Accuracy"], "The *first*, validation") == [0.8765]
+
+    shutil.rmtree(earlier.folder)
+    checked(app.run())
+    assert points(curves(app)["Accuracy"], "Training") == [0.75]
+    assert not any("first" in trace["name"] for trace in curves(app)["Accuracy"]["data"])
+
+
+def test_the_first_run_has_none_to_compare_it_with(store: RunStore) -> None:
+    app = shown(store, Started(), FITTING, BATCH)
+
+    assert "behind" not in {box.key for box in app.selectbox}
 
 
 def test_stop_asks_the_run_to_stop(store: RunStore) -> None:

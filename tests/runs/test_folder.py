@@ -258,6 +258,27 @@ def test_a_continuation_begins_with_what_happened_before(store: RunStore, run: R
     assert child.state(history) is State.QUEUED
 
 
+def test_the_curves_of_a_continuation_begin_with_the_batches_before(
+    store: RunStore, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many of them as are drawn, and none of an epoch that was lost."""
+    monkeypatch.setattr("mnist_core.runs.store.MOST_BATCHES", 4)
+    append_event(run.folder, fitting())
+    for number in (1, 2):
+        for step in (20, 40, 57):
+            append_event(run.folder, batch(number, step))
+        append_event(run.folder, epoch(number))
+    append_event(run.folder, batch(3, 20))
+    append_event(run.folder, OVER)
+    child = store.create_continuation(with_checkpoint(run, epoch(2)), epochs=1)
+    append_event(child.folder, batch(3, 10))
+    history = child.history()
+
+    places = [20 / 57, 1, 1 + 40 / 57, 2 + 10 / 57]
+    assert history.all_batches.at == pytest.approx(places)
+    assert history.batches == [batch(3, 10)]
+
+
 def test_a_continuation_of_a_continuation_has_the_whole_past(store: RunStore, run: Run) -> None:
     append_event(run.folder, epoch(1))
     append_event(run.folder, OVER)

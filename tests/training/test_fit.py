@@ -100,6 +100,29 @@ def test_validation_is_of_the_images_held_back(train: Train, blobs: Dataset) -> 
     assert events[-1].val_accuracy == pytest.approx(accuracy)
 
 
+def test_smoothed_labels_leave_losses_that_can_be_compared(train: Train, blobs: Dataset) -> None:
+    result, events = train(label_smoothing=0.2)
+    _, held_back = split(TrainingConfig(), 397)
+    guesses = probabilities(result.model, blobs.x_train[held_back])
+    right = guesses[np.arange(40), blobs.y_train[held_back]]
+    last, batch = events[-1], events[-2]
+
+    assert last.val_crossentropy == pytest.approx(-np.log(right).mean(), rel=1e-5)
+    assert last.val_loss > last.val_crossentropy
+    assert batch.crossentropy == last.crossentropy
+    assert 0 < last.crossentropy < last.loss
+    assert train()[1][-1].crossentropy is None  # nothing is smoothed: it is the loss
+
+
+def test_each_batch_tells_the_learning_rate(train: Train) -> None:
+    _, events = train(schedule="one-cycle", epochs=1)
+    rates = [event.learning_rate for event in events if isinstance(event, Batch)]
+
+    peak, steps = 0.01, 45
+    done = [(step + 1) / (steps + 1) for step in (32, 45)]  # of the step to come
+    assert rates == pytest.approx([peak * (1 - share) / 0.8 for share in done], abs=1e-6)
+
+
 def test_test_images_are_not_touched(train: Train, blobs: Dataset) -> None:
     other = replace(blobs, x_test=blobs.x_test[:1] * 0, y_test=blobs.y_test[:1])
     assert without_times(train()[1]) == without_times(train(dataset=other)[1])
