@@ -460,7 +460,7 @@ def confusion_matrix(
 
 
 def _number_size(class_names: Sequence[str]) -> int:
-    """Of the numbers in a matrix: what can be read on a phone; plotly would choose 5 pixels."""
+    """Of the numbers in a matrix; on a phone, plotly would take 5 pixels."""
     return 11 if len(class_names) <= 10 else 9
 
 
