@@ -8,6 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mnist_core.drawing import strokes as drawing
+from mnist_core.drawing.pen import PEN, fitted
 from mnist_core.drawing.strokes import check_strokes, image_from_strokes
 
 COORDINATES = st.floats(0, 280, width=32)
@@ -110,6 +112,72 @@ def test_more_points_on_the_same_path_change_nothing() -> None:
     many = [np.linspace((0, 0), (100, 200), 5_000)]
 
     np.testing.assert_allclose(image_from_strokes(many), image_from_strokes(few), atol=1e-5)
+
+
+def covered(stroke: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of each pixel a pen inks, in the plain way: every pixel, every segment.
+
+    Args:
+        stroke: in pixels of the image.
+    """
+    starts, steps = stroke[:-1], np.diff(stroke, axis=0)
+    middles = np.stack(np.meshgrid(np.arange(28) + 0.5, np.arange(28) + 0.5), -1).reshape(-1, 1, 2)
+    nearest = np.full(28 * 28, np.inf)
+    for i in range(0, len(starts), 200):
+        step, to = steps[i : i + 200], middles - starts[i : i + 200]
+        along = (to * step).sum(-1) / np.maximum((step**2).sum(-1), 1e-300)
+        distance = np.linalg.norm(to - np.clip(along, 0, 1)[..., np.newaxis] * step, axis=-1)
+        nearest = np.minimum(nearest, distance.min(axis=1))
+    return np.clip(PEN / 2 - nearest + 0.5, 0, 1).reshape(28, 28)
+
+
+def turns(points: int, around: float) -> NDArray[np.float64]:
+    """A spiral with so many turns."""
+    part = np.linspace(0, 1, points)[:, np.newaxis]
+    return part * np.hstack([np.cos(2 * np.pi * around * part), np.sin(2 * np.pi * around * part)])
+
+
+SCRIBBLES = {
+    "points at random": np.random.default_rng(0).uniform(0, 280, (6_000, 2)),
+    "a spiral": turns(6_000, around=3),
+    "hundreds of turns": turns(6_000, around=300),
+    "a trembling line": np.linspace((0, 0), (100, 200), 6_000)
+    + np.random.default_rng(1).normal(0, 0.4, (6_000, 2)),
+    "to and fro": np.tile([(0.0, 0.0), (50.0, 90.0), (20.0, 36.0)], (2_000, 1)),
+}
+
+
+@pytest.mark.parametrize("name", SCRIBBLES)
+def test_thinning_a_drawing_out_changes_no_pixel(name: str) -> None:
+    drawn = SCRIBBLES[name]
+    image = checked(image_from_strokes([drawn]))
+    starts, ends, _ = fitted(drawn[:-1], drawn[1:])
+    scaled = np.vstack([starts, ends[-1:]])
+    first = covered(scaled + 14)
+    mass = np.array(centre(first.astype(np.float32)))
+    low, high = scaled.min(axis=0) - 1.5, scaled.max(axis=0) + 1.5
+    plain = covered(scaled + np.clip(14.5 - (mass - 14), -low, 28 - high))
+
+    np.testing.assert_allclose(image, plain, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("stroke", "most"),
+    [
+        (np.linspace((0, 0), (8, 16), 200_000), 200_000 // 32),
+        (9 * turns(200_000, around=5), 200_000 // 32),
+        (np.tile([(0.0, 0.0), (5.0, 9.0)], (100_000, 1)), 2),
+        (9 * turns(200_000, around=100_000), 200_000 // 4),
+    ],
+    ids=["a line", "a spiral", "to and fro", "rays"],
+)
+def test_of_200000_points_only_those_are_drawn_that_make_a_difference(
+    stroke: NDArray[np.float64], most: int
+) -> None:
+    starts, ends = drawing._thinned(stroke[:-1], stroke[1:])
+
+    assert len(starts) == len(ends) <= most
+    np.testing.assert_allclose(starts[0], stroke[0], atol=drawing.LEAST)
 
 
 @pytest.mark.parametrize(
