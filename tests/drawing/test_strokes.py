@@ -134,7 +134,9 @@ def covered(stroke: NDArray[np.float64]) -> NDArray[np.float64]:
 def turns(points: int, around: float) -> NDArray[np.float64]:
     """A spiral with so many turns."""
     part = np.linspace(0, 1, points)[:, np.newaxis]
-    return part * np.hstack([np.cos(2 * np.pi * around * part), np.sin(2 * np.pi * around * part)])
+    turn = 2 * np.pi * around * part
+    spiral: NDArray[np.float64] = part * np.hstack([np.cos(turn), np.sin(turn)])
+    return spiral
 
 
 SCRIBBLES = {
