@@ -92,7 +92,7 @@ def about_built_in(run: Run) -> None:
                 "of the MNIST sample alone.",
                 width="content",
             )
-            _page.way("Train your own", "pages/train.py", ":material/model_training:", "primary")
+            _page.step("pages/train.py", "Train your own", ":material/model_training:")
 
 
 def name_damage(run: Run) -> None:

@@ -32,23 +32,6 @@ def begin(name: str, width: Literal["stretch", "content"] = "stretch") -> None:
     st.title(name, width=width)
 
 
-def way(
-    label: str,
-    page: str,
-    icon: str,
-    kind: Literal["primary", "secondary"] = "secondary",
-    parameters: Mapping[str, str] | None = None,
-) -> None:
-    """A button that leads to another page: what to do next where there is nothing here yet.
-
-    Args:
-        page: its file, e.g. ``"pages/draw.py"``.
-        parameters: what its address holds.
-    """
-    if st.button(label, icon=icon, type=kind):
-        st.switch_page(page, query_params=parameters)
-
-
 def step(
     page: str, label: str, icon: str, query: Mapping[str, str] | None = None, first: bool = True
 ) -> None:

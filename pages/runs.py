@@ -340,8 +340,13 @@ picked = chosen(entries)
 if not entries:
     st.info("No network has been trained here yet.", icon=":material/model_training:")
     with st.container(horizontal=True):
-        _page.way("Train one", "pages/train.py", ":material/model_training:", "primary")
-        _page.way("Draw for the one that comes with Digit Lab", "pages/draw.py", ":material/draw:")
+        _page.step("pages/train.py", "Train one", ":material/model_training:")
+        _page.step(
+            "pages/draw.py",
+            "Draw for the one that comes with Digit Lab",
+            ":material/draw:",
+            first=False,
+        )
 training_now(entries)
 if entries:
     found = filtered(entries)

@@ -17,8 +17,10 @@ def first_screen() -> None:
                 "A network that reads digits comes along: draw for it, or train your own below."
             )
         with st.container(horizontal=True, width="content"):
-            _page.way("Draw a digit", "pages/draw.py", ":material/draw:", "primary")
-            _page.way("See where it errs", "pages/evaluate.py", ":material/fact_check:")
+            _page.step("pages/draw.py", "Draw a digit", ":material/draw:")
+            _page.step(
+                "pages/evaluate.py", "See where it errs", ":material/fact_check:", first=False
+            )
 
 
 top = st.container()

@@ -3,19 +3,19 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
-from tests.browser.test_draw import SEVEN, button, draw, invites, says
+from tests.browser.test_draw import SEVEN, draw, invites, says
 
 
 def test_on_the_first_screen_a_press_leads_to_a_network_that_reads_digits(
     server: Server, page: Page
 ) -> None:
     page.goto(server.url)
-    button(page, "Draw a digit").click()
+    page.get_by_role("link", name="Draw a digit").click()
     invites(page)
     draw(page, SEVEN)
     says(page, "7")
 
-    button(page, "Train your own").click()
+    page.get_by_role("link", name="Train your own").click()
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
-    button(page, "See where it errs").click()
+    page.get_by_role("link", name="See where it errs").click()
     expect(page.get_by_role("img", name="taken for").first).to_be_visible()

@@ -127,7 +127,10 @@ def test_without_runs_the_way_to_train_is_shown(store: RunStore) -> None:
 
     assert "No network has been trained" in app.info[0].value
     assert not app.dataframe
-    assert press(app, "Train one").title[0].value == "Train"
+    assert [link.value for link in app.page_link] == [
+        "Train one",
+        "Draw for the one that comes with Digit Lab",
+    ]
 
 
 def test_a_run_is_a_row_of_settings_and_figures(store: RunStore) -> None:
