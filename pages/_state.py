@@ -53,7 +53,7 @@ FORM_LEFT: Key[TrainingConfig | None] = Key("form_left", None)
 """The form's settings when they last were without fault."""
 PREVIEW_EPOCH = Key("preview_epoch", 0)
 """How many times the preview of the augmentation was drawn anew."""
-IN_VIEW: Key[str | None] = Key("in_view", None)
+IN_VIEW: Key[tuple[str, str]] = Key("in_view", ("", ""))
 """A place on the page, a CSS selector, that was just asked for and is to be scrolled to."""
 SHUFFLED: Key[int | None] = Key("shuffled", None)
 """The seed of the predictions on Evaluate; None: the first ones are shown."""
