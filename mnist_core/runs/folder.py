@@ -150,7 +150,7 @@ class _Report(RootModel[dict[str, dict[str, float] | float]]):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class _Environment(RootModel[dict[str, str | int | float | None]]):
+class _Environment(RootModel[dict[str, str | bool | int | float | None]]):
     """Facts by their names."""
 
     model_config = ConfigDict(allow_inf_nan=False)

@@ -114,7 +114,7 @@ def test_the_theme_is_chosen_in_the_app_and_kept_for_every_page(
 
 def swipe(chart: Locator, across: int, down: int) -> None:
     """A finger that begins in the middle of a chart, and moves by so many pixels."""
-    plot = chart.locator(".nsewdrag").bounding_box()
+    plot = chart.locator(".nsewdrag").first.bounding_box()
     assert plot
     x, y = plot["x"] + plot["width"] / 2, plot["y"] + plot["height"] / 2
     devtools = chart.page.context.new_cdp_session(chart.page)

@@ -211,7 +211,7 @@ def test_a_choice_outlasts_an_older_address_once(store: RunStore) -> None:
 
     asked(store, "20260101-120000-aaaa")
     asked(store, "20260101-120001-bbbb")
-    app = AppTest.from_function(script)
+    app = AppTest.from_function(script, default_timeout=30)
     app.session_state["fragment_only"] = True
     app.run()
     for shown in ("20260101-120001-bbbb", "20260101-120000-aaaa"):

@@ -14,7 +14,7 @@ from mnist_core.runs.files import write_json
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
-from pages import _cached
+from pages import _cached, _page
 from tests.builders import batch, fitting
 from tests.conftest import SMALL
 
@@ -126,7 +126,7 @@ def test_damaged_wishes_of_a_live_run_are_named(store: RunStore) -> None:
     (run.folder / "control.json").write_text("garbage")
     app.button(key="stop").click().run()
     assert not app.exception
-    assert f"{run.folder / 'control.json'} is damaged" in errors(app)
+    assert _page.plain(f"{run.folder / 'control.json'} is damaged") in errors(app)
 
     append_event(run.folder, Ended(state=State.FAILED, message="as its worker finds"))
     app.run()
