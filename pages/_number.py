@@ -4,7 +4,6 @@ from typing import Any
 
 import streamlit as st
 
-
 MOST_DIGITS = 1e16
 """Whole numbers from here on are written as people would have to read them: 1e+300."""
 
