@@ -11,18 +11,26 @@ from mnist_core.runs.history import History
 OVERFITS_FROM = 0.01
 """By so much has the accuracy on training images to be above that on validation images, and above
 what chance explains, to be called overfitting."""
+RISES_FROM = 0.1
+"""By this share has the validation loss to end above its lowest value, while the training loss went
+on falling, to be called overfitting: answers stay right for longer than their sureness does."""
+SPENT = 0.01
+"""A learning rate of less than this share of the highest one has come to its schedule's end."""
+BY_HEART = (
+    "it overfits. It knows some training images by heart; dropout, augmentation or more images "
+    "would help."
+)
 
 
 def lessons_of(result: Evaluation, history: History) -> list[str]:
     """Sentences on a run that was tested, each with the figures that it rests on."""
     guessing = no_better_than_guessing(result)
     if guessing:
-        return [guessing, *_last_epoch(history)]
+        return [guessing]
     return [
         *_hardest_class(result),
         *_most_confused(result),
-        *_overfitting(history),
-        *_last_epoch(history),
+        *_training(history),
     ]
 
 
@@ -84,38 +92,50 @@ def _most_confused(result: Evaluation) -> list[str]:
     ]
 
 
-def _overfitting(history: History) -> list[str]:
+def _training(history: History) -> list[str]:
+    """One verdict on how training went, from validation accuracy and loss together."""
     if not (history.epochs and history.fitting):
         return []
     last, images = history.epochs[-1], history.fitting.validation_images
     if last.val_accuracy is None:
         return ["It was trained without validation images, so nobody can tell if it overfits."]
-    gap = last.accuracy - last.val_accuracy
     figures = (
         f"In the last epoch, it was right on {last.accuracy:.1%} of the training images and on "
         f"{last.val_accuracy:.1%} of the {images:,} validation images"
     )
     _, by_chance = wilson_interval(round(last.val_accuracy * images), images)
-    if gap < OVERFITS_FROM or last.accuracy <= by_chance:
-        return [f"{figures}: no sign of overfitting."]
-    return [
-        f"{figures}: it overfits. It knows some training images by heart; dropout, augmentation or "
-        "more images would help."
-    ]
-
-
-def _last_epoch(history: History) -> list[str]:
+    gap = last.accuracy - last.val_accuracy >= OVERFITS_FROM and last.accuracy > by_chance
     losses = [epoch.val_loss for epoch in history.epochs if epoch.val_loss is not None]
     if len(losses) < 2 or len(losses) < len(history.epochs):
-        return []
+        return [f"{figures}: {BY_HEART if gap else 'no sign of overfitting.'}"]
     best = int(np.argmin(losses))
     if best == len(losses) - 1:
+        fell = f"its validation loss still fell, from {losses[-2]:.4f} to {losses[-1]:.4f}"
+        if gap:
+            return [f"{figures}. So {BY_HEART} More epochs would help less, though {fell}."]
+        return [f"{figures}, and {fell}: no sign of overfitting. {_what_next(history)}"]
+    since = (
+        f"its validation loss was lowest after epoch {best + 1} of {len(losses)}, at "
+        f"{losses[best]:.4f}, and ended at {losses[-1]:.4f}"
+    )
+    before = history.epochs[best].loss
+    learned_on = last.loss is not None and before is not None and last.loss < before
+    if learned_on and losses[-1] >= (1 + RISES_FROM) * losses[best]:
+        since += ", while the training loss went on falling"
+    elif not gap:
         return [
-            f"Its validation loss was still falling in the last epoch, from {losses[-2]:.4f} to "
-            f"{losses[-1]:.4f}: more epochs might make it better."
+            f"{figures}; {since}: no sign of overfitting, but more epochs like the last ones "
+            "would hardly help."
         ]
-    return [
-        f"Its validation loss was lowest after epoch {best + 1} of {len(losses)}, at "
-        f"{losses[best]:.4f}. The epochs after that did not lower it: it ended at "
-        f"{losses[-1]:.4f}."
-    ]
+    return [f"{figures}; {since}: {BY_HEART}"]
+
+
+def _what_next(history: History) -> str:
+    """Said of a network that got better to the end."""
+    rates = [epoch.learning_rate for epoch in history.epochs]
+    if rates[-1] <= SPENT * max(rates):
+        return (
+            "Its learning rate had come to its end by then, so this training is complete; a longer "
+            "one might be better."
+        )
+    return "It was still learning: more epochs might make it better."

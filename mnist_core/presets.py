@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -182,6 +183,19 @@ def presets_for(dataset: str) -> list[str]:
     return list(own or known.SPECS[known.DEFAULT].presets)
 
 
+def title(config: TrainingConfig) -> str:
+    """What to call a run that nobody has named: its preset, else its layers and epochs.
+
+    E.g. ``"CNN best"``, ``"Dense 512-256, 3 epochs"``.
+    """
+    for preset in presets_for(config.dataset):
+        if all(getattr(config, name) == value for name, value in _completed(preset).items()):
+            return PRESETS[preset].title
+    network = f"Dense {config.network}" if config.architecture == "dense" else config.network
+    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
+    return f"{network[0].upper()}{network[1:]}, {epochs}"
+
+
 def tuned_on(preset: str) -> str:
     """The dataset that a preset was made for, and measured on."""
     return next(name for name, spec in known.SPECS.items() if preset in spec.presets)
@@ -223,3 +237,9 @@ def apply_preset(preset: str, config: TrainingConfig) -> TrainingConfig:
     """
     own = {name: getattr(config, name) for name in NOT_IN_PRESETS}
     return TrainingConfig(**{**own, **preset_settings(preset)})
+
+
+@functools.cache
+def _completed(preset: str) -> dict[str, Any]:
+    """Every setting that the preset decides on."""
+    return TrainingConfig(**preset_settings(preset)).model_dump(exclude={*NOT_IN_PRESETS})

@@ -35,6 +35,7 @@ from mnist_core.presets import (
 )
 from mnist_core.words import duration
 from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _state
+from pages._number import whole_number
 
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
@@ -110,6 +111,9 @@ def field_widget(name: str, default: Any = None, **options: Any) -> Any:
         low, high = bounds(field)
         options |= {"min_value": low, "max_value": high}
         options |= {"value": default, "step": setting(field).step}
+    elif field.annotation is int:
+        kind = whole_number
+        options["value"] = default
     else:
         # It would refuse a number out of bounds without a word, show it all the same, and go on
         # with the one before. Without bounds it is passed on, and named by the form.
@@ -125,32 +129,32 @@ def is_slider(field: FieldInfo) -> bool:
 
 def list_widgets(
     name: str, default: tuple[int, ...], count_label: str, item_label: str, fewest: int = 1
-) -> tuple[int, ...] | int:
+) -> tuple[int | float, ...] | int | float:
     """The widgets of a field of several values: how many, and each of them.
 
     Returns:
-        The values; their number where it is out of bounds, which no configuration accepts.
+        The values; their number where it is no allowed one, which no configuration accepts.
     """
     count_key, item_key = LISTS[name]
     (_, most), _ = list_bounds(FIELDS[name])
     with st.grid(4, min_column_width=100, gap="small"):
-        count = st.number_input(
+        count = whole_number(
             count_label,
-            value=len(default),
+            len(default),
             key=count_key,
             help=FIELDS[name].description,
             bind="query-params",
         )
         items = tuple(
-            st.number_input(
+            whole_number(
                 f"{item_label} {number}",
-                value=default[number - 1] if number <= len(default) else 128,
+                default[number - 1] if number <= len(default) else 128,
                 key=f"{item_key}_{number}",
                 bind="query-params",
             )
-            for number in range(1, min(count, most) + 1)
+            for number in range(1, int(min(count, most)) + 1)
         )
-    return items if fewest <= count <= most else count
+    return items if isinstance(count, int) and fewest <= count <= most else count
 
 
 def take_architecture() -> None:
@@ -183,8 +187,8 @@ def early_stopping_widgets(values: dict[str, Any]) -> None:
         help=patience.description,
         bind="query-params",
     ):
-        values["patience"] = st.number_input(
-            "Patience in epochs", value=3, key="patience", bind="query-params"
+        values["patience"] = whole_number(
+            "Patience in epochs", 3, key="patience", bind="query-params"
         )
 
 

@@ -5,11 +5,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import figures
 from mnist_core.config import FIELDS
-from mnist_core.data import places
-from mnist_core.data.known import article_accuracy
+from mnist_core.data import known, places
 from mnist_core.fields import bounds
 from mnist_core.lessons import no_better_than_guessing
-from mnist_core.runs.catalog import Summary
+from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -17,6 +16,7 @@ from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration
 from pages import _cached, _changes, _chosen, _form, _names, _page, _state
 from pages._live_chart import live_chart
+from pages._number import as_whole, whole_number
 from pages._state import Notice
 
 REFRESH_SECONDS = 0.4
@@ -29,8 +29,9 @@ RATES = [float(f"{m}e{e}") for e in range(-5, 0) for m in (1, 1.5, 2, 3, 5, 7)] 
 
 
 def start_continuation(run: Run) -> None:
+    more = as_whole(_state.MORE_EPOCHS.get())
     try:
-        _chosen.submit(_cached.store().create_continuation(run, _state.MORE_EPOCHS.get()))
+        _chosen.submit(_cached.store().create_continuation(run, more))
     except ValueError as error:
         _state.leave_notice("continuing", Notice(st.error, str(error), ":material/error:"))
 
@@ -75,6 +76,14 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
     return live
 
 
+def name_other_dataset(run: Run) -> None:
+    """Say so where the run is on other images than the form beside it asks for."""
+    form, learned = _state.FORM_LEFT.get(), run.config.dataset
+    if form and form.dataset != learned:
+        of_run, of_form = (_page.plain(known.title(name)) for name in (learned, form.dataset))
+        st.caption(f":material/info: This run is on {of_run}; the form is set to {of_form}.")
+
+
 def pointer(words: str) -> None:
     """Where the chosen run stands, with a link that scrolls to it."""
     st.caption(f":material/show_chart: {_page.plain(words)} · [See it](#{RUN_ANCHOR})")
@@ -101,7 +110,7 @@ def parent(run_id: str) -> None:
 def steering(now: Snapshot) -> None:
     """The buttons and the learning rate of a live run."""
     run, wanted = now.run, now.wanted
-    paused = now.state == State.PAUSED
+    paused, trained = now.state == State.PAUSED, now.progress.share == 1.0
     with st.container(horizontal=True, gap="xsmall"):
         if paused:
             st.button(
@@ -119,7 +128,7 @@ def steering(now: Snapshot) -> None:
                 icon=":material/pause:",
                 on_click=run.want,
                 kwargs={"pause_at": 0},
-                disabled=now.state == State.QUEUED or wanted.pause_at == 0,
+                disabled=now.state == State.QUEUED or trained or wanted.pause_at == 0,
                 help="Training keeps its worker and waits until you continue or stop it.",
             )
         pauses = next_pauses(now)
@@ -144,7 +153,7 @@ def steering(now: Snapshot) -> None:
             icon=":material/stop:",
             on_click=run.want,
             kwargs={"stop": True},
-            disabled=wanted.stop,
+            disabled=wanted.stop or trained,
             help="Ends training after the current steps; what was learned is kept and evaluated.",
         )
     rate_slider(now)
@@ -169,6 +178,7 @@ def rate_slider(now: Snapshot) -> None:
         format_func=lambda value: f"{value:g}",
         key=slider.name,
         on_change=lambda: run.want(learning_rate=slider.get()),
+        disabled=now.progress.share == 1.0,
         help="Change it while the network learns: it takes effect after the current steps, and is "
         "marked in the curves and recorded with the run.",
     )
@@ -196,13 +206,15 @@ def what_next(now: Snapshot) -> None:
             disabled=not places.available(run.config.dataset),
             help="Copies this run's settings into the form.",
         )
+    if by_hand := now.history.by_hand():
+        st.caption(f"Beside its settings, by hand: {'; '.join(by_hand)}.")
     last = run.checkpoint_epoch()
     most = bounds(FIELDS["epochs"])[1] - last.epoch if last else 0
     if most > 0:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.number_input(
-                "More epochs",  # without bounds, as in the form
-                value=min(5, int(most)),
+            whole_number(
+                "More epochs",
+                min(5, int(most)),
                 key=_state.MORE_EPOCHS.name,
                 width=140,
                 help="Starts a new run with the network and the optimizer as the last epoch left "
@@ -276,12 +288,20 @@ def stage(now: Snapshot) -> str:
 
 
 def figures_so_far(now: Snapshot) -> None:
-    history = now.history
+    history, interval = now.history, None
+    explained: dict[str, str] = {}
     if history.evaluated:
         shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
-        article = article_accuracy(now.run.config.dataset)
+        if isinstance(now.entry, Summary) and now.entry.interval:
+            interval = "{:.2%} to {:.2%}".format(*now.entry.interval)
+            explained["Test accuracy"] = (
+                "On images that it had never seen; below it, where the true accuracy lies, with "
+                "95% confidence."
+            )
+        article = known.article_accuracy(now.run.config.dataset)
         if article is not None:
             shown["The article's accuracy"] = percent(article)
+            explained["The article's accuracy"] = _page.about_the_article()
         shown["Test loss"] = number(history.evaluated.test_loss)
         shown["Time in training"] = duration(history.evaluated.train_seconds)
     else:
@@ -295,10 +315,16 @@ def figures_so_far(now: Snapshot) -> None:
         }
     with st.grid(4, min_column_width=140, gap="small"):
         for label, value in shown.items():
-            st.metric(label, value, border=True, help=EXPLAINED.get(label))
-
-
-EXPLAINED = {"The article's accuracy": _page.ABOUT_THE_ARTICLE}
+            st.metric(
+                label,
+                value,
+                interval if label == "Test accuracy" else None,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                height="stretch",
+                help=explained.get(label),
+            )
 
 
 def images_per_second(now: Snapshot) -> str:
@@ -318,8 +344,36 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
+# --- Beside it ---
+
+LATEST = 10
+"""Among so many of the newest runs, others that are live are looked for."""
+
+
+def name_others(run: Run) -> None:
+    """Which other runs are live, whoever has started them, with links to watch them."""
+    for other in others(run):
+        what = "Waiting, too" if other.state == State.QUEUED else "In training, too"
+        st.page_link(
+            "pages/train.py",
+            label=_page.plain(f"{what}: {_names.run_name(other)}"),
+            icon=":material/model_training:",
+            query_params=_state.RUN.link(other.run.id),
+        )
+
+
+def others(run: Run) -> list[Summary]:
+    """The live runs but this one, newest first."""
+    entries = _cached.catalog().list(LATEST)
+    return [e for e in entries if isinstance(e, Summary) and e.state.live and e.run != run]
+
+
 def look_after(run: Run) -> None:
-    """See when a run that is over changes; one that is live is watched anyway."""
-    entry = _cached.catalog().entry(run)
-    if not (isinstance(entry, Summary) and entry.state.live):
-        _changes.rerun_on_change(lambda: [_cached.catalog().entry(run)], [entry])
+    """See when a run that is over changes, for a live one is watched anyway, and when others do."""
+
+    def look() -> list[Entry]:
+        entry = _cached.catalog().entry(run)
+        live = isinstance(entry, Summary) and entry.state.live
+        return [*others(run), *([] if live else [entry])]
+
+    _changes.rerun_on_change(look, look())

@@ -5,14 +5,15 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from mnist_core import presets
 from mnist_core.data import known
-from mnist_core.runs.catalog import Damaged, Entry, Summary
+from mnist_core.runs.catalog import Damaged, Entry
 from mnist_core.runs.folder import Run
 from pages import _cached
 
 
 def run_label(run: Run) -> str:
-    """For headings, e.g. ``"22 Nov 14:02 · 98.1% · MNIST · 512-256"``."""
+    """For headings, e.g. ``"Article · 98.1% · MNIST · 22 Nov 14:02"``."""
     return label(_cached.catalog().entry(run))
 
 
@@ -22,14 +23,21 @@ def label(entry: Entry) -> str:
         return f"{run_name(entry)} · {entry.state}"
     config = entry.config
     outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
-    return f"{run_name(entry)} · {outcome} · {known.title(config.dataset)} · {config.network}"
+    last = config.network if entry.labels.name else made(entry.run)
+    return f"{run_name(entry)} · {outcome} · {known.title(config.dataset)} · {last}"
 
 
 def run_name(entry: Entry) -> str:
-    """The name that the run was given, else when it was made, e.g. ``"22 Nov 14:02"``."""
-    created = local_time(entry.run)
-    given = entry.labels.name if isinstance(entry, Summary) else ""
-    return given or f"{created.day} {created:%b %H:%M}"
+    """The name that the run was given, else what it is; of one that can't be read, when it was."""
+    if isinstance(entry, Damaged):
+        return made(entry.run)
+    return entry.labels.name or presets.title(entry.config)
+
+
+def made(run: Run) -> str:
+    """When, e.g. ``"22 Nov 14:02"``."""
+    created = local_time(run)
+    return f"{created.day} {created:%b %H:%M}"
 
 
 def local_time(run: Run) -> datetime:

@@ -32,6 +32,8 @@ COLUMNS: dict[str, Any] = {
     "tags": st.column_config.ListColumn("Tags"),
     "note": st.column_config.TextColumn("Note"),
 }
+FIRST = ("name", "accuracy", "state", "dataset", "network", "when")
+"""The columns that are seen at once; the table's tool bar has a menu for the others."""
 FIGURES = ("state", "accuracy", "interval", "loss", "weights", "epochs", "seconds", "epoch_seconds")
 """The columns that say what came of a run."""
 
@@ -80,9 +82,15 @@ def _figures(summary: Summary) -> dict[str, Any]:
 
 def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
     """By id, what to call each run where several are shown."""
-    names = {s.run.id: f"{_names.run_name(s)} · {s.config.network}" for s in summaries}
-    times = Counter(names.values())
-    return {
-        run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
-        for run_id, name in names.items()
+    names = {
+        s.run.id: f"{s.labels.name} · {s.config.network}" if s.labels.name else _names.run_name(s)
+        for s in summaries
     }
+    for more in (_names.made, lambda run: run.id[-4:]):
+        times = Counter(names.values())
+        names |= {
+            s.run.id: f"{names[s.run.id]} · {more(s.run)}"
+            for s in summaries
+            if times[names[s.run.id]] > 1
+        }
+    return names

@@ -74,7 +74,7 @@ CANVAS: Key[dict[str, Any]] = Key("canvas", {})
 PEN_WIDTH = Key("pen_width", 18)
 """In pixels; of what is seen on the canvas."""
 PRESET: Key[str | None] = Key("preset", None)
-MORE_EPOCHS = Key("more_epochs", 0)
+MORE_EPOCHS = Key("more_epochs", 0.0)
 CLASS_OF_SAMPLES: Key[str | None] = Key("class", None)
 OWN_NAME = Key("own_name", "")
 

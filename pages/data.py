@@ -1,8 +1,10 @@
 """The images themselves, what the network is given of them, and how to get more, or one's own."""
 
 import io
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -17,6 +19,7 @@ from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.runs.catalog import Summary
 from pages import _cached, _images, _page, _state
+from pages._number import whole_number
 from pages._state import Notice
 
 SAMPLES = 20
@@ -163,21 +166,22 @@ def bring(running: list[Job]) -> None:
     low, high = limits.SIDES
     with st.form("own_data", enter_to_submit=False):
         st.markdown(FORMATS)
-        left, right = st.columns(2)
-        name = left.text_input(
-            "Name",
-            key=_state.OWN_NAME.name,
-            max_chars=40,
-            placeholder="my-pets",
-            help="a to z, 0 to 9 and -",
-        )
-        file = right.file_uploader(
+        file = st.file_uploader(
             "Zip or npz file",
             ["zip", "npz"],
             key="own_file",
             max_upload_size=own.MOST_ARCHIVE_BYTES // MEGABYTE,
         )
-        side = left.number_input(
+        left, right = st.columns(2)
+        title = left.text_input(
+            "Name",
+            key=_state.OWN_NAME.name,
+            max_chars=40,
+            placeholder="As the file",
+            help="My Pets becomes my-pets, as it is on the command line. Left empty, it is that of "
+            "the file.",
+        )
+        side = right.number_input(
             "Scale pictures to a square of so many pixels",
             min_value=low,
             max_value=high,
@@ -194,10 +198,10 @@ def bring(running: list[Job]) -> None:
             key="own_colours",
         )
         if st.form_submit_button("Import", icon=":material/upload:", disabled=job in running):
-            faults = missing_from_form(name, file is not None)
-            if file is None or faults:
-                job.error = "\n".join(faults)
+            if file is None:
+                job.error = "no file is chosen; allowed: a zip or an npz file"
             else:
+                name = places.name_like(title) or title or free_name(file.name)
                 content, colour = io.BytesIO(file.getvalue()), colours == "In colour"
                 job.start(
                     "import",
@@ -217,16 +221,15 @@ def bring(running: list[Job]) -> None:
         )
 
 
-def missing_from_form(name: str, has_file: bool) -> list[str]:
-    """What has to be filled in before there is anything to check."""
-    faults = []
-    try:
-        places.own_place(name)
-    except ValueError as error:
-        faults.append(str(error))
-    if not has_file:
-        faults.append("no file is chosen; allowed: a zip or an npz file")
-    return faults
+def free_name(file: str) -> str:
+    """A name after the file's that no dataset has."""
+    name = places.name_like(Path(file).stem) or "own-images"
+    taken = places.names()
+    return next(
+        free
+        for number in itertools.count(1)
+        if (free := name if number == 1 else f"{name[:36]}-{number}") not in taken
+    )
 
 
 FORMATS = f"""
@@ -429,13 +432,16 @@ def mean_images(dataset: Dataset, version: tuple[int, int] | None) -> NDArray[np
 @st.fragment
 def as_input(dataset: Dataset) -> None:
     st.header("One image as the network gets it")
-    number = st.number_input(
-        "Training image",
-        min_value=0,
-        max_value=len(dataset.x_train) - 1,
-        key=f"number_in_{dataset.name}",
-        width=200,
+    last = len(dataset.x_train) - 1
+    number = whole_number(
+        f"Training image, 0 to {last:,}", 0, key=f"number_in_{dataset.name}", width=200
     )
+    if not (isinstance(number, int) and 0 <= number <= last):
+        st.error(
+            f"There is no training image {number:,}; allowed: 0 to {last:,}.",
+            icon=":material/error:",
+        )
+        return
     image = dataset.x_train[number]
     values = (image / 255).astype(np.float32).ravel()
     height, width, *channels = dataset.image_shape

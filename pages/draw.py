@@ -22,6 +22,7 @@ from mnist_core.runs.folder import Run
 from pages import _cached, _chosen, _images, _page, _state
 from pages._canvas import pen_canvas
 from pages._live_chart import live_chart, load_plotly
+from pages._number import whole_number
 
 SIDE = 280  # pixels; on the narrowest phone it leaves room beside it for a thumb that scrolls
 # Pixels that the answer to a drawing has above the canvas, which stays where it is meanwhile:
@@ -116,8 +117,8 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         st.page_link("pages/data.py", label="Go to the data", icon=":material/grid_on:")
         return None
     last = len(images.x_test) - 1
-    number = st.number_input(  # without bounds, as on Train: what is refused is named
-        f"Number, 0 to {last:,}", value=0, key=_state.TEST_IMAGE.name, bind="query-params"
+    number = whole_number(
+        f"Number, 0 to {last:,}", 0, key=_state.TEST_IMAGE.name, bind="query-params"
     )
     st.button(
         "Random image",
@@ -126,7 +127,7 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         on_click=take_any,
         args=[last],
     )
-    if not 0 <= number <= last:
+    if not (isinstance(number, int) and 0 <= number <= last):
         st.error(
             f"There is no test image {number:,}; allowed: 0 to {last:,}.", icon=":material/error:"
         )

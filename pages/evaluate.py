@@ -93,7 +93,7 @@ def headline(result: Evaluation, dataset: str) -> None:
                 f"{article:.2%}",
                 border=True,
                 height="stretch",
-                help=_page.ABOUT_THE_ARTICLE,
+                help=_page.about_the_article(),
             )
     st.markdown(
         f"The network was tested once, on {len(result.labels):,} images that it had never seen. "
@@ -341,7 +341,10 @@ def behind(result: Evaluation, true: str, predicted: str) -> tuple[NDArray[np.in
 
 
 def making(run: Run, config: TrainingConfig, history: History) -> None:
+    by_hand = "; ".join(history.by_hand())
     with st.expander("How this network was made", icon=":material/settings:"):
+        if by_hand:
+            st.info(f"Beside these settings, by hand: {by_hand}.", icon=":material/back_hand:")
         left, middle, right = st.columns(3, gap="medium")
         with left:
             st.markdown("**Settings**")
@@ -375,14 +378,11 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
         if history.evaluated:
             before = ", that of the runs that it continues included" if history.continued else ""
             st.markdown(f"Time in training: {history.evaluated.train_seconds:.1f} s{before}.")
-        done = [mark.words for mark in history.marks()]
-        if run.state(history) == State.STOPPED:
-            done.append(f"stopped in epoch {len(history.epochs)}")
         st.markdown("**Train it again from the command line**")
         st.code(command(config), language="bash", wrap_lines=True)
-        if done:
+        if by_hand:
             st.markdown(
-                f"This repeats the settings, but not what was done by hand: {'; '.join(done)}. "
+                f"This repeats the settings, but not what was done by hand: {by_hand}. "
                 "The Python script under *Take it home* repeats that, too."
             )
 

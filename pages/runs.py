@@ -156,6 +156,7 @@ def table(entries: list[Entry], picked: list[Entry]) -> None:
         on_select=lambda: take_rows(key, ids),
         selection_mode="multi-row",
         column_config=_run_table.COLUMNS,
+        column_order=_run_table.FIRST,
         hide_index=True,
         placeholder="",
         height=min(420, 38 + 35 * len(entries)),

@@ -19,6 +19,8 @@ with right:
     run, live = _chosen.chosen_run(), False
     if run:
         try:
+            _live_run.name_others(run)
+            _live_run.name_other_dataset(run)
             live = _live_run.watch(run, below_form)
         except RunError as error:
             st.error(str(error), title="This run can't be read", icon=":material/error:")

@@ -21,13 +21,24 @@ def judged(confusion: list[list[int]]) -> Evaluation:
 
 
 def trained(
-    *epochs: tuple[float, float | None, float | None], validation_images: int = 400
+    *epochs: tuple[float, float | None, float | None],
+    validation_images: int = 400,
+    losses: tuple[float, ...] = (),
+    rates: tuple[float, ...] = (),
 ) -> History:
-    """A training with these accuracies, validation accuracies and validation losses."""
+    """A training with these accuracies, validation accuracies and validation losses.
+
+    The training losses and the learning rates are those of every other epoch where none are given.
+    """
     history = History(Path("events.jsonl"))
     history.add(fitting(validation_images=validation_images))
     for number, (accuracy, val_accuracy, val_loss) in enumerate(epochs, 1):
-        history.add(epoch(number, accuracy=accuracy, val_loss=val_loss, val_accuracy=val_accuracy))
+        figures = {"accuracy": accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy}
+        if losses:
+            figures["loss"] = losses[number - 1]
+        if rates:
+            figures["learning_rate"] = rates[number - 1]
+        history.add(epoch(number, **figures))
     return history
 
 
@@ -132,22 +143,71 @@ def test_without_validation_nothing_is_said_of_overfitting_and_progress() -> Non
     assert said == ["It was trained without validation images, so nobody can tell if it overfits."]
 
 
-def test_a_validation_loss_that_still_falls_asks_for_more_epochs() -> None:
-    said = lessons_of(PERFECT, trained((0.8, 0.8, 0.5), (0.8, 0.8, 0.4)))[-1]
+def verdict(history: History) -> str:
+    """What is said of a training; there is one sentence on the network, and one on this."""
+    _, said = lessons_of(PERFECT, history)
+    return said
 
-    assert said == (
-        "Its validation loss was still falling in the last epoch, from 0.5000 to 0.4000: "
-        "more epochs might make it better."
+
+def test_a_validation_loss_that_still_falls_asks_for_more_epochs() -> None:
+    assert verdict(trained((0.8, 0.8, 0.5), (0.8, 0.8, 0.4))) == (
+        "In the last epoch, it was right on 80.0% of the training images and on 80.0% of the 400 "
+        "validation images, and its validation loss still fell, from 0.5000 to 0.4000: no sign of "
+        "overfitting. It was still learning: more epochs might make it better."
+    )
+
+
+def test_a_schedule_that_has_come_to_its_end_asks_for_no_more_epochs() -> None:
+    said = verdict(trained((0.8, 0.8, 0.5), (0.8, 0.8, 0.4), rates=(0.003, 0.0)))
+
+    assert said.endswith(
+        "no sign of overfitting. Its learning rate had come to its end by then, so this training "
+        "is complete; a longer one might be better."
+    )
+
+
+def test_an_overfitting_network_is_not_given_more_epochs() -> None:
+    said = verdict(trained((0.9, 0.8, 0.5), (0.99, 0.8, 0.4)))
+
+    assert "it overfits" in said
+    assert said.endswith(
+        "More epochs would help less, though its validation loss still fell, from 0.5000 to 0.4000."
     )
 
 
 def test_the_epoch_of_the_lowest_validation_loss_is_named() -> None:
-    said = lessons_of(PERFECT, trained((0.8, 0.8, 0.5), (0.8, 0.8, 0.4), (0.8, 0.8, 0.45)))[-1]
-
-    assert said == (
-        "Its validation loss was lowest after epoch 2 of 3, at 0.4000. "
-        "The epochs after that did not lower it: it ended at 0.4500."
+    assert verdict(trained((0.8, 0.8, 0.5), (0.8, 0.8, 0.4), (0.8, 0.8, 0.42))) == (
+        "In the last epoch, it was right on 80.0% of the training images and on 80.0% of the 400 "
+        "validation images; its validation loss was lowest after epoch 2 of 3, at 0.4000, and "
+        "ended at 0.4200: no sign of overfitting, but more epochs like the last ones would hardly "
+        "help."
     )
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "training_loss", "overfits"),
+    [
+        (0.54, 0.1, True),
+        (0.43, 0.1, False),  # hardly more than its lowest
+        (0.54, 0.4, False),  # training went astray: that is not by heart
+    ],
+)
+def test_a_validation_loss_that_rises_while_the_training_loss_falls_is_overfitting(
+    ended_at: float, training_loss: float, overfits: bool
+) -> None:
+    """Even where the accuracies agree."""
+    said = verdict(
+        trained(
+            (0.8, 0.8, 0.5),
+            (0.8, 0.8, 0.4),
+            (0.8, 0.8, ended_at),
+            losses=(0.5, 0.3, training_loss),
+        )
+    )
+
+    assert ("it overfits" in said) is overfits
+    assert ("while the training loss went on falling" in said) is overfits
+    assert ("no sign of overfitting" in said) is not overfits
 
 
 def test_one_epoch_says_nothing_of_progress() -> None:

@@ -1,9 +1,11 @@
 """Presets: settings that go together; the rest stays as the user has it."""
 
+from typing import Any
+
 import pytest
 
 from mnist_core.config import ConfigError, TrainingConfig
-from mnist_core.presets import PRESETS, apply_preset
+from mnist_core.presets import PRESETS, apply_preset, title, tuned_on
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -13,6 +15,27 @@ def test_a_preset_keeps_dataset_and_seed_and_resets_the_rest(preset: str) -> Non
     config = apply_preset(preset, mine)
 
     assert (config.dataset, config.seed, config.activation) == ("mnist-sample", 7, "relu")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_run_of_a_presets_settings_is_called_after_it(preset: str) -> None:
+    asked = TrainingConfig(dataset=tuned_on(preset), seed=7)
+
+    assert title(apply_preset(preset, asked)) == PRESETS[preset].title
+
+
+@pytest.mark.parametrize(
+    ("settings", "called"),
+    [
+        ({"widths": (512, 256), "epochs": 3}, "Dense 512-256, 3 epochs"),
+        ({"epochs": 1}, "Dense 512-256, 1 epoch"),
+        ({"architecture": "convolutional"}, "Conv 32-64, 128, 10 epochs"),
+    ],
+)
+def test_any_other_is_called_after_its_layers_and_epochs(
+    settings: dict[str, Any], called: str
+) -> None:
+    assert title(TrainingConfig(**settings)) == called
 
 
 def test_an_unknown_preset_is_refused_by_name() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mnist_core.data import downloading, known, limits, own
+from mnist_core.data import downloading, known, limits, own, places
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -23,7 +23,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
         description="Make a dataset of an .npz file with x_train, y_train, x_test and y_test, or "
         "of a zip file of pictures: CLASS/picture, or train/CLASS/picture and test/CLASS/picture.",
     )
-    bring.add_argument("name", metavar="NAME", help="what to call it: a to z, 0 to 9 and -")
+    bring.add_argument("name", metavar="NAME", help="what to call it; My Pets becomes my-pets")
     bring.add_argument("file", type=Path, metavar="FILE")
     low, high = limits.SIDES
     bring.add_argument(
@@ -64,9 +64,8 @@ def _import_data(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         try:
-            outline = own.import_file(
-                options.name, file, options.side, options.colour, progress=progress
-            )
+            name = places.name_like(options.name) or options.name
+            outline = own.import_file(name, file, options.side, options.colour, progress=progress)
         except own.ImportRefused as error:
             raise ValueError(f"{options.file} can't be used:\n{error}") from error
     print(

@@ -13,6 +13,7 @@ from mnist_core.cli.runs import add_run_argument, find_run
 from mnist_core.data import pictures
 from mnist_core.drawing import network_input
 from mnist_core.inference import Predictor
+from mnist_core.lessons import lessons_of
 from mnist_core.runs.judging import judge
 
 
@@ -33,6 +34,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     run = find_run(options.run_id)
     result = judge(run)
+    lessons = lessons_of(result, run.history())
     low, high = result.interval
     if options.json:
         report = result.report.astype(object).where(result.report.notna(), None)
@@ -43,6 +45,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             "test_loss": result.loss,
             "report": report.to_dict("index"),
             "confusion_matrix": result.confusion.tolist(),
+            "lessons": lessons,
         }
         print(json.dumps(figures))
         return 0
@@ -52,6 +55,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         f"{len(result.labels):,} test images"
     )
     print(result.report.to_string(float_format="{:.4f}".format, na_rep=""))
+    print("\n".join(["", *lessons]))
     return 0
 
 

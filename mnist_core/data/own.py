@@ -80,24 +80,20 @@ def import_file(
         ValueError: name or side can't be used.
         OSError: the dataset can't be written.
     """
-    place = own_place(name, folder)
-    _refuse_taken(place)
     if not SIDES[0] <= side <= SIDES[1]:
         raise ValueError(f"the side is {side}; allowed: {SIDES[0]} to {SIDES[1]} pixels")
-    size = file.seek(0, os.SEEK_END)
-    if size > MOST_ARCHIVE_BYTES:
-        raise ImportRefused(
-            [f"the file has {size:,} bytes; allowed: at most {MOST_ARCHIVE_BYTES:,}"]
-        )
+    fault = ""
     try:
-        archive = zipfile.ZipFile(file)
-    except npz.DAMAGE as error:
-        raise ImportRefused([f"neither an .npz nor a zip file: {npz.reason(error)}"]) from error
-    with archive:
-        if any(member.endswith(".npy") for member in archive.namelist()):
-            class_names, arrays = _of_arrays(archive)
-        else:
-            class_names, arrays = _of_pictures(archive, (side, side, 3)[: 2 + colour], progress)
+        place = own_place(name, folder)
+        _refuse_taken(place)
+    except ValueError as error:
+        fault = str(error)
+    try:  # whatever its name, so that all faults are told at once
+        class_names, arrays = _read(file, (side, side, 3)[: 2 + colour], progress)
+    except ImportRefused as error:
+        raise ImportRefused([*filter(None, [fault]), *error.faults]) from error
+    if fault:
+        raise ValueError(fault)
     _write(place, arrays, class_names)
     return loading.outline(name, folder)
 
@@ -112,6 +108,29 @@ def remove(name: str, folder: Path | None = None) -> None:
         own_place(name, folder).unlink()
     except FileNotFoundError:
         raise ValueError(f"there is no dataset of your own called {name!r}") from None
+
+
+def _read(
+    file: BinaryIO, shape: tuple[int, ...], progress: Progress | None
+) -> tuple[tuple[str, ...], Arrays]:
+    """Class names and arrays of a file; pictures in it are brought to ``shape``.
+
+    Raises:
+        ImportRefused: with all faults.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if size > MOST_ARCHIVE_BYTES:
+        raise ImportRefused(
+            [f"the file has {size:,} bytes; allowed: at most {MOST_ARCHIVE_BYTES:,}"]
+        )
+    try:
+        archive = zipfile.ZipFile(file)
+    except npz.DAMAGE as error:
+        raise ImportRefused([f"neither an .npz nor a zip file: {npz.reason(error)}"]) from error
+    with archive:
+        if any(member.endswith(".npy") for member in archive.namelist()):
+            return _of_arrays(archive)
+        return _of_pictures(archive, shape, progress)
 
 
 def _refuse_taken(place: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 from mnist_core.data.known import BUILT_IN, DEFAULT, SPECS
@@ -60,6 +61,15 @@ def own_place(name: str, folder: Path | None = None) -> Path:
             "to z, digits and hyphens, beginning with a letter or digit, such as my-pets-2"
         )
     return _data_folder(folder) / "own" / f"{name}.npz"
+
+
+def name_like(title: str) -> str:
+    """The allowed name that is nearest to what people write, e.g. ``"my-pets"`` of ``"My Pets!"``.
+
+    Empty where nothing of it can be in a name.
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-")
 
 
 def possible_places(name: str, folder: Path | None) -> list[Path]:

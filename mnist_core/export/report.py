@@ -19,6 +19,7 @@ from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.evaluation import Evaluation, mistakes, row_shares
 from mnist_core.fields import shown
+from mnist_core.lessons import lessons_of
 from mnist_core.network import describe
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History, Mark
@@ -96,7 +97,9 @@ def write(run: Run) -> bytes:
         environment={name: _kept(value) for name, value in run.environment().items()},
         charts=_charts(history),
         marks=[mark.words for mark in history.marks()],
+        by_hand="; ".join(history.by_hand()),
         result=result,
+        lessons=lessons_of(result, history) if result else [],
         shares=row_shares(result.confusion) if result else None,
         wrong=len(mistakes(result)) if result else 0,
         pictures=pictures,

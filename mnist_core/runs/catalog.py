@@ -13,6 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from mnist_core import presets
 from mnist_core.config import TrainingConfig
 from mnist_core.data import known
 from mnist_core.evaluation import wilson_interval
@@ -217,7 +218,7 @@ def mentions(entry: Entry, words: str) -> bool:
         labels, config = entry.labels, entry.config
         parts = [entry.run.id, labels.name, *labels.tags, labels.note, entry.state, entry.message]
         parts += [config.dataset, known.title(config.dataset), config.optimizer]
-        parts += [config.network]
+        parts += [config.network, presets.title(config)]
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
 

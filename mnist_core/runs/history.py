@@ -19,6 +19,7 @@ from mnist_core.runs.events import (
     Paused,
     Resumed,
     Started,
+    State,
     parse_events,
 )
 from mnist_core.runs.format import Completion
@@ -151,6 +152,13 @@ class History:
             for past in self.continued
         ]
         return sorted(marks)
+
+    def by_hand(self) -> list[str]:
+        """What repeating the settings would leave out, in words and in order."""
+        done = [mark.words for mark in self.marks()]
+        if self.ended and self.ended.state == State.STOPPED:
+            done.append(f"stopped in epoch {len(self.epochs)}")
+        return done
 
     def _read_on(self) -> Iterator[Event]:
         try:

@@ -52,7 +52,7 @@ class Snapshot:
         if not history.fitting:
             return "Loading the images and building the network"
         if done.share == 1.0:
-            return "Evaluating on the test images"
+            return "Testing it on images it has never seen, and saving it"
         said = f"Epoch {done.epoch} of {done.asked}"
         if history.paused and history.paused.step == done.steps_per_epoch:
             said = f"Epoch {history.paused.epoch} of {done.asked} is over"

@@ -41,7 +41,7 @@ class RunStore:
         write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
         return run
 
-    def create_continuation(self, parent: Run, epochs: int) -> Run:
+    def create_continuation(self, parent: Run, epochs: float) -> Run:
         """A new run, queued, owned by this process, that goes on where another one was.
 
         It has the parent's settings, but for the epochs: those that the parent's checkpoint was
@@ -49,7 +49,7 @@ class RunStore:
 
         Raises:
             RunError: the parent is live or damaged, or has no checkpoint.
-            ConfigError: too many epochs, or less than one.
+            ConfigError: too many epochs, less than one, or a part of one.
         """
         past = parent.history()
         state = parent.state(past)
@@ -61,7 +61,7 @@ class RunStore:
                 f"run {parent.id} has nothing to go on from: it ended before its first epoch did"
             )
         total = last.epoch + epochs
-        if epochs < 1 or total > bounds(FIELDS["epochs"])[1]:
+        if not isinstance(total, int) or epochs < 1 or total > bounds(FIELDS["epochs"])[1]:
             raise ConfigError(
                 f"{epochs:,} more epochs after {last.epoch:,} make {total:,}; "
                 f"allowed: at least 1 more, and {allowed(FIELDS['epochs'])} in all"

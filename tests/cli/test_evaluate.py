@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from mnist_core.data import loading
+from mnist_core.lessons import lessons_of
 from mnist_core.runs.folder import Run
+from mnist_core.runs.judging import judge
 from tests.cli.conftest import command
 
 
@@ -26,7 +28,9 @@ def test_evaluate_gives_the_runs_figures(trained: Run) -> None:
     assert done.returncode == 0, done.stderr
     evaluated = trained.history().evaluated
     assert evaluated
-    assert json.loads(done.stdout)["test_accuracy"] == pytest.approx(evaluated.test_accuracy)
+    figures = json.loads(done.stdout)
+    assert figures["test_accuracy"] == pytest.approx(evaluated.test_accuracy)
+    assert figures["lessons"] == lessons_of(judge(trained), trained.history())
 
 
 def test_predict_names_the_digit_in_a_picture(trained: Run, tmp_path: Path) -> None:

@@ -441,3 +441,17 @@ def test_a_file_put_there_by_hand_is_checked_as_well(tmp_path: Path, changes: Ar
 
     with pytest.raises(DatasetError, match=r"mine\.npz can't be used as mine"):
         loading.load("mine", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("My Pets", "my-pets"),
+        ("  Müller & Söhne (2)  ", "muller-sohne-2"),
+        ("x" * 60, "x" * 40),
+        ("a" * 39 + " b", "a" * 39),
+        ("猫", ""),
+    ],
+)
+def test_the_nearest_allowed_name(title: str, name: str) -> None:
+    assert places.name_like(title) == name

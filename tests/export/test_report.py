@@ -8,9 +8,10 @@ import pytest
 
 from mnist_core.export import report
 from mnist_core.export.report import ticks
-from mnist_core.runs.events import Ended, State, append_event
+from mnist_core.runs.events import Ended, LearningRate, Started, State, append_event
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore
+from tests.builders import epoch, fitting
 from tests.conftest import SMALL
 
 
@@ -53,7 +54,7 @@ def test_it_has_everything(trained: Run) -> None:
 
     for heading in (
         *("Curves", "How it was made", "Classification report", "Confusion matrix"),
-        *("Mistakes", "Predictions", "Settings", "Environment"),
+        *("Mistakes", "Predictions", "Settings", "Environment", "What to take away"),
     ):
         assert heading in page.text
     assert f"{evaluated.test_accuracy:.2%}" in page.text
@@ -66,6 +67,23 @@ def test_it_has_everything(trained: Run) -> None:
     assert [len((points or "").split()) for points in curves] == [4] * 4
     confusion = trained.test_results()[0].argmax(1) == trained.test_results()[1]
     assert confusion.sum() == round(1_000 * evaluated.test_accuracy)
+
+
+def test_it_says_what_was_done_by_hand(store: RunStore) -> None:
+    run = store.create(SMALL)
+    for event in (
+        Started(),
+        fitting(),
+        LearningRate(epoch=1, step=32, learning_rate=0.02),
+        epoch(),
+        Ended(state=State.STOPPED),
+    ):
+        append_event(run.folder, event)
+
+    assert (
+        "Beside these settings, by hand: learning rate set to 0.02 in epoch 1; stopped in epoch 1."
+        in Page(run).text
+    )
 
 
 def test_it_does_not_say_where_the_data_lay(trained: Run) -> None:

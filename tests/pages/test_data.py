@@ -392,8 +392,7 @@ def test_every_fault_is_listed_and_nothing_is_imported(empty_machine: Path) -> N
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("", "the name is empty; allowed: 1 to 40 small letters"),
-        ("My pets", "the name is 'My pets'; allowed: 1 to 40 small letters"),
+        ("猫", "the name is '猫'; allowed: 1 to 40 small letters"),
         (
             "mnist",
             "the name is 'mnist'; allowed: any but those of Digit Lab's own datasets, mnist, ",
@@ -407,13 +406,29 @@ def test_a_name_that_cannot_be_used_is_refused(empty_machine: Path, name: str, f
     assert not app.success
 
 
-def test_all_that_is_missing_is_asked_for_at_once(empty_machine: Path) -> None:
+def test_a_name_is_made_allowed_and_without_one_the_files_is_taken(empty_machine: Path) -> None:
+    content = zipped(pets()).getvalue()
+
+    fill(page(), "My Pets, big ones!", "a.zip", content)
+    fill(page(), "", "Haustiere (2).zip", content)
+    fill(page(), "", "haustiere-2.zip", content)
+
+    assert places.names()[-3:] == ("haustiere-2", "haustiere-2-2", "my-pets-big-ones")
+
+
+def test_a_bad_name_hides_no_fault_of_the_file(empty_machine: Path) -> None:
+    app = fill(page(), "mnist", "pets.zip", zipped(pets() | {"../x.png": b""}).getvalue())
+
+    name, file = app.error[0].value.splitlines()
+    assert name.startswith("- the name is 'mnist'")
+    assert "the path leads out of the archive" in file
+
+
+def test_a_file_is_asked_for(empty_machine: Path) -> None:
     app = page()
     checked(button(app, "Import").click().run())
 
-    name, file = app.error[0].value.splitlines()
-    assert name.startswith("- the name is empty")
-    assert file == "- no file is chosen; allowed: a zip or an npz file"
+    assert app.error[0].value == "- no file is chosen; allowed: a zip or an npz file"
 
 
 def test_removing_is_asked_once_more(empty_machine: Path) -> None:

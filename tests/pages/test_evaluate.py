@@ -253,13 +253,15 @@ def test_runs_that_look_alike_can_be_told_apart(store: RunStore) -> None:
     assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
 
 
-def test_a_label_tells_time_images_widths_and_accuracy(store: RunStore) -> None:
+def test_a_label_tells_what_it_is_images_time_and_accuracy(store: RunStore) -> None:
     trained(store, "20260101-120000-aaaa", TrainingConfig(widths=(16, 8)))
     app = AppTest.from_file(APP, default_timeout=30)
     app.context = {"timezone": "Asia/Kolkata", "timezone_offset": -330}
     checked(app.switch_page("pages/evaluate.py").run())
 
-    assert app.selectbox(key="picked_run").options == ["1 Jan 17:30 · 99.7% · MNIST · 16-8"]
+    assert app.selectbox(key="picked_run").options == [
+        "Dense 16-8, 10 epochs · 99.7% · MNIST · 1 Jan 17:30"
+    ]
 
 
 # --- Images ---

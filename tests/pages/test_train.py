@@ -110,6 +110,25 @@ def test_every_hidden_layer_has_its_own_width(app: AppTest) -> None:
     assert set_up(app).widths == (300, 256, 30)
 
 
+@pytest.mark.parametrize(
+    ("key", "typed", "said"),
+    [
+        ("epochs", 12.5, "Epochs: 12.5 is refused; allowed: a whole number from 1 to 200"),
+        ("width_2", 12.5, "number 2: 12.5 is refused; allowed: a whole number from 1 to 4,096"),
+        ("layers", 1.5, "Hidden layers: 1.5 is refused"),
+        ("seed", 1e300, "Seed: 1e+300 is refused"),
+        ("seed", float(2**53 + 2), "Seed: 9007199254740994 is refused"),
+    ],
+)
+def test_what_is_no_whole_number_is_named_as_it_was_typed(
+    app: AppTest, key: str, typed: float, said: str
+) -> None:
+    checked(app.number_input(key=key).set_value(typed).run())
+
+    assert said in app.error[0].value
+    assert buttons(app) == REFUSED
+
+
 def test_settings_are_still_there_after_another_page(app: AppTest) -> None:
     app.number_input(key="epochs").set_value(7).run()
     app.switch_page("pages/data.py").run()
@@ -316,12 +335,54 @@ def test_the_form_says_how_the_run_stands_which_a_phone_shows_far_below(store: R
 
     assert "Epoch 1 of 10, step 32 of 57 · 10 s left · [See it](#run)" in live
     assert "The form is for the next network; [one is in training](#run)." in live
-    assert "failed · MNIST sample · 512-256 · [See it](#run)" in over
+    assert "Article · failed · MNIST sample · " in over
     assert "Choose a network, press Train" in over
 
 
 def captions(app: AppTest) -> str:
     return "\n".join(caption.value for caption in app.caption)
+
+
+def test_a_run_on_other_images_than_the_form_asks_for_says_so(store: RunStore) -> None:
+    """The form begins with the sample where MNIST is missing."""
+    words = "This run is on MNIST; the form is set to MNIST sample."
+
+    assert words in captions(shown(store, Started(), config=TrainingConfig()))
+    assert words not in captions(shown(store, Started()))
+
+
+def test_other_live_runs_are_named(store: RunStore) -> None:
+    first = store.create(SMALL)
+    append_event(first.folder, Started())
+    app = shown(store, Started(), Ended(state=State.FAILED))
+    links = [(link.value, link.proto.query_string) for link in app.page_link]
+
+    assert ("In training, too: Dense 16, 2 epochs", f"run={first.id}") in links
+
+    app.query_params["run"] = first.id
+    assert not [x for x in checked(app.run()).page_link if "In training" in x.value]
+
+
+def test_what_is_only_being_tested_can_not_be_steered(store: RunStore) -> None:
+    app = shown(store, Started(), FITTING, EPOCH, config=SMALL.model_copy(update={"epochs": 1}))
+    steering = [app.button(key=key) for key in ("pause", "stop")]
+
+    assert "Testing it on images it has never seen" in app.progress[0].text
+    assert all(button.disabled for button in steering)
+    assert app.select_slider[0].disabled
+
+
+def test_what_was_done_by_hand_stands_with_the_settings(store: RunStore) -> None:
+    app = shown(
+        store,
+        *(Started(), FITTING, LearningRate(epoch=1, step=32, learning_rate=0.02), EPOCH),
+        Ended(state=State.STOPPED),
+    )
+
+    assert (
+        "Beside its settings, by hand: learning rate set to 0.02 in epoch 1; stopped in epoch 1."
+        in captions(app)
+    )
 
 
 def test_between_epochs_the_last_one_is_shown(store: RunStore) -> None:
@@ -524,6 +585,7 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
     sample = shown(store, Started(), FITTING, EPOCH, evaluated, ended)
 
     assert metrics(mnist)["Test accuracy"] == "98.10%"
+    assert mnist.metric[0].delta == "97.81% to 98.35%"
     assert metrics(mnist)["The article's accuracy"] == "98.03%"
     assert "The article's accuracy" not in metrics(sample)
     assert [link.value for link in mnist.page_link] == ["Evaluate it", "Draw digits for it"]

@@ -59,7 +59,7 @@ def test_how_far_a_run_is_goes_from_0_to_1(run: Run) -> None:
 
     last_step = after(run, epoch(3), batch(4, 57))
     assert (last_step.progress.share, last_step.progress.epoch) == (1, 4)
-    assert last_step.stage == "Evaluating on the test images"
+    assert last_step.stage == "Testing it on images it has never seen, and saving it"
     assert after(run, epoch(4)).progress == (4, 4, 0, 57)
 
 

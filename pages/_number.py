@@ -1,0 +1,19 @@
+"""A field for a whole number that passes on what was typed, for the page to refuse in words."""
+
+from typing import Any
+
+import streamlit as st
+
+
+def whole_number(label: str, value: int, **options: Any) -> int | float:
+    """What ``st.number_input`` gives without bounds; a float where it is no whole number.
+
+    Streamlit's own field for integers makes 12 of 12.5 and 1 of 1e3, and goes on with the number
+    before where one is beyond 2^53, each without a word.
+    """
+    return as_whole(st.number_input(label, value=float(value), step=1.0, format="%g", **options))
+
+
+def as_whole(typed: float) -> int | float:
+    """A number as its field holds it in the session, as :func:`whole_number` gives it."""
+    return int(typed) if float(typed).is_integer() else typed
