@@ -4,6 +4,9 @@ from typing import Any
 
 import streamlit as st
 
+MOST_DIGITS = 1e16
+"""Whole numbers from here on are written as people would have to read them: 1e+300."""
+
 
 def whole_number(label: str, value: int, **options: Any) -> int | float:
     """What ``st.number_input`` gives without bounds; a float where it is no whole number.
@@ -16,4 +19,4 @@ def whole_number(label: str, value: int, **options: Any) -> int | float:
 
 def as_whole(typed: float) -> int | float:
     """A number as its field holds it in the session, as :func:`whole_number` gives it."""
-    return int(typed) if float(typed).is_integer() else typed
+    return int(typed) if float(typed).is_integer() and abs(typed) < MOST_DIGITS else typed

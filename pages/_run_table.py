@@ -86,11 +86,8 @@ def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
         s.run.id: f"{s.labels.name} · {s.config.network}" if s.labels.name else _names.run_name(s)
         for s in summaries
     }
-    for more in (_names.made, lambda run: run.id[-4:]):
-        times = Counter(names.values())
-        names |= {
-            s.run.id: f"{names[s.run.id]} · {more(s.run)}"
-            for s in summaries
-            if times[names[s.run.id]] > 1
-        }
-    return names
+    times = Counter(names.values())
+    return {
+        run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
+        for run_id, name in names.items()
+    }

@@ -77,7 +77,7 @@ def test_every_fault_of_an_import_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     ("arguments", "words"),
     [
         ("import-data pets nowhere.zip", "nowhere.zip"),
-        ("import-data Pets pets.zip", "the name is 'Pets'; allowed: 1 to 40 small letters"),
+        ("import-data 猫 pets.zip", "the name is '猫'; allowed: 1 to 40 small letters"),
         ("import-data pets pets.zip --side 2", "the side is 2; allowed: 4 to 96 pixels"),
         ("remove-data pets", "there is no dataset of your own called 'pets'"),
         ("remove-data mnist", "the name is 'mnist'; allowed: "),
