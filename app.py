@@ -5,11 +5,15 @@ from pathlib import Path
 import streamlit as st
 
 if __name__ != "__main__":  # the server, which imports this file, and runs it in each session
-    from pages import _server
+    from pages import _guesses, _server
 
-    app = st.App(__file__, middleware=[_server.our_hosts_only()], lifespan=_server.open_browser)
+    app = st.App(
+        __file__,
+        middleware=[_server.our_hosts_only(), _guesses.lead_on()],
+        lifespan=_server.open_browser,
+    )
 else:
-    from pages import _cached, _compat, _guesses, _page
+    from pages import _cached, _compat, _page
 
     # A file of ours: icons by name come from the network, which may not be there.
     icon = Path(__file__).parent / "docs" / "icon.png"
@@ -57,7 +61,6 @@ else:
             help="The images themselves: see them, download more, bring your own.",
         ),
     ]
-    _compat.take_guess(_guesses.page_meant)
     page = st.navigation(pages, position="top")
     _compat.mend_browser([page.url_path for page in pages])
     _page.run(page.run)

@@ -7,14 +7,17 @@ would get that page without ``app.py``: no navigation of ours, no title, no layo
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Any
+from weakref import WeakSet
 
 import streamlit as st
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
-from streamlit.runtime.app_session import AppSession, AppSessionState
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunnerEvent
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 
 from pages import _state
@@ -69,14 +72,6 @@ export default function ({ data: { paths } }) {
         document.addEventListener("touchstart", event => {
             if (event.target.closest(".js-plotly-plot")) event.stopPropagation()
         }, { capture: true, passive: true })
-        addEventListener("popstate", event => {
-            if (places.includes(location.pathname)) return
-            event.stopImmediatePropagation()
-            history.back()
-        }, { capture: true })
-        // Whoever is the first to ask a server for anything gets Streamlit's notice all the same.
-        const notice = document.querySelector("[data-testid=stDialog] [aria-label=Close]")
-        if (!places.includes(opened)) notice?.click()
     }
     const kept = place => `stActiveTheme-${place}-v2`
     const theme = localStorage.getItem(kept(opened))
@@ -91,29 +86,14 @@ def mend_browser(paths: Sequence[str]) -> None:
 
     Style: see there. Fingers: plotly takes every touch of a chart for the begin of a drag, so that
     no swipe over one scrolls. It is not told of touches, and the browser goes on: it scrolls, and
-    makes a click of a tap, as it does everywhere. Back: it passes over an address that was a guess
-    (:func:`take_guess`), for that leads forward again. The theme: Streamlit keeps what was chosen
-    for the one address that the tab was opened at; here it is kept for all pages.
+    makes a click of a tap, as it does everywhere. The theme: Streamlit keeps what was chosen for
+    the one address that the tab was opened at; here it is kept for all pages.
 
     Args:
         paths: of the pages, below the app's own address.
     """
     st.html(STYLE)
     _script(key="unseen_script", data={"paths": paths})
-
-
-def take_guess(page_meant: Callable[[str], str | None]) -> None:
-    """Before ``st.navigation``: go to the page that is meant by an address that no page has.
-
-    Streamlit would open the first page, below a notice that there is no such one.
-    """
-    context = get_script_run_ctx()
-    assert context
-    pages = context.pages_manager
-    if pages.intended_page_name and not pages.intended_page_script_hash:
-        meant = page_meant(pages.intended_page_name)
-        if meant is not None:
-            pages.set_script_intent("", meant)
 
 
 def run_through_app() -> None:
@@ -150,12 +130,13 @@ def put_in_address(values: Mapping[str, str | list[str] | None]) -> None:
 
 @cache
 def mend_reruns() -> None:
-    """Mend three faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend four faults of Streamlit 1.67, for all fragments and all widgets.
 
     They show where a fragment with ``run_every`` runs at the moment at which somebody clicks.
     """
     AppSession.request_rerun = _heeding_people(AppSession.request_rerun)  # type: ignore[method-assign,assignment]
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
+    _hear_runs_out()
 
 
 Rerun = Callable[[AppSession, ClientState | None], None]
@@ -173,7 +154,7 @@ def _heeding_people(request_rerun: Rerun) -> Rerun:
 
     def request(session: AppSession, state: ClientState | None) -> None:
         if state and state.is_auto_rerun:
-            if session._state == AppSessionState.APP_IS_RUNNING:
+            if session._scriptrunner is not None:
                 return
             if not any(map(_is_pressed, state.widget_states.widgets)):
                 quiet = ClientState()
@@ -183,6 +164,35 @@ def _heeding_people(request_rerun: Rerun) -> Rerun:
         request_rerun(session, state)
 
     return request
+
+
+def _hear_runs_out() -> None:
+    """What a fragment has drawn reaches the browser, whatever is asked for before it is sent.
+
+    A request that comes when a run is over, but what it tells is still on its way to the session's
+    loop, begins a new runner. Streamlit then ignores what the former one tells, as if it had been
+    stopped: all that it has drawn is lost, and nobody draws it again.
+    """
+    create, handle = (
+        AppSession._create_scriptrunner,
+        AppSession._handle_scriptrunner_event_on_event_loop,
+    )
+    over: WeakSet[ScriptRunner] = WeakSet()
+
+    def create_scriptrunner(session: AppSession, data: RerunData) -> None:
+        if session._scriptrunner is not None:  # one that was stopped has been taken away before
+            over.add(session._scriptrunner)
+        create(session, data)
+
+    def handle_event(
+        session: AppSession, sender: ScriptRunner | None, event: ScriptRunnerEvent, *rest: Any
+    ) -> None:
+        if sender in over and event != ScriptRunnerEvent.SHUTDOWN:
+            sender = session._scriptrunner
+        handle(session, sender, event, *rest)
+
+    AppSession._create_scriptrunner = create_scriptrunner  # type: ignore[method-assign,assignment]
+    AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[method-assign,assignment]
 
 
 def _is_pressed(widget: WidgetState) -> bool:

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -147,3 +148,30 @@ def test_a_name_that_is_none_keeps_the_server_from_starting(tmp_path: Path) -> N
         "commas, with a port where the address in the browser has one, such as lab.example.org, "
         "192.0.2.7:8501 or [2001:db8::7]:8501.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("/Train?epochs=3", "./?epochs=3"),
+        ("/training/?run=a%20b", "../?run=a%20b"),
+        ("/Evaluation?run=1&true_class=3", "./evaluate?run=1&true_class=3"),
+        ("/pages/data.py", "../data"),
+        *((address, None) for address in ("/", "/?run=1", "/evaluate", "/runs", "/xyz")),
+    ],
+)
+def test_a_browser_that_opens_a_guess_is_sent_to_the_page(
+    server: Server, address: str, meant: str | None
+) -> None:
+    status, _, headers = ask(server, address, Accept="text/html,*/*;q=0.8")
+
+    assert (status, headers["Location"]) == ((307, meant) if meant is not None else (200, None))
+
+
+def test_what_pages_are_made_of_is_no_guess(server: Server) -> None:
+    _, page, _ = ask(server, "/")
+    scripts = re.findall(r'src="\./(static/js/index[^"]+)"', page)
+
+    assert scripts
+    for script in scripts:
+        assert ask(server, f"/{script}", Accept="*/*")[0] == 200

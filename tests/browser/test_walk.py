@@ -22,7 +22,7 @@ def chart(page: Page, number: int = 0) -> Any:
     return page.evaluate(
         """number => {
             const chart = document.querySelectorAll(".js-plotly-plot")[number];
-            const points = name => chart._fullData.find(trace => trace.name === name).x?.length;
+            const points = name => chart._fullData.find(trace => trace.name === name)?.x?.length;
             return chart?._fullData && {
                 batches: points("Batches") ?? 0,
                 epochs: points("Validation") ?? 0,

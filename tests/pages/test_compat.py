@@ -1,12 +1,20 @@
 """What reaches the browser of a run of the script, where Streamlit itself would say otherwise."""
 
+import asyncio
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.runtime.app_session import AppSessionState
+from streamlit.runtime import Runtime, RuntimeConfig
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.script_data import ScriptData
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 
 from pages import _compat
 
@@ -59,12 +67,12 @@ def test_so_has_every_fragment_where_the_whole_page_is_drawn_anew() -> None:
     assert messages.flush() == [ended("matrix", interrupted=True)]
 
 
-def asked_for(state: ClientState | None, session: AppSessionState) -> list[ClientState | None]:
-    """What Streamlit is asked to run, while its session is in this state."""
+def asked_for(state: ClientState | None, running: bool) -> list[ClientState | None]:
+    """What Streamlit is asked to run, while its session runs something or nothing."""
     asked: list[ClientState | None] = []
     request = _compat._heeding_people(lambda _, state: asked.append(state))
-    runs: Any = SimpleNamespace(_state=session)
-    request(runs, state)
+    session: Any = SimpleNamespace(_scriptrunner=object() if running else None)
+    request(session, state)
     return asked
 
 
@@ -76,24 +84,67 @@ def wanted(by_timer: bool, pressed: bool = False) -> ClientState:
 
 
 def test_a_timer_waits_for_its_next_turn_while_something_runs() -> None:
-    running = AppSessionState.APP_IS_RUNNING
-
-    assert asked_for(wanted(by_timer=True), running) == []
-    assert asked_for(wanted(by_timer=False), running) == [wanted(by_timer=False)]
-    assert asked_for(None, running) == [None]
+    assert asked_for(wanted(by_timer=True), running=True) == []
+    assert asked_for(wanted(by_timer=False), running=True) == [wanted(by_timer=False)]
+    assert asked_for(None, running=True) == [None]
 
 
 def test_a_timer_says_nothing_of_what_somebody_has_just_changed() -> None:
-    idle = AppSessionState.APP_NOT_RUNNING
-
-    (asked,) = asked_for(wanted(by_timer=True), idle)
+    (asked,) = asked_for(wanted(by_timer=True), running=False)
     assert asked
     assert asked.fragment_id == "look"
     assert not asked.widget_states.widgets
-    assert asked_for(wanted(by_timer=False), idle) == [wanted(by_timer=False)]
+    assert asked_for(wanted(by_timer=False), running=False) == [wanted(by_timer=False)]
 
 
 def test_a_press_that_comes_with_a_timer_is_not_lost() -> None:
     pressed = wanted(by_timer=True, pressed=True)
 
-    assert asked_for(pressed, AppSessionState.APP_NOT_RUNNING) == [pressed]
+    assert asked_for(pressed, running=False) == [pressed]
+
+
+TWO_FRAGMENTS = """
+import streamlit as st
+
+for name in ("matrix", "look"):
+    st.fragment(st.text)(name)
+"""
+
+
+def test_what_a_run_has_drawn_is_sent_though_the_next_begins_before_that_was_heard_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _compat.mend_reruns()
+    script = tmp_path / "app.py"
+    script.write_text(TWO_FRAGMENTS)
+    monkeypatch.setattr(Runtime, "_instance", None)
+    uploads = MemoryUploadedFileManager("/upload")
+    Runtime(RuntimeConfig(str(script), MemoryMediaFileStorage("/media"), uploads))
+
+    def drawn_since(session: AppSession) -> list[tuple[str, str]]:
+        """Texts, each with its fragment."""
+        deltas = [message.delta for message in session._browser_queue.flush()]
+        return [(d.new_element.text.body, d.fragment_id) for d in deltas if d.new_element.text.body]
+
+    async def heard_out(session: AppSession) -> None:
+        async with asyncio.timeout(30):
+            while session._scriptrunner:
+                await asyncio.sleep(0.01)
+
+    async def ask_twice() -> None:
+        session = AppSession(ScriptData(str(script)), uploads, ScriptCache(), None, {})
+        session.request_rerun(None)
+        await heard_out(session)
+        matrix, look = drawn_since(session)
+        session.request_rerun(ClientState(fragment_id=matrix[1]))
+        assert session._scriptrunner
+        assert session._scriptrunner._script_thread
+        session._scriptrunner._script_thread.join()  # over, and nobody has heard of it
+        session.request_rerun(ClientState(fragment_id=look[1], is_auto_rerun=True))
+        session.request_rerun(ClientState(fragment_id=look[1]))
+        await heard_out(session)
+
+        assert drawn_since(session) == [matrix, look]
+        session.shutdown()
+
+    asyncio.run(ask_twice())

@@ -217,7 +217,7 @@ def test_a_dataset_that_is_not_here_is_offered_for_download(app: AppTest) -> Non
     checked(app.segmented_control(key="dataset").set_value("mnist").run())
 
     assert "MNIST is not on this machine" in app.info[0].value
-    assert app.page_link[0].value == "Download it"
+    assert [link.value for link in app.page_link] == [*FIRST_SCREEN, "Download it"]
     assert buttons(app) == []
 
 
