@@ -263,6 +263,11 @@ def _rounded(value: float, up: bool) -> float:
     )
 
 
+WORDLESS = " "
+"""Beside a point that has no words: where plotly has once been given an empty text, it never draws
+one again."""
+
+
 def _marks(history: History, epochs: int) -> Figure:
     """What people did, in the strip below the curves; in words where there is room for them."""
     marks, pauses = history.marks(), history.pauses
@@ -274,7 +279,7 @@ def _marks(history: History, epochs: int) -> Figure:
         room = math.inf
         if 0 <= next_one < len(marks):
             room = abs(marks[next_one].at - mark.at) / (1 if sides[next_one] == side else 2)
-        labels.append(mark.label if room > 0.35 * epochs else "")
+        labels.append(mark.label if room > 0.35 * epochs else WORDLESS)
     waited = [f" for {duration(pause.seconds)}" if pause.seconds else "" for pause in pauses]
     return {
         "type": "scatter",
@@ -283,7 +288,7 @@ def _marks(history: History, epochs: int) -> Figure:
         "x": [mark.at for mark in marks] + [pause.at for pause in pauses],
         "y": [-0.5] * len(marks) + [0.5] * len(pauses),
         "yaxis": "y2",
-        "text": labels + [""] * len(pauses),
+        "text": labels + [WORDLESS] * len(pauses),
         "textposition": [f"middle {side}" for side in sides] + ["middle right"] * len(pauses),
         "textfont": {"size": 11},
         "hovertext": [mark.words for mark in marks] + [f"paused{words}" for words in waited],

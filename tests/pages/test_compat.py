@@ -1,6 +1,7 @@
 """What reaches the browser of a run of the script, where Streamlit itself would say otherwise."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -147,4 +148,5 @@ def test_what_a_run_has_drawn_is_sent_though_the_next_begins_before_that_was_hea
         assert drawn_since(session) == [matrix, look]
         session.shutdown()
 
-    asyncio.run(ask_twice())
+    with ThreadPoolExecutor(1) as thread:  # this one may have a loop, a browser's
+        thread.submit(lambda: asyncio.run(ask_twice())).result()
