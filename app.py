@@ -18,6 +18,7 @@ else:
     # A file of ours: icons by name come from the network, which may not be there.
     icon = Path(__file__).parent / "docs" / "icon.png"
     _compat.mend_reruns()
+    _compat.mend_costs()
     st.set_page_config(
         page_title="Digit Lab",
         page_icon=icon,

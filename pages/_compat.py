@@ -5,6 +5,11 @@ A folder named ``pages`` makes Streamlit take the app for one of its first multi
 would get that page without ``app.py``: no navigation of ours, no title, no layout.
 """
 
+import asyncio
+import ctypes
+import gc
+import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -16,9 +21,11 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunnerEvent
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+from streamlit.runtime.session_manager import SessionInfo
 
 from pages import _state
 
@@ -227,3 +234,41 @@ def _keeping_ends(clear: Clear) -> Clear:
                 message.script_finished = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 
     return clear_but_ends
+
+
+@cache
+def mend_costs() -> None:
+    """Mend what a closed session leaves."""
+    MemorySessionStorage.save = _forgetting(MemorySessionStorage.save)  # type: ignore[method-assign,assignment]
+
+
+Save = Callable[[MemorySessionStorage, SessionInfo], None]
+
+
+def _forgetting(save: Save) -> Save:
+    """A closed session is forgotten once its browser has had time to come back.
+
+    Streamlit 1.67 keeps it for ``server.disconnectedSessionTTL``, and after that until another
+    session is closed: the last fifty would stay for ever. And the C library keeps for later what
+    was freed.
+    """
+
+    def save_for_a_while(storage: MemorySessionStorage, closed: SessionInfo) -> None:
+        save(storage, closed)
+        kept: Any = storage._cache
+
+        def forget() -> None:
+            if kept.expire():
+                gc.collect()  # what a session holds holds the session
+                _give_back()
+
+        loop = asyncio.get_running_loop()
+        # Those that are closed in the same second go together, for collecting takes a while.
+        loop.call_at(math.ceil(loop.time() + kept.ttl) + 0.1, forget)
+
+    return save_for_a_while
+
+
+def _give_back() -> None:
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -1,6 +1,7 @@
 """What reaches the browser of a run of the script, where Streamlit itself would say otherwise."""
 
 import asyncio
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,11 @@ from streamlit.runtime import Runtime, RuntimeConfig
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.script_data import ScriptData
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.runtime.session_manager import SessionInfo
 
 from pages import _compat
 
@@ -102,6 +105,29 @@ def test_a_press_that_comes_with_a_timer_is_not_lost() -> None:
     pressed = wanted(by_timer=True, pressed=True)
 
     assert asked_for(pressed, running=False) == [pressed]
+
+
+def test_a_closed_session_is_given_up_though_nobody_closes_another_one() -> None:
+    class Session:
+        id = "one"
+
+        def __init__(self) -> None:
+            self.itself = self  # as what it holds holds it
+
+    async def close() -> None:
+        storage = MemorySessionStorage(ttl_seconds=0)
+        session: Any = Session()
+        storage.save(SessionInfo(client=None, session=session))
+        gone = weakref.ref(session)
+        del session
+        assert gone()
+        async with asyncio.timeout(30):
+            while gone():
+                await asyncio.sleep(0.01)
+
+    _compat.mend_costs()
+    with ThreadPoolExecutor(1) as thread:  # this one may have a loop, a browser's
+        thread.submit(lambda: asyncio.run(close())).result()
 
 
 TWO_FRAGMENTS = """
