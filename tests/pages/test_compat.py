@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import Runtime, RuntimeConfig
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
@@ -105,6 +106,25 @@ def test_a_press_that_comes_with_a_timer_is_not_lost() -> None:
     pressed = wanted(by_timer=True, pressed=True)
 
     assert asked_for(pressed, running=False) == [pressed]
+
+
+def test_the_theme_is_made_once_and_says_the_same() -> None:
+    _compat.mend_costs()
+    made: list[str] = []
+
+    def populate(message: CustomThemeConfig, section: str) -> None:
+        made.append(section)
+        if section == "theme.light":
+            message.primary_color = "#0f766e"
+
+    populate_once = _compat._made_once(populate)
+    for _ in range(2):
+        theme = CustomThemeConfig()
+        populate_once(theme.light, "theme.light")
+        populate_once(theme.dark, "theme.dark")
+        assert theme == CustomThemeConfig(light=CustomThemeConfig(primary_color="#0f766e"))
+
+    assert made == ["theme.light", "theme.dark"]
 
 
 def test_a_closed_session_is_given_up_though_nobody_closes_another_one() -> None:
