@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -124,17 +125,23 @@ def seconds(began: float) -> float:
 
 
 @contextmanager
-def server(runs: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A dashboard of its own, and its address; ``runs`` is the folder of its runs."""
+def server(
+    runs: str, log: int | IO[bytes] = subprocess.DEVNULL, **environment: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A dashboard of its own, and its address; ``runs`` is the folder of its runs.
+
+    Args:
+        log: gets what it prints.
+    """
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
         free.close()
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", str(APP), *SERVER_OPTIONS, str(port)],
-            env=os.environ | {"DIGIT_LAB_RUNS": runs},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            env=os.environ | {"DIGIT_LAB_RUNS": runs} | environment,
+            stdout=log,
+            stderr=subprocess.STDOUT if log != subprocess.DEVNULL else subprocess.DEVNULL,
         )
         address = f"http://localhost:{port}"
         try:
