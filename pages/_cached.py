@@ -73,7 +73,7 @@ def history(run: Run) -> History:
     return _history(run.folder, _version(run.folder / "events.jsonl"))
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
+@st.cache_data(max_entries=16, show_spinner=False)  # each version of a live run is one more
 def _history(folder: Path, version: tuple[int, int] | None) -> History:
     return Run(folder).history()
 
@@ -144,6 +144,12 @@ def _surest_mistake(
         result.class_names[of_image[wrong[0]]] for of_image in (result.labels, result.predicted)
     )
     return Mistake(images.x_test[wrong[0]], true, predicted, float(result.confidence[wrong[0]]))
+
+
+def network_version(run: Run) -> object:
+    """Differs once a run has a newer network, or its first; quick, and raises nothing."""
+    files = (run.folder / "model.tflite", run.folder / "test.npz", run.checkpoint)
+    return [_version(file) for file in files]
 
 
 def catalog() -> Catalog:

@@ -70,7 +70,7 @@ def run_picker(beside: DeltaGenerator | None = None) -> Run:
         "keep it to come back to the run, or to show it to others.",
         label_visibility="collapsed" if beside else "visible",
     )
-    _changes.rerun_on_change(lambda: picker_entries(run), entries)
+    _changes.rerun_on_change(("picker", run), lambda: picker_entries(run), entries, near=run)
     return run
 
 

@@ -18,11 +18,11 @@ from mnist_core.comparison import (
 from mnist_core.config import FIELDS
 from mnist_core.evaluation import Evaluation
 from mnist_core.fields import shown
-from mnist_core.runs.catalog import Summary
+from mnist_core.runs.catalog import Summary, Version, version
 from mnist_core.runs.files import RunError
 from mnist_core.runs.history import History
 from mnist_core.words import sureness
-from pages import _cached, _curves, _images, _page, _run_table, _tables
+from pages import _cached, _changes, _curves, _images, _page, _run_table, _tables
 from pages._live_chart import live_chart, load_plotly
 
 IMAGES_ON_A_PAGE = 8
@@ -50,8 +50,11 @@ def show(picked: list[Summary]) -> None:
 def curves(picked: list[Summary], names: dict[str, str]) -> None:
     """The runs' curves in one figure each, redrawn while one of them is live."""
 
-    @st.fragment(run_every=REFRESH_SECONDS if any(s.state.live for s in picked) else None)
-    def part() -> None:
+    def versions() -> list[Version]:
+        return [version(str(summary.run.folder)) for summary in picked]
+
+    def part() -> list[Version]:
+        drawn = versions()
         with st.container(horizontal=True, vertical_alignment="bottom"):
             along = st.segmented_control(
                 "Along",
@@ -106,8 +109,12 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
             words = past.about_losses(summary.config.label_smoothing) if past else ""
             if words:
                 st.caption(_page.plain(f"{names[summary.run.id]}: {words}"))
+        return drawn
 
-    part()
+    if any(summary.state.live for summary in picked):
+        _changes.redraw_on_change(part, REFRESH_SECONDS, lambda drawn: drawn != versions())
+    else:
+        st.fragment(part)()
 
 
 ALONG = {"epochs": "Epochs", "seconds": "Time in training", "images": "Images seen"}

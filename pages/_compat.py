@@ -10,8 +10,9 @@ import ctypes
 import gc
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache, wraps
 from typing import Any
 from weakref import WeakSet
 
@@ -23,13 +24,20 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime import app_session
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.fragment import FragmentStorage
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunnerEvent
-from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import (
+    ThreadState,
+    get_script_run_ctx,
+)
 from streamlit.runtime.session_manager import SessionInfo
 
 from pages import _state
+
+RUNS_A_SECOND = 25.0  # that timers ask for, of all sessions: about a quarter of a core
+GONE_AFTER = 3.0  # seconds without asking, in which a timer asks several times
 
 STYLE = """
 <style>
@@ -137,13 +145,67 @@ def put_in_address(values: Mapping[str, str | list[str] | None]) -> None:
             address._send_query_param_msg()
 
 
+def run_by_timer(part: Callable[[], None], seconds: float, due: Callable[[], bool]) -> None:
+    """A fragment that runs again and again, where it has something new to show.
+
+    Args:
+        part: what it runs.
+        seconds: from one look whether it is due to the next.
+        due: whether it has to run; asked by the server's own thread, so that it has to be quick,
+            and to raise nothing.
+    """
+
+    @wraps(part)  # a fragment is known by the name of what it runs
+    def run() -> None:
+        context, fragment = get_script_run_ctx(), ThreadState.get().fragment_id
+        assert context
+        assert fragment
+        vars(context.fragment_storage.lookup(fragment))["due"] = due  # lives as long as that
+        part()
+
+    st.fragment(run, run_every=seconds)()
+
+
+def _is_due(fragments: FragmentStorage, fragment: str) -> bool:
+    """Whether a fragment that a timer asks for has to run; one that does not say, has to."""
+    if not fragments.contains(fragment):
+        return True
+    due: Callable[[], bool] | None = vars(fragments.lookup(fragment)).get("due")
+    return due is None or due()
+
+
+class Turns:
+    """Runs that timers ask for: so many a second in all, and as many for each who asks."""
+
+    def __init__(self, a_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._a_second, self._clock = a_second, clock
+        self._asked: dict[Hashable, float] = {}
+        self._next: dict[Hashable, float] = {}
+
+    def take(self, who: Hashable) -> bool:
+        """Whether it is their turn; if not, they may ask again."""
+        now = self._clock()
+        self._asked[who] = now
+        for other in [o for o, asked in self._asked.items() if now - asked > GONE_AFTER]:
+            del self._asked[other]
+            self._next.pop(other, None)
+        due = self._next.get(who, now)
+        if now < due:
+            return False
+        # From when it was due: who asks a moment too early, and so comes late, loses nothing.
+        round_ = len(self._asked) / self._a_second
+        self._next[who] = max(due, now - round_) + round_
+        return True
+
+
 @cache
 def mend_reruns() -> None:
     """Mend four faults of Streamlit 1.67, for all fragments and all widgets.
 
-    They show where a fragment with ``run_every`` runs at the moment at which somebody clicks.
+    They show where a fragment with ``run_every`` runs at the moment at which somebody clicks. And
+    have no more of them run than the server can.
     """
-    AppSession.request_rerun = _heeding_people(AppSession.request_rerun)  # type: ignore[method-assign,assignment]
+    AppSession.request_rerun = _heeding_people(AppSession.request_rerun, Turns(RUNS_A_SECOND))  # type: ignore[method-assign,assignment]
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
     _hear_runs_out()
 
@@ -152,8 +214,12 @@ Rerun = Callable[[AppSession, ClientState | None], None]
 Clear = Callable[[ForwardMsgQueue, bool, list[str] | None], None]
 
 
-def _heeding_people(request_rerun: Rerun) -> Rerun:
+def _heeding_people(request_rerun: Rerun, turns: Turns) -> Rerun:
     """A run that no person has asked for, but a timer, gives way to those that one has.
+
+    It is not begun where it is not due, for that costs as much as to draw what there is, nor out
+    of turn: where fifty people look on, all of them want to see something new at every moment, and
+    fifty threads that draw it leave nothing to the one that answers those who click.
 
     Where something runs already, it waits for its next turn: the end of a run that the browser has
     not heard of would get lost. And it comes without the values of widgets: what somebody has just
@@ -166,6 +232,9 @@ def _heeding_people(request_rerun: Rerun) -> Rerun:
             if session._scriptrunner is not None:
                 return
             if not any(map(_is_pressed, state.widget_states.widgets)):
+                is_due = _is_due(session._fragment_storage, state.fragment_id)
+                if not (is_due and turns.take((session.id, state.fragment_id))):
+                    return
                 quiet = ClientState()
                 quiet.CopyFrom(state)
                 quiet.ClearField("widget_states")

@@ -1,10 +1,12 @@
 """The curves of a run, and how their reader wants them, on every page that has some."""
 
 from collections.abc import Mapping
+from threading import Lock
 
 import streamlit as st
 
 from mnist_core import figures
+from mnist_core.figures import Figure
 from mnist_core.runs.catalog import Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -25,18 +27,43 @@ def others(run: Run) -> dict[str, str]:
     }
 
 
-def show(run: Run, history: History, epochs: int, others: Mapping[str, str]) -> None:
+class Curves:
+    """The figures of a run at one moment, made once for all who want them in the same way.
+
+    Args:
+        history: which has to stay as it is.
+        epochs: where the horizontal axes end.
+    """
+
+    def __init__(self, history: History, epochs: int) -> None:
+        self.history = history
+        self._epochs = epochs
+        self._lock = Lock()
+        self._made: dict[figures.View, tuple[Figure, Figure]] = {}
+
+    def figures(
+        self, view: figures.View, earlier: tuple[str, History] | None = None
+    ) -> tuple[Figure, Figure]:
+        """Accuracy and loss; see :func:`figures.training_curves`."""
+        if earlier:
+            return figures.training_curves(self.history, self._epochs, view, earlier)
+        with self._lock:  # the others wait for the first one's
+            if view not in self._made:
+                self._made[view] = figures.training_curves(self.history, self._epochs, view)
+            return self._made[view]
+
+
+def show(run: Run, curves: Curves, others: Mapping[str, str]) -> None:
     """The two figures of a run, and below them what can be set about them.
 
     Args:
-        epochs: where the horizontal axes end.
         others: those that it can be compared with; see :func:`others`.
     """
-    columns = st.columns(2)
+    history, columns = curves.history, st.columns(2)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = controls()
         earlier = compared(others) if others else None
-    shown = figures.training_curves(history, epochs, view, earlier)
+    shown = curves.figures(view, earlier)
     for column, figure, name in zip(columns, shown, ("accuracy", "loss"), strict=True):
         with column:
             live_chart(figure, f"{name}_{run.id}", in_words(history, name))

@@ -1,5 +1,6 @@
 """A run as it learns, how it is steered, and what can be done with it when it is over."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
@@ -9,14 +10,16 @@ from mnist_core.config import FIELDS
 from mnist_core.data import known, places
 from mnist_core.fields import bounds
 from mnist_core.lessons import no_better_than_guessing
-from mnist_core.runs.catalog import Entry, Summary
+from mnist_core.runs.catalog import Entry, Summary, version
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
+from mnist_core.runs.history import History
 from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration, reason
 from pages import _cached, _changes, _chosen, _curves, _form, _names, _page, _state
 from pages._number import as_whole, whole_number
+from pages._shared import Shared, shared
 from pages._state import Notice
 
 REFRESH_SECONDS = 0.4
@@ -40,35 +43,72 @@ def leave_error(error: Exception) -> None:
     _state.leave_notice("training", Notice(st.error, words, ":material/error:"))
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What is shown of a run at one moment, to all who watch it."""
+
+    now: Snapshot
+    stage: str
+    """What it is at, in words."""
+    where: str
+    """Who trains it, where that needs saying."""
+    failure: str | None
+    """Why it has failed, where that could not be written into it."""
+    curves: _curves.Curves = field(compare=False)
+
+
+def frames(run: Run) -> Shared[Frame]:
+    """A run for all who watch it: read once for each change, and its figures made once."""
+    history: History | None = None
+
+    def look() -> Frame:
+        nonlocal history
+        past, history = history, None  # where this fails, all is read anew, and fails again
+        past = past or run.history()
+        now = take(run, past)
+        history, ended = past, now.history.ended
+        return Frame(
+            now,
+            stage(now),
+            "" if ended else _names.whereabouts(run),
+            None if ended else _cached.pool().failure(run),
+            _curves.Curves(now.history, now.progress.asked),
+        )
+
+    # No file tells that its owner has died, and where it stands in the queue.
+    return Shared(look, seconds=1.0, version=lambda: version(str(run.folder)))
+
+
 def watch(run: Run, below_form: DeltaGenerator) -> bool:
     """The chosen run, redrawn in place while it is live; returns whether it is.
 
     Args:
         below_form: gets a line on the run, for it lies out of sight on a narrow screen.
     """
-    history = run.history()
-    live = take(run, history).state.live  # what is damaged is said here, by the page
+    view = shared(run, lambda: frames(run))
+    live = view.get().now.state.live  # what is damaged is said here, by the page
     _chosen.name_damage(run)
     others = _curves.others(run)
 
-    def part() -> None:
+    def part() -> Frame:
         try:
-            now = take(run, history)
+            frame = view.get()
         except RunError:
             if live:
                 st.rerun()  # the page says what is wrong
             raise
+        now = frame.now
         if live and not now.state.live:
             st.rerun()  # the timer ends with the run
         if _state.has_notices("training"):
             st.rerun()  # of the steering below: here, the timer would take them away at once
         label = _names.label(now.entry)
         with below_form:
-            pointer(stage(now) if now.state.live else label)
+            pointer(frame.stage if now.state.live else label)
         st.header(_page.plain(label), anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
-        status(now)
+        status(frame)
         with st.container(gap="small"):
             if now.state.live:
                 steering(now)
@@ -77,13 +117,14 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         figures_so_far(now)
 
         def curves() -> None:
-            _curves.show(run, now.history, now.progress.asked, others)
+            _curves.show(run, frame.curves, others)
 
         # Of a run that is over, what is set about its curves concerns nothing else.
         curves() if live else st.fragment(curves)()
+        return frame
 
     if live:
-        st.fragment(part, run_every=REFRESH_SECONDS)()
+        _changes.redraw_on_change(part, REFRESH_SECONDS, lambda shown: view.peek() is not shown)
     else:
         part()
     return live
@@ -255,22 +296,21 @@ def what_next(now: Snapshot) -> None:
             )
 
 
-def status(now: Snapshot) -> None:
+def status(frame: Frame) -> None:
     """One line on where the run stands."""
+    now, where = frame.now, _page.plain(frame.where)
     ended = now.history.ended
     message = _page.plain(ended.message) if ended else ""
-    failure = None if ended else _cached.pool().failure(now.run)
-    where = "" if ended else _page.plain(_names.whereabouts(now.run))
-    if failure:
-        st.error(_page.plain(failure), title="The run failed", icon=":material/error:")
+    if frame.failure:
+        st.error(_page.plain(frame.failure), title="The run failed", icon=":material/error:")
         return
     if where and now.state.live:
         st.caption(where)
     match now.state:
         case State.QUEUED:
-            st.progress(0.0, _page.plain(stage(now)))
+            st.progress(0.0, _page.plain(frame.stage))
         case State.RUNNING | State.PAUSED:
-            st.progress(now.progress.share, _page.plain(stage(now)))
+            st.progress(now.progress.share, _page.plain(frame.stage))
         case State.FINISHED:
             words = message or "Trained to the end."
             if guessing := guesses(now.run):
@@ -411,4 +451,4 @@ def look_after(run: Run) -> None:
         live = isinstance(entry, Summary) and entry.state.live
         return [*others(run), *([] if live else [entry])]
 
-    _changes.rerun_on_change(look, look())
+    _changes.rerun_on_change(("live", run), look, look(), near=run)

@@ -22,7 +22,7 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import BUILT_IN_RUN
 from mnist_core.words import reason
-from pages import _cached, _chosen, _images, _page, _state
+from pages import _cached, _changes, _chosen, _images, _page, _state
 from pages._answer import show_answer
 from pages._canvas import pen_canvas
 from pages._number import whole_number
@@ -335,7 +335,18 @@ else:
     if usable:
         _chosen.name_damage(run)
         take_linked()
-        st.fragment(ask, run_every=LOOK_SECONDS if live else None)(run, outline, live)
+        if live:
+
+            def ask_newest() -> object:
+                newest = _cached.network_version(run)
+                ask(run, outline, live)
+                return newest
+
+            _changes.redraw_on_change(
+                ask_newest, LOOK_SECONDS, lambda asked: asked != _cached.network_version(run)
+            )
+        else:
+            st.fragment(ask)(run, outline, live)
     elif isinstance(entry, Damaged):
         unreadable(entry.reason)
     else:

@@ -131,7 +131,7 @@ def headline(result: Evaluation, dataset: str) -> None:
 def curves(run: Run, history: History, epochs: int) -> None:
     st.header("Training curves")
     others = _curves.others(run)
-    st.fragment(lambda: _curves.show(run, history, epochs, others))()
+    st.fragment(lambda: _curves.show(run, _curves.Curves(history, epochs), others))()
     st.caption(
         "Where training goes on improving and validation does not, the network has begun to "
         "learn its images by heart: it overfits."

@@ -1,7 +1,7 @@
 """Every run: find it, name it, compare it, delete it, and see which are the best."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -67,10 +67,13 @@ def chosen(entries: list[Entry]) -> list[Entry]:
 def training_now(entries: list[Entry]) -> None:
     """The live runs, redrawn in place; redraws the page once something else on it has changed."""
     shown = [_changes.steady(entry) for entry in entries]
+    view = _changes.entries("all", lambda: _cached.catalog().list())
+    drawn: Sequence[Entry] | None = None
 
-    @st.fragment(run_every=_changes.LOOK_SECONDS)
-    def part() -> None:
-        now = _cached.catalog().list()
+    def part() -> Sequence[Entry]:
+        nonlocal drawn
+        # What others have looked at might be older than the page itself.
+        drawn = now = entries if drawn is None else view.get()
         if [_changes.steady(entry) for entry in now] != shown:
             st.rerun()
         live = [entry for entry in now if isinstance(entry, Summary) and entry.state.live]
@@ -95,8 +98,9 @@ def training_now(entries: list[Entry]) -> None:
         queued = sum(summary.state == State.QUEUED for summary in live)
         if queued:
             st.caption(f"{count(queued)} waiting their turn.")
+        return now
 
-    part()
+    _changes.redraw_on_change(part, _changes.LOOK_SECONDS, lambda shown: view.peek() is not shown)
 
 
 # --- The table ---

@@ -50,7 +50,7 @@ with right:
         with top:
             first_screen()
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
-        _changes.rerun_on_change(lambda: _cached.catalog().list(1), [])
+        _changes.rerun_on_change("newest", lambda: _cached.catalog().list(1), [])
 
 with introduction:
     st.caption(

@@ -163,7 +163,7 @@ class Catalog:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._over: dict[str, tuple[_Version, Summary]] = {}
+        self._over: dict[str, tuple[Version, Summary]] = {}
 
     def list(self, limit: int | None = None) -> list[Entry]:
         """The runs as they are now, newest first: at most ``limit`` of them, or every one."""
@@ -186,34 +186,35 @@ class Catalog:
     def _entry(self, run_id: str) -> Entry | None:
         """A run as it is now; None for what is half made, or never was a run."""
         folder = f"{self._store.folder}/{run_id}"  # thousands of paths would take longer than this
-        version = _version(folder)
+        now = version(folder)
         kept = self._over.get(run_id)
-        if kept and kept[0] == version:
+        if kept and kept[0] == now:
             return kept[1]
         entry = summarize(Run(Path(folder)))
         if isinstance(entry, Damaged):
             if not self._store.is_run(run_id):
                 return None
         elif not entry.state.live and not entry.elsewhere:  # for that may still be heard of
-            self._over[run_id] = (version, entry)
+            self._over[run_id] = (now, entry)
         return entry
 
 
-class _Version(NamedTuple):
+class Version(NamedTuple):
     """Differs once a file in a run's folder has come, gone, been replaced or been appended to."""
 
     folder: int
     events: tuple[int, int] | None
 
 
-def _version(folder: str) -> _Version:
+def version(folder: str) -> Version:
+    """Of what the run's files say; quick, and raises nothing."""
     changed = 0
     try:
         changed = os.stat(folder).st_mtime_ns
         events = os.stat(f"{folder}/events.jsonl")
     except OSError:
-        return _Version(changed, None)
-    return _Version(changed, (events.st_mtime_ns, events.st_size))
+        return Version(changed, None)
+    return Version(changed, (events.st_mtime_ns, events.st_size))
 
 
 def mentions(entry: Entry, words: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,6 +148,18 @@ class History:
                 self.evaluated = event
             case Ended():
                 self.paused, self.ended = None, event
+
+    def copy(self) -> History:
+        """What has happened by now, whatever comes next; not to be updated itself."""
+        return replace(
+            self,
+            batches=[*self.batches],
+            all_batches=copy(self.all_batches),  # what is told stays in the columns of both
+            epochs=[*self.epochs],
+            pauses=[*self.pauses],
+            learning_rates=[*self.learning_rates],
+            continued=[*self.continued],
+        )
 
     def progress(self, asked: int) -> Progress:
         """How much is done of so many epochs; the newest epoch and batch are enough to tell."""

@@ -22,7 +22,7 @@ class Snapshot:
     state: State
     progress: Progress
     history: History
-    """What has happened so far: the caller's own, brought up to date by each :func:`take`."""
+    """What had happened by then."""
     wanted: Control
     """Of a live run; nothing in particular, of one that is over."""
 
@@ -81,6 +81,6 @@ def take(run: Run, history: History) -> Snapshot:
         entry,
         state,
         history.progress(run.config.epochs),
-        history,
+        history.copy(),
         run.control() if state.live else Control(),
     )

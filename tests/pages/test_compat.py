@@ -14,6 +14,7 @@ from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import Runtime, RuntimeConfig
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -72,11 +73,23 @@ def test_so_has_every_fragment_where_the_whole_page_is_drawn_anew() -> None:
     assert messages.flush() == [ended("matrix", interrupted=True)]
 
 
-def asked_for(state: ClientState | None, running: bool) -> list[ClientState | None]:
-    """What Streamlit is asked to run, while its session runs something or nothing."""
+def asked_for(
+    state: ClientState | None, running: bool, due: bool | None = None
+) -> list[ClientState | None]:
+    """What Streamlit is asked to run, while its session runs something or nothing.
+
+    Args:
+        due: whether the fragment "look" is; None: it does not say.
+    """
     asked: list[ClientState | None] = []
-    request = _compat._heeding_people(lambda _, state: asked.append(state))
-    session: Any = SimpleNamespace(_scriptrunner=object() if running else None)
+    request = _compat._heeding_people(lambda _, state: asked.append(state), _compat.Turns(1000))
+    fragments = MemoryFragmentStorage()
+    fragments.register("look", lambda: None)
+    if due is not None:
+        vars(fragments.lookup("look"))["due"] = lambda: due
+    session: Any = SimpleNamespace(
+        id="session", _scriptrunner=object() if running else None, _fragment_storage=fragments
+    )
     request(session, state)
     return asked
 
@@ -106,6 +119,41 @@ def test_a_press_that_comes_with_a_timer_is_not_lost() -> None:
     pressed = wanted(by_timer=True, pressed=True)
 
     assert asked_for(pressed, running=False) == [pressed]
+
+
+def test_a_timer_runs_nothing_that_has_nothing_new_but_never_keeps_a_press_back() -> None:
+    assert len(asked_for(wanted(by_timer=True), running=False, due=True)) == 1
+    assert asked_for(wanted(by_timer=True), running=False, due=False) == []
+    assert asked_for(wanted(by_timer=False), running=False, due=False) == [wanted(by_timer=False)]
+    pressed = wanted(by_timer=True, pressed=True)
+    assert asked_for(pressed, running=False, due=False) == [pressed]
+
+
+@pytest.mark.parametrize(("people", "runs_of_each"), [(1, 25), (8, 25), (10, 25), (50, 7)])
+def test_timers_of_many_people_take_turns(people: int, runs_of_each: int) -> None:
+    """For ten seconds, each asks every 0.4 s, one after the other."""
+    now = 0.0
+    turns = _compat.Turns(25, clock=lambda: now)
+    given = dict.fromkeys(range(people), 0)
+    for tick in range(25):
+        for who in given:
+            now = 0.4 * tick + 0.4 * who / people
+            given[who] += turns.take(who)
+
+    assert max(given.values()) <= runs_of_each
+    assert min(given.values()) >= runs_of_each - 2
+    assert sum(given.values()) <= 25 * 10 + people  # each begins at once
+
+
+def test_those_who_are_gone_leave_their_turns_to_the_others() -> None:
+    now = 0.0
+    turns = _compat.Turns(25, clock=lambda: now)
+    for who in range(100):
+        assert turns.take(who)
+    now = 3.5
+    assert turns.take("one")
+    now += 0.1
+    assert turns.take("one")
 
 
 def test_the_theme_is_made_once_and_says_the_same() -> None:
