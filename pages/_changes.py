@@ -73,7 +73,8 @@ class Pace:
 
 
 @st.cache_resource(show_spinner=False)
-def _pages() -> Pace:
+def pages() -> Pace:
+    """Those that run again because a run has changed."""
     return Pace(PAGES_A_SECOND)
 
 
@@ -96,7 +97,7 @@ def rerun_on_change(
             lambda: [steady(entry, entry.run == near) for entry in look()], LOOK_SECONDS / 2
         ),
     )
-    is_first, pace = True, _pages()
+    is_first, pace = True, pages()
 
     def part() -> None:
         nonlocal is_first

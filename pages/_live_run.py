@@ -124,7 +124,14 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         return frame
 
     if live:
-        _changes.redraw_on_change(part, REFRESH_SECONDS, lambda shown: view.peek() is not shown)
+        pages = _changes.pages()
+
+        def differs(shown: Frame) -> bool:
+            newest = view.peek()
+            is_over = newest is not None and not newest.now.state.live  # then the page runs again
+            return newest is not shown and (not is_over or pages.take())
+
+        _changes.redraw_on_change(part, REFRESH_SECONDS, differs)
     else:
         part()
     return live
