@@ -169,7 +169,7 @@ def run_by_timer(part: Callable[[], None], seconds: float, due: Callable[[], boo
 def _is_due(fragments: FragmentStorage, fragment: str) -> bool:
     """Whether a fragment that a timer asks for has to run; one that does not say, has to."""
     if not fragments.contains(fragment):
-        return True
+        return False  # the page has run again without it, and the browser has not heard so yet
     due: Callable[[], bool] | None = vars(fragments.lookup(fragment)).get("due")
     return due is None or due()
 

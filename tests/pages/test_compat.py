@@ -129,6 +129,12 @@ def test_a_timer_runs_nothing_that_has_nothing_new_but_never_keeps_a_press_back(
     assert asked_for(pressed, running=False, due=False) == [pressed]
 
 
+def test_a_timer_of_a_fragment_that_is_gone_asks_in_vain() -> None:
+    gone = ClientState(fragment_id="gone", is_auto_rerun=True)
+
+    assert asked_for(gone, running=False) == []
+
+
 @pytest.mark.parametrize(("people", "runs_of_each"), [(1, 25), (8, 25), (10, 25), (50, 7)])
 def test_timers_of_many_people_take_turns(people: int, runs_of_each: int) -> None:
     """For ten seconds, each asks every 0.4 s, one after the other."""
