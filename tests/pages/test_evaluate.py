@@ -121,9 +121,9 @@ def test_the_articles_accuracy_stands_beside_runs_on_mnist_only(store: RunStore)
     trained(store, "20260101-120000-aaaa")
     trained(store, "20260101-120000-bbbb", TrainingConfig(widths=(16,)))
 
-    assert "The article's accuracy" not in metrics(page(run="20260101-120000-aaaa"))
+    assert "In the article" not in metrics(page(run="20260101-120000-aaaa"))
     app = page(run="20260101-120000-bbbb")
-    assert metrics(app)["The article's accuracy"] == "98.03%"
+    assert metrics(app)["In the article"] == "98.03%"
     assert "this network is better" in words(app)
 
 

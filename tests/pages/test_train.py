@@ -674,8 +674,8 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
 
     assert metrics(mnist)["Test accuracy"] == "98.10%"
     assert mnist.metric[0].delta == "97.81% to 98.35%"
-    assert metrics(mnist)["The article's accuracy"] == "98.03%"
-    assert "The article's accuracy" not in metrics(sample)
+    assert metrics(mnist)["In the article"] == "98.03%"
+    assert "In the article" not in metrics(sample)
     assert [link.value for link in mnist.page_link] == ["Evaluate it", "Draw digits for it"]
 
 
