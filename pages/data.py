@@ -143,8 +143,8 @@ def whole_set(running: list[Job]) -> None:
     with st.container(border=True):
         st.header("Get the whole of MNIST")
         st.markdown(
-            "Only the built-in sample is on this machine. With all 60,000 training images, a "
-            "network gets about 98% of the test images right; with the sample, about 94%."
+            "Only the built-in sample is on this machine. With all 60,000 training images, the "
+            "preset Article gets about 98% of the test images right; with the sample, about 94%."
         )
         download_button(known.DEFAULT, running)
 

@@ -553,9 +553,7 @@ def test_the_command_that_trains_the_same_again_is_shown(store: RunStore) -> Non
     trained(store, "20260101-000000-aaaa", SAMPLE.model_copy(update={"seed": 3}))
 
     (line,) = page().code
-    assert line.value == (
-        "python -m mnist_core train --dataset mnist-sample --widths 16 --epochs 1 --seed 3"
-    )
+    assert line.value == ("digit-lab train --dataset mnist-sample --widths 16 --epochs 1 --seed 3")
 
 
 def test_what_the_charts_show_can_be_read_in_tables(store: RunStore) -> None:

@@ -806,7 +806,7 @@ def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) 
     checked(app.segmented_control(key="preset").set_value("fast").run())
     line, link = (code.value for code in app.code)
 
-    assert line == "python -m mnist_core train --dataset mnist-sample --preset fast"
+    assert line == "digit-lab train --dataset mnist-sample --preset fast"
     parameters = dict(parse_qsl(urlsplit(link).query))
     again = opened(_cached.store(), **parameters)
     assert set_up(again) == apply_preset("fast", TrainingConfig(dataset="mnist-sample"))
