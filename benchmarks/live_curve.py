@@ -124,7 +124,12 @@ def trained() -> Iterator[Event]:
             elapsed += 1 / BATCHES_A_SECOND
             total += 2.3 / math.sqrt(epoch) * chance.uniform(0.5, 1)
             loss = total / step
-            figures = {"loss": loss, "accuracy": math.exp(-loss), "learning_rate": 0.001}
+            figures = {
+                "loss": loss,
+                "accuracy": math.exp(-loss),
+                "learning_rate": 0.001,
+                "elapsed": elapsed,
+            }
             yield Batch(epoch=epoch, step=step, images_per_second=50_000, **figures)
         yield Epoch(epoch=epoch, val_loss=loss, val_accuracy=math.exp(-loss), seconds=34, **figures)
 

@@ -329,8 +329,9 @@ class TrainingConfig(BaseModel):
     def model_post_init(self, _context: object) -> None:
         for name, value in self:
             field = FIELDS[name]
-            only = setting(field).only
-            if only and not self.uses(name) and value != field.default:
+            if value != field.default and not self.uses(name):
+                only = setting(field).only
+                assert only
                 raise ConfigError(
                     f"{name} is {_written(field, value)}, but only {only.whose} has that: "
                     f"leave it out, or set {only.field} to {only.value}"
@@ -345,7 +346,7 @@ class TrainingConfig(BaseModel):
 
     def uses(self, name: str) -> bool:
         """Whether a field means anything beside the others; one that doesn't has its default."""
-        return applies(FIELDS[name], dict(self))
+        return applies(FIELDS[name], vars(self))
 
     @property
     def augments(self) -> bool:

@@ -61,9 +61,13 @@ class View:
 BATCH_BUCKETS, LINE_BUCKETS, EPOCH_BUCKETS = 160, 80, 48
 """What curves are thinned to, see :func:`curves.thin`: as much as can be told apart, and no more
 than goes several times a second to a browser far away."""
+COMPARED_BUCKETS = 100
+"""The same of the curves of several runs, which are drawn once: every epoch that there may be."""
 ERRORS = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005]
 """What a logarithmic axis of accuracy has ticks at: what is lacking there of 100 %."""
 LEAST_ERROR = ERRORS[-1]
+LOSSES = [digit * 10.0**power for power in range(-6, 3) for digit in (1, 2, 5)]
+"""What a logarithmic axis of loss has ticks at."""
 """Where less is lacking, it is drawn as this: there is no logarithm of nothing."""
 STRIP = 0.12
 """The share of the curves' height that is left below them, for what people did."""
@@ -231,15 +235,20 @@ def _reach(name: str, traces: Sequence[Figure], log: bool) -> tuple[dict[str, An
         }
     elif name == "accuracy":
         axis = {"tickformat": "~%"}
-        ends = [min(0.9, math.floor(points.min() * 10) / 10) if len(points) else 0, 1]
+        ends = [min(0.9, math.floor(points.min() * 10) / 10) if len(points) else 0.9, 1]
     elif log:
         points = points[points > 0]
-        axis = {"type": "log", "dtick": "D2", "uirevision": "log"}
+        axis = {
+            "type": "log",
+            "tickvals": LOSSES,
+            "ticktext": [f"{loss:.6g}" for loss in LOSSES],
+            "uirevision": "log",
+        }
         low, high = (points.min(), points.max()) if len(points) else (0.1, 2.5)
         ends = [_rounded(low, up=False), _rounded(high, up=True)]
     else:
         axis = {"rangemode": "tozero"}
-        ends = [0, _rounded(points.max(initial=0) or 2.5, up=True)]
+        ends = [0, _rounded(points.max(initial=0) or 0.1, up=True)]
     return axis, {
         "type": "scatter",
         "mode": "lines",
@@ -360,7 +369,7 @@ def _overlaid(
             elapsed = np.fromiter(accumulate(epoch.seconds for epoch in history.epochs), float)
         images = history.fitting.train_images if history.fitting else 1
         places = {"epochs": ends, "seconds": elapsed, "images": ends * images}[along]
-        drawn = thin(values, EPOCH_BUCKETS)
+        drawn = thin(values, COMPARED_BUCKETS)
         traces.append(
             {
                 "type": "scatter",

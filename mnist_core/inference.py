@@ -42,17 +42,19 @@ class Predictor:
             with _stderr_held_back():
                 self._interpreter = Interpreter(model_content=content)
                 self._interpreter.allocate_tensors()
+            # They have names, which may be damaged, too.
+            inputs = self._interpreter.get_input_details()
+            outputs = self._interpreter.get_output_details()
         except FileNotFoundError as error:
             raise ModelError(f"{path} does not exist") from error
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} is not a model for LiteRT, or damaged: {error}") from error
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
         tensors = [*inputs, *outputs]
         if (
             len(inputs) != 1
+            or not len(inputs[0]["shape"])
             or [len(output["shape"]) for output in outputs] != [2]
             or any(tensor["dtype"] is not np.float32 for tensor in tensors)
         ):

@@ -18,7 +18,7 @@ from mnist_core.presets import PRESETS, preset_settings
 
 def command(config: TrainingConfig) -> str:
     """The line for a shell that trains the same network again."""
-    return shlex.join(["python", "-m", "mnist_core", "train", *arguments(config)])
+    return shlex.join(["digit-lab", "train", *arguments(config)])
 
 
 def arguments(config: TrainingConfig) -> list[str]:

@@ -123,19 +123,27 @@ ALONG = {"epochs": "Epochs", "seconds": "Time in training", "images": "Images se
 def settings(picked: list[Summary], names: dict[str, str]) -> None:
     st.subheader("Settings that differ")
     differences = differing([summary.config for summary in picked])
-    if not differences:
+    if differences:
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    FIELDS[name].title: [shown(FIELDS[name], value) for value in values]
+                    for name, values in differences.items()
+                },
+                index=pd.Index(names.values(), name="Run"),
+            ),
+            alt="The settings in which the compared runs differ, a row for each run",
+        )
+    else:
         st.markdown("None: all settings are the same, seed included.")
-        return
-    st.dataframe(
-        pd.DataFrame(
-            {
-                FIELDS[name].title: [shown(FIELDS[name], value) for value in values]
-                for name, values in differences.items()
-            },
-            index=pd.Index(names.values(), name="Run"),
-        ),
-        alt="The settings in which the compared runs differ, a row for each run",
-    )
+    for summary in picked:
+        try:
+            by_hand = _cached.history(summary.run).by_hand()
+        except RunError:
+            continue  # said above, in the place of its curves
+        if by_hand:
+            words = f"{names[summary.run.id]}, beside its settings, by hand: {'; '.join(by_hand)}."
+            st.caption(_page.plain(words))
 
 
 @st.fragment

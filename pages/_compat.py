@@ -70,9 +70,14 @@ STYLE = """
 [class*="st-key-step_first_"] a { background: #0f766e; border-color: #0f766e; }
 [class*="st-key-step_first_"] a:is(:hover, :focus-visible) { background: #0c615a; }
 [class*="st-key-step_"] a:focus-visible { box-shadow: 0 0 0 0.2rem rgb(15 118 110 / 50%); }
+/* The menu of a narrow screen: what lies beside it is dark, and closes it. */
+[data-testid="stSidebar"][data-collapsed="false"]::after {
+    content: ""; position: absolute; top: 0; left: 100%; width: 100vw; height: 100vh;
+    background: rgb(0 0 0 / 45%);
+}
 /* A finger needs 44 pixels. */
 @media (pointer: coarse) {
-    [data-testid="stMain"] :is(
+    [data-testid="stSidebarNavLink"], [data-testid="stMain"] :is(
         [class*="st-key-step_"] a, summary, button:is([role="radio"], [data-testid^="stPagination"],
             [data-testid^="stBaseButton-"]:not([data-testid$="Toolbar"]))
     ) { min-height: 44px; }
@@ -89,6 +94,12 @@ export default function ({ data: { paths } }) {
         document.addEventListener("touchstart", event => {
             if (event.target.closest(".js-plotly-plot")) event.stopPropagation()
         }, { capture: true, passive: true })
+        addEventListener("click", ({ target }) => {
+            const menu = target.closest("[data-testid=stSidebar]")
+            if (menu && (target === menu || target.closest("a"))) {
+                menu.querySelector("[data-testid=stSidebarCollapseButton] button").click()
+            }
+        })
     }
     const kept = place => `stActiveTheme-${place}-v2`
     const theme = localStorage.getItem(kept(opened))
@@ -103,8 +114,10 @@ def mend_browser(paths: Sequence[str]) -> None:
 
     Style: see there. Fingers: plotly takes every touch of a chart for the begin of a drag, so that
     no swipe over one scrolls. It is not told of touches, and the browser goes on: it scrolls, and
-    makes a click of a tap, as it does everywhere. The theme: Streamlit keeps what was chosen for
-    the one address that the tab was opened at; here it is kept for all pages.
+    makes a click of a tap, as it does everywhere. The menu of a narrow screen: Streamlit leaves it
+    open over the page that was chosen, and hands on a tap beside it to what lies there. The theme:
+    Streamlit keeps what was chosen for the one address that the tab was opened at; here it is kept
+    for all pages.
 
     Args:
         paths: of the pages, below the app's own address.

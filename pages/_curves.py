@@ -67,7 +67,10 @@ def show(run: Run, curves: Curves, others: Mapping[str, str]) -> None:
     for column, figure, name in zip(columns, shown, ("accuracy", "loss"), strict=True):
         with column:
             live_chart(figure, f"{name}_{run.id}", in_words(history, name))
-    words = ["Drag over a part to enlarge it, click twice to see all. The axes only grow."]
+    words = ["With a mouse, drag over a part to enlarge it, click twice to see all."]
+    words.append("The axes only grow.")
+    if len(history.epochs) > 2 * figures.EPOCH_BUCKETS:
+        words.append("Of so many epochs, the best and the worst of each few have a point.")
     if history.marks():
         words.append("▲ done by hand.")
     if history.pauses:

@@ -258,7 +258,8 @@ def form() -> DeltaGenerator:
         values["epochs"] = field_widget("epochs")
     with right:
         values["dropout"] = field_widget("dropout")
-    train_place, below_place = st.container(), st.container()
+    # What comes and goes with the settings stands below the button, which so keeps its place.
+    train_place, about_place, below_place = st.container(), st.container(), st.container()
     places_above = {group: part_widgets(group, values) for group in PARTS}
     with st.expander("What is fixed, and why", icon=":material/help:", key="fixed_part"):
         st.markdown(FIXED_PARTS)
@@ -275,7 +276,9 @@ def form() -> DeltaGenerator:
     with notice_place:
         _link.notice(values)
     with preset_place:
-        preset_widget(config, values["dataset"])
+        preset = preset_widget(config, values["dataset"])
+    if preset:
+        about_place.caption(about_preset(preset, values["dataset"]))
     if config:
         _state.FORM_LEFT.set(config)
         with train_place:
@@ -288,12 +291,12 @@ def form() -> DeltaGenerator:
     return below_place
 
 
-def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
-    """The presets for the dataset, and what the chosen one is and has been measured to reach."""
+def preset_widget(config: TrainingConfig | None, dataset: str) -> str | None:
+    """The presets for the dataset; returns the one whose settings these are."""
     offered = presets_for(dataset)
     matching = [name for name in offered if config and apply_preset(name, config) == config]
     _state.PRESET.set(matching[0] if matching else None)
-    preset = st.segmented_control(
+    return st.segmented_control(
         "Preset",
         options=offered,
         format_func=lambda name: PRESETS[name].title,
@@ -302,8 +305,10 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
         wrap=True,
         help="  \n".join(f"**{PRESETS[n].title}**: {PRESETS[n].description}" for n in offered),
     )
-    if not preset:
-        return
+
+
+def about_preset(preset: str, dataset: str) -> str:
+    """What a preset is, and what it has been measured to reach."""
     words = PRESETS[preset].description
     figures = measured().get(preset)
     if figures and dataset == tuned_on(preset):
@@ -311,7 +316,7 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> None:
             f" Measured: {figures.accuracy:.2%} of the test images right, after "
             f"{duration(figures.seconds)} on two cores with {figures.train_images:,} images."
         )
-    st.caption(words)
+    return words
 
 
 def train_button(config: TrainingConfig | None) -> None:

@@ -51,7 +51,9 @@ def dismiss() -> None:
 def share(config: TrainingConfig) -> None:
     """The settings as a command and as a link, each with a button that copies it."""
     with st.expander("Share: command and link", icon=":material/share:", key="share_part"):
-        st.caption("Starts the same training on the command line:")
+        st.caption(
+            "Starts the same training on the command line (.venv/bin/digit-lab after make app):"
+        )
         st.code(command(config), language=None, wrap_lines=True)
         st.caption("Opens this page with all of these settings:")
         parameters = urlencode(link_parameters(config))

@@ -382,8 +382,8 @@ def figures_so_far(now: Snapshot) -> None:
             )
         article = known.article_accuracy(now.run.config.dataset)
         if article is not None:
-            shown["The article's accuracy"] = percent(article)
-            explained["The article's accuracy"] = _page.about_the_article()
+            shown["In the article"] = percent(article)
+            explained["In the article"] = _page.about_the_article()
         shown["Test loss"] = number(history.evaluated.test_loss)
         shown["Time in training"] = duration(history.evaluated.train_seconds)
     else:

@@ -1,4 +1,4 @@
-"""A field for a whole number that passes on what was typed, for the page to refuse in words."""
+"""Fields for whole numbers that pass on what was typed, to be refused in words."""
 
 from typing import Any
 
@@ -20,3 +20,16 @@ def whole_number(label: str, value: int, **options: Any) -> int | float:
 def as_whole(typed: float) -> int | float:
     """A number as its field holds it in the session, as :func:`whole_number` gives it."""
     return int(typed) if float(typed).is_integer() and abs(typed) < MOST_DIGITS else typed
+
+
+def image_number(kind: str, label: str, last: int, **options: Any) -> int | None:
+    """A field for the number of one of so many images; None, and why, where there is no such one.
+
+    Args:
+        kind: of the images, e.g. ``"test image"``.
+    """
+    number = whole_number(f"{label}, 0 to {last:,}", 0, **options)
+    if isinstance(number, int) and 0 <= number <= last:
+        return number
+    st.error(f"There is no {kind} {number:,}; allowed: 0 to {last:,}.", icon=":material/error:")
+    return None

@@ -25,7 +25,7 @@ from mnist_core.words import reason
 from pages import _cached, _changes, _chosen, _images, _page, _state
 from pages._answer import show_answer
 from pages._canvas import pen_canvas
-from pages._number import whole_number
+from pages._number import image_number
 
 SIDE = 280  # of a picture, in pixels
 SEEN_SIDE = 140
@@ -134,8 +134,8 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         _page.step("pages/data.py", "Go to the data", ":material/grid_on:", first=False)
         return None
     last = len(images.x_test) - 1
-    number = whole_number(
-        f"Number, 0 to {last:,}", 0, key=_state.TEST_IMAGE.name, bind="query-params"
+    number = image_number(
+        "test image", "Number", last, key=_state.TEST_IMAGE.name, bind="query-params"
     )
     st.button(
         "Random image",
@@ -144,10 +144,7 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
         on_click=take_any,
         args=[last],
     )
-    if not (isinstance(number, int) and 0 <= number <= last):
-        st.error(
-            f"There is no test image {number:,}; allowed: 0 to {last:,}.", icon=":material/error:"
-        )
+    if number is None:
         return None
     image: NDArray[np.float32] = images.x_test[number] / np.float32(255)
     return image, int(images.y_test[number])

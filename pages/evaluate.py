@@ -105,7 +105,7 @@ def headline(result: Evaluation, dataset: str) -> None:
         st.metric("Test loss", f"{result.loss:.4f}", border=True, height="stretch")
         if article is not None:
             st.metric(
-                "The article's accuracy",
+                "In the article",
                 f"{article:.2%}",
                 border=True,
                 height="stretch",

@@ -4,13 +4,16 @@ import base64
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from mnist_core import figures
+from mnist_core.config import FIELDS
 from mnist_core.curves import smooth
+from mnist_core.fields import bounds
 from mnist_core.figures import Figure, View
 from mnist_core.runs.events import (
     Batch,
@@ -41,9 +44,9 @@ def history(epochs: int, batches: int = 0) -> History:
             Epoch(
                 epoch=number,
                 loss=None if number == 2 else 1 / number,
-                accuracy=0.4 + number / 10,
+                accuracy=min(0.4 + number / 10, 1),
                 val_loss=2 / number,
-                val_accuracy=0.3 + number / 10,
+                val_accuracy=min(0.3 + number / 10, 1),
                 learning_rate=0.001,
                 seconds=2.5,
             )
@@ -210,7 +213,21 @@ def test_curves_always_have_the_same_traces_and_the_same_width(
 def test_a_history_without_batches_or_fitting_makes_empty_curves() -> None:
     for figure in figures.training_curves(History(Path("nowhere")), epochs=1):
         assert all(trace.get("x", []) == [] for trace in figure["data"] if trace["name"] != "Reach")
-        assert reach(figure) in ((0, 1), (0, 2.5))
+        assert reach(figure) in ((0.9, 1), (0, 0.1))  # from which they can only grow
+
+
+def test_every_epoch_that_there_may_be_is_compared() -> None:
+    most = int(bounds(FIELDS["epochs"])[1])
+    past = history(epochs=most)
+
+    for figure in figures.overlaid_curves({"a": past}):
+        assert len(drawn(figure, "a")) == most
+
+
+def drawn(figure: Figure, name: str) -> Any:
+    """Where a curve has points, as plotly unpacks it."""
+    packed = trace(figure, name)["x"]
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"])
 
 
 def test_another_run_lies_in_grey_behind() -> None:

@@ -102,6 +102,26 @@ def test_a_model_that_answers_with_images_is_named(trained: Run, tmp_path: Path)
         Predictor(tmp_path)
 
 
+def test_a_name_that_is_no_text_is_damage(trained: Run, tmp_path: Path) -> None:
+    content = (trained.folder / "model.tflite").read_bytes()
+    assert b"serving_default" in content
+    (tmp_path / "model.tflite").write_bytes(content.replace(b"serving_default", b"\xff" * 15))
+
+    with pytest.raises(ModelError, match=r"model\.tflite is not a model for LiteRT, or damaged"):
+        Predictor(tmp_path)
+
+
+def test_a_model_of_single_numbers_is_named(trained: Run, tmp_path: Path) -> None:
+    model = flatbuffer_utils.read_model(str(trained.folder / "model.tflite"))
+    (number,) = model.subgraphs[0].inputs
+    images = model.subgraphs[0].tensors[number]
+    images.shape = images.shapeSignature = []
+    flatbuffer_utils.write_model(model, str(tmp_path / "model.tflite"))
+
+    with pytest.raises(ModelError, match=r"model\.tflite has the tensors \[\(\[\], 'float32'\)"):
+        Predictor(tmp_path)
+
+
 def test_loading_says_nothing_and_leaves_stderr_working(trained: Run) -> None:
     script = (
         "import sys; from mnist_core.inference import Predictor; "

@@ -61,8 +61,8 @@ configs = (
 
 def parsed(line: str) -> TrainingConfig:
     """What a shell would start."""
-    python, module, name, *rest = shlex.split(line)
-    assert (python, module, name) == ("python", "-m", "mnist_core")
+    program, *rest = shlex.split(line)
+    assert program == "digit-lab"
     return config_of(build_parser("digit-lab").parse_args(rest))
 
 

@@ -15,6 +15,7 @@ from mnist_core.drawing import network_input
 from mnist_core.inference import Predictor
 from mnist_core.lessons import lessons_of
 from mnist_core.runs.judging import judge
+from mnist_core.words import sureness
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -75,6 +76,8 @@ def _predict(options: argparse.Namespace) -> int:
             raise ValueError(f"{path} is not a picture that can be read") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+        if outline.is_drawn and not image.any():
+            raise ValueError(f"{path}: nothing that is drawn was found in it")
         probabilities = predictor.probabilities(image[None])[0]
         answer = int(probabilities.argmax())
         if options.json:
@@ -85,5 +88,5 @@ def _predict(options: argparse.Namespace) -> int:
             }
             print(json.dumps(line))
         else:
-            print(f"{path}: {class_names[answer]} ({probabilities[answer]:.1%})")
+            print(f"{path}: {class_names[answer]} ({sureness(probabilities[answer])})")
     return 0

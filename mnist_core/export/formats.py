@@ -83,8 +83,8 @@ def obstacle(run: Run, name: str) -> str | None:
             return f"{known.title(dataset)}, which belongs to the script, is not on this machine"
     if name == "onnx" and importlib.util.find_spec("tf2onnx") is None:
         return (
-            "the converter is not installed; `.venv/bin/python -m pip install -r "
-            "requirements-extras.txt` installs it"
+            "the converter is not installed; .venv/bin/python -m pip install -r "
+            "requirements-extras.txt installs it"
         )
     return None
 

@@ -185,6 +185,30 @@ def test_after_train_a_phone_shows_the_run_and_how_to_stop_it(server: Server, ph
     phone.get_by_role("button", name="Stop", exact=True).tap()
 
 
+def test_the_menu_of_a_phone_closes_and_covers_what_lies_beside_it(
+    server: Server, phone: Page
+) -> None:
+    phone.goto(server.url)
+    phone.wait_for_function("document.mended")
+    menu = phone.get_by_test_id("stSidebar")
+    phone.get_by_test_id("stExpandSidebarButton").tap()
+    menu.get_by_role("link", name="Draw").tap()
+    canvas = phone.get_by_role("img", name="What you have drawn: nothing yet")
+    expect(canvas).to_be_visible()
+    expect(menu).to_have_attribute("data-collapsed", "true")
+
+    phone.get_by_test_id("stExpandSidebarButton").tap()
+    place = canvas.bounding_box()
+    assert place
+    x, y = place["x"] + place["width"] - 10, place["y"] + 50
+    phone.wait_for_function(
+        "([x, y]) => document.elementFromPoint(x, y).id === 'stSidebar'", arg=[x, y]
+    )
+    phone.touchscreen.tap(x, y)
+    expect(menu).to_have_attribute("data-collapsed", "true")
+    expect(canvas).to_be_visible()  # still empty
+
+
 # --- At a loss for an address ---
 
 

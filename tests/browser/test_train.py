@@ -64,3 +64,24 @@ def test_what_is_open_stays_open_while_the_network_changes(server: Server, page:
         page.get_by_text(choice, exact=True).click()
         expect(page.get_by_text(f"{weights} weights")).to_be_visible()
         expect(page.locator("details[open]")).to_have_count(6)
+
+
+def test_what_is_pressed_twice_stays_under_the_pointer(server: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(server.url)
+    page.get_by_text("Measured:").or_(page.get_by_text("recipe of the tutorial")).wait_for()
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    more = page.get_by_role("button", name="Increment").and_(
+        page.locator("[data-testid=stNumberInput]:has([aria-label=Epochs]) button")
+    )
+    train = page.get_by_role("button", name="Train", exact=True)
+    train.wait_for()
+    at, before = more.bounding_box(), top(train)
+    assert at
+    for number in (11, 12, 13):  # from the first one on, it is no preset any more
+        page.mouse.click(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+        expect(epochs).to_have_value(str(number))
+        expect(page).to_have_url(re.compile(rf"epochs={number}"))
+
+    assert top(train) == before
+    assert RunStore(server.runs).list() == []

@@ -58,6 +58,14 @@ def test_predict_names_the_digit_in_a_picture(trained: Run, tmp_path: Path) -> N
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-4)
 
 
+def test_predict_says_that_a_picture_is_empty(tmp_path: Path) -> None:
+    Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
+    done = command(tmp_path, "predict", "built-in", str(tmp_path / "blank.png"))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "blank.png: nothing that is drawn was found in it" in done.stderr
+
+
 def test_predict_names_a_file_that_is_no_picture(trained: Run, tmp_path: Path) -> None:
     (tmp_path / "digit.png").write_text("not a picture")
     done = command(trained.folder.parent, "predict", trained.id, str(tmp_path / "digit.png"))

@@ -121,9 +121,9 @@ def test_the_articles_accuracy_stands_beside_runs_on_mnist_only(store: RunStore)
     trained(store, "20260101-120000-aaaa")
     trained(store, "20260101-120000-bbbb", TrainingConfig(widths=(16,)))
 
-    assert "The article's accuracy" not in metrics(page(run="20260101-120000-aaaa"))
+    assert "In the article" not in metrics(page(run="20260101-120000-aaaa"))
     app = page(run="20260101-120000-bbbb")
-    assert metrics(app)["The article's accuracy"] == "98.03%"
+    assert metrics(app)["In the article"] == "98.03%"
     assert "this network is better" in words(app)
 
 
@@ -553,9 +553,7 @@ def test_the_command_that_trains_the_same_again_is_shown(store: RunStore) -> Non
     trained(store, "20260101-000000-aaaa", SAMPLE.model_copy(update={"seed": 3}))
 
     (line,) = page().code
-    assert line.value == (
-        "python -m mnist_core train --dataset mnist-sample --widths 16 --epochs 1 --seed 3"
-    )
+    assert line.value == ("digit-lab train --dataset mnist-sample --widths 16 --epochs 1 --seed 3")
 
 
 def test_what_the_charts_show_can_be_read_in_tables(store: RunStore) -> None:

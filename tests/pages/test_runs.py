@@ -22,6 +22,7 @@ from mnist_core.runs.events import (
     Epoch,
     Evaluated,
     Event,
+    LearningRate,
     Started,
     State,
     append_event,
@@ -473,6 +474,18 @@ def test_only_the_settings_that_differ_are_compared(store: RunStore) -> None:
         "One · 16": {"Hidden layers": "16", "Early stopping": "off"},
         "Wide · 64-32": {"Hidden layers": "64-32", "Early stopping": "3"},
     }
+
+
+def test_what_was_done_by_hand_stands_with_the_settings_that_differ(store: RunStore) -> None:
+    steered = trained(store, "*Steered*")
+    append_event(steered.folder, LearningRate(epoch=1, step=32, learning_rate=0.01))
+    app = page(trained(store, "One"), steered)
+
+    assert "None: all settings are the same, seed included." in words(app)
+    assert (
+        r"\*Steered\* · 16, beside its settings, by hand: learning rate set to 0.01 in epoch 1."
+        in words(app)
+    )
 
 
 def test_the_figures_of_compared_runs_stand_beside_each_other(store: RunStore) -> None:

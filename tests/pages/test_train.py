@@ -674,8 +674,8 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
 
     assert metrics(mnist)["Test accuracy"] == "98.10%"
     assert mnist.metric[0].delta == "97.81% to 98.35%"
-    assert metrics(mnist)["The article's accuracy"] == "98.03%"
-    assert "The article's accuracy" not in metrics(sample)
+    assert metrics(mnist)["In the article"] == "98.03%"
+    assert "In the article" not in metrics(sample)
     assert [link.value for link in mnist.page_link] == ["Evaluate it", "Draw digits for it"]
 
 
@@ -806,7 +806,7 @@ def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) 
     checked(app.segmented_control(key="preset").set_value("fast").run())
     line, link = (code.value for code in app.code)
 
-    assert line == "python -m mnist_core train --dataset mnist-sample --preset fast"
+    assert line == "digit-lab train --dataset mnist-sample --preset fast"
     parameters = dict(parse_qsl(urlsplit(link).query))
     again = opened(_cached.store(), **parameters)
     assert set_up(again) == apply_preset("fast", TrainingConfig(dataset="mnist-sample"))
