@@ -16,7 +16,7 @@ from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
 from pages import _cached, _page
 from tests.builders import batch, fitting
-from tests.conftest import SMALL
+from tests.conftest import SMALL, wait_until
 
 APP = str(Path(__file__).parents[2] / "app.py")
 PAGES = [f"pages/{name}.py" for name in ("train", "evaluate", "draw", "runs", "data")]
@@ -145,6 +145,7 @@ def test_who_trains_a_run_that_is_not_known_or_elsewhere_is_said(store: RunStore
     assert any("on the machine elsewhere, last heard of" in c.value for c in app.caption)
     assert app.button(key="stop")
     os.utime(run.folder / "owner.json", (0, 0))
+    wait_until(lambda: len(page("pages/train.py").warning))  # those who watch look once a second
     (warning,) = page("pages/train.py").warning
     assert "on the machine elsewhere, last heard of" in warning.value
 
