@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from benchmarks.dashboard import at_rest
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server
@@ -142,6 +143,8 @@ def test_a_stroke_begun_at_once_after_clear_or_undo_stays_and_is_answered(
 ) -> None:
     page.goto(f"{server.url}/draw")
     invites(page)
+    at_rest(page)
+    page.evaluate("document.fonts.ready.then(() => null)")  # they move what lies below text
     strokes = [[(170, 12), (260, 20)], [(20, 5), (260, 24)], [(60, 100), (90, 250)]]
     in_peace = []
     for stroke in strokes:
