@@ -183,7 +183,7 @@ def test_strokes_that_follow_faster_than_answers_are_all_answered(
     invites(page)
     for stroke in FOUR:
         draw(page, stroke)
-        chart(page).wait_for()
+    says(page, "4")
     answer = chart(page).get_attribute("aria-label")
     drawn = ink(page)
     button(page, "Clear").press("Enter")
