@@ -59,5 +59,5 @@ class Guesses:
         page = page_meant(name)
         if page is None or name == page:
             return None
-        query = scope["query_string"].decode("ascii")
+        query = scope["query_string"].decode("latin-1")
         return f"{'../' * name.count('/') or './'}{page}{'?' if query else ''}{query}"
