@@ -13,7 +13,6 @@ from weakref import WeakSet
 import streamlit as st
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
@@ -160,20 +159,20 @@ def _heeding_people(request_rerun: Rerun) -> Rerun:
     """A run that no person has asked for, but a timer, gives way to those that one has.
 
     Where something runs already, it waits for its next turn: the end of a run that the browser has
-    not heard of would get lost. And it comes without the values of widgets: what somebody has just
-    changed would call back in a run that does not draw the widget, and the value that the callback
-    gives it would be lost to the browser's in the run that follows.
+    not heard of would get lost. And it comes without the values of widgets. What somebody has just
+    changed is sent a moment later, by itself: a button would be pressed twice, and any other widget
+    call back in a run that does not draw it, and the value that the callback gives it would be lost
+    to the browser's in the run that follows.
     """
 
     def request(session: AppSession, state: ClientState | None) -> None:
         if state and state.is_auto_rerun:
             if session._scriptrunner is not None:
                 return
-            if not any(map(_is_pressed, state.widget_states.widgets)):
-                quiet = ClientState()
-                quiet.CopyFrom(state)
-                quiet.ClearField("widget_states")
-                state = quiet
+            quiet = ClientState()
+            quiet.CopyFrom(state)
+            quiet.ClearField("widget_states")
+            state = quiet
         request_rerun(session, state)
 
     return request
@@ -206,12 +205,6 @@ def _hear_runs_out() -> None:
 
     AppSession._create_scriptrunner = create_scriptrunner  # type: ignore[method-assign,assignment]
     AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[method-assign,assignment]
-
-
-def _is_pressed(widget: WidgetState) -> bool:
-    """Whether it is a button that has just been pressed: the browser says so once only."""
-    kind = widget.WhichOneof("value") or ""
-    return "trigger" in kind and bool(getattr(widget, kind))
 
 
 def _keeping_ends(clear: Clear) -> Clear:

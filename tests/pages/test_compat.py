@@ -98,10 +98,11 @@ def test_a_timer_says_nothing_of_what_somebody_has_just_changed() -> None:
     assert asked_for(wanted(by_timer=False), running=False) == [wanted(by_timer=False)]
 
 
-def test_a_press_that_comes_with_a_timer_is_not_lost() -> None:
-    pressed = wanted(by_timer=True, pressed=True)
+def test_what_is_pressed_is_pressed_once_though_a_timer_says_so_too() -> None:
+    pressed = [wanted(by_timer, pressed=True) for by_timer in (True, False)]
+    asked = [state for each in pressed for state in asked_for(each, running=False)]
 
-    assert asked_for(pressed, running=False) == [pressed]
+    assert [len(state.widget_states.widgets) for state in asked if state] == [0, 2]
 
 
 TWO_FRAGMENTS = """
