@@ -48,7 +48,8 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
     """
     history = run.history()
     live = take(run, history).state.live  # what is damaged is said here, by the page
-    _chosen.name_damage(run)
+    with st.container():
+        _chosen.name_damage(run)
     others = _curves.others(run)
 
     def part() -> None:
@@ -68,7 +69,8 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         st.header(_page.plain(label), anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
-        status(now)
+        with st.container():
+            status(now)
         with st.container(gap="small"):
             if now.state.live:
                 steering(now)

@@ -512,10 +512,12 @@ name = _page.choice(
     key=_state.IMAGES.name,
     bind="query-params",
 )
-_state.show_notices("removing")
-next_place = st.container()
+said, next_place, whole_place = st.container(), st.container(), st.container()
+with said:
+    _state.show_notices("removing")
 if known.DEFAULT not in on_disk:
-    whole_set(running)
+    with whole_place:
+        whole_set(running)
 try:
     dataset = _cached.dataset(name)
 except DatasetError as error:

@@ -330,8 +330,9 @@ except (ModelError, RunError, OSError) as error:
 else:
     usable = live or network is not None
     if usable:
-        _chosen.name_damage(run)
-        take_linked()
+        with st.container():
+            _chosen.name_damage(run)
+            take_linked()
         st.fragment(ask, run_every=LOOK_SECONDS if live else None)(run, outline, live)
     elif isinstance(entry, Damaged):
         unreadable(entry.reason)

@@ -33,12 +33,15 @@ with left:
     introduction = st.container()
     below_form = _form.form()
 with right:
-    _state.show_notices("training")
-    run, live = _chosen.chosen_run(), False
+    said = st.container()
+    with said:
+        _state.show_notices("training")
+        run, live = _chosen.chosen_run(), False
     if run:
         try:
-            _live_run.name_others(run)
-            _live_run.name_other_dataset(run)
+            with said:
+                _live_run.name_others(run)
+                _live_run.name_other_dataset(run)
             live = _live_run.watch(run, below_form)
         except RunError as error:
             words = _page.plain(str(error))
