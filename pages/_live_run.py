@@ -69,12 +69,13 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         st.header(_page.plain(label), anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
-        with st.container():
-            status(now)
+        status_place = st.container()
         with st.container(gap="small"):
             if now.state.live:
-                steering(now)
+                steering(now, status_place)
             else:
+                with status_place:
+                    status(now)
                 what_next(now)
         figures_so_far(now)
 
@@ -129,8 +130,13 @@ def want(run: Run, **wishes: Any) -> None:
         leave_error(error)
 
 
-def steering(now: Snapshot) -> None:
-    """The buttons and the learning rate of a live run."""
+def steering(now: Snapshot, above: DeltaGenerator) -> None:
+    """The buttons of a live run; above them its learning rate, beside where it stands."""
+    left, right = above.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    with left:
+        status(now)
+    with right:
+        rate_slider(now)
     run, wanted = now.run, now.wanted
     paused, trained = now.state == State.PAUSED, now.progress.share == 1.0
     with st.container(horizontal=True, gap="xsmall"):
@@ -182,7 +188,6 @@ def steering(now: Snapshot) -> None:
             disabled=wanted.stop or trained,
             help="Ends training after the current steps; what was learned is kept and evaluated.",
         )
-    rate_slider(now)
 
 
 def next_pauses(now: Snapshot) -> dict[str, int]:
@@ -237,12 +242,14 @@ def what_next(now: Snapshot) -> None:
     except RunError as error:
         st.error(_page.plain(str(error)), icon=":material/broken_image:")
         last = None
-    most = bounds(FIELDS["epochs"])[1] - last.epoch if last else 0
-    if most > 0:
+    most = bounds(FIELDS["epochs"])[1]
+    if last and last.epoch >= most:
+        st.caption(f"It has been trained for {most:.0f} epochs, the most that a run can have.")
+    elif last:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             whole_number(
                 "More epochs",
-                min(5, int(most)),
+                min(5, int(most) - last.epoch),
                 key=_state.MORE_EPOCHS.name,
                 width=140,
                 help="Starts a new run with the network and the optimizer as the last epoch left "
@@ -387,9 +394,9 @@ LATEST = 10
 """Among so many of the newest runs, others that are live are looked for."""
 
 
-def name_others(run: Run) -> None:
+def name_others(others: list[Summary]) -> None:
     """Which other runs are live, whoever has started them, with links to watch them."""
-    for other in others(run):
+    for other in others:
         what = "Waiting, too" if other.state == State.QUEUED else "In training, too"
         st.page_link(
             "pages/train.py",
@@ -399,18 +406,19 @@ def name_others(run: Run) -> None:
         )
 
 
-def others(run: Run) -> list[Summary]:
+def also_live(run: Run) -> list[Summary]:
     """The live runs but this one, newest first."""
     entries = _cached.catalog().list(LATEST)
     return [e for e in entries if isinstance(e, Summary) and e.state.live and e.run != run]
 
 
-def look_after(run: Run) -> None:
+def look_after(run: Run, others: list[Summary]) -> None:
     """See when a run that is over changes, for a live one is watched anyway, and when others do."""
 
-    def look() -> list[Entry]:
+    def entry_if_over() -> list[Entry]:
         entry = _cached.catalog().entry(run)
-        live = isinstance(entry, Summary) and entry.state.live
-        return [*others(run), *([] if live else [entry])]
+        return [] if isinstance(entry, Summary) and entry.state.live else [entry]
 
-    _changes.rerun_on_change(look, look())
+    _changes.rerun_on_change(
+        lambda: [*also_live(run), *entry_if_over()], [*others, *entry_if_over()]
+    )

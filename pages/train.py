@@ -38,15 +38,16 @@ with right:
         _state.show_notices("training")
         run, live = _chosen.chosen_run(), False
     if run:
+        others = _live_run.also_live(run)
         try:
             with said:
-                _live_run.name_others(run)
+                _live_run.name_others(others)
                 _live_run.name_other_dataset(run)
             live = _live_run.watch(run, below_form)
         except RunError as error:
             words = _page.plain(str(error))
             st.error(words, title="This run can't be read", icon=":material/error:")
-        _live_run.look_after(run)
+        _live_run.look_after(run, others)
         _in_view.show(f"#{_chosen.RUN_ANCHOR}")
         load_plotly()  # at the end: whatever is above the heading moves it down
     else:
