@@ -5,6 +5,7 @@ A folder named ``pages`` makes Streamlit take the app for one of its first multi
 would get that page without ``app.py``: no navigation of ours, no title, no layout.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -15,11 +16,14 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.media_file_manager import MediaFileMetadata
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunnerEvent
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 
 from pages import _state
+
+DOWNLOAD_SECONDS = 60.0  # from the press on a button in which its file begins to be fetched
 
 STYLE = """
 <style>
@@ -142,13 +146,14 @@ def put_in_address(values: Mapping[str, str | list[str] | None]) -> None:
 
 @cache
 def mend_reruns() -> None:
-    """Mend four faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend five faults of Streamlit 1.67, for all fragments and all widgets.
 
     They show where a fragment with ``run_every`` runs at the moment at which somebody clicks.
     """
     AppSession.request_rerun = _heeding_people(AppSession.request_rerun)  # type: ignore[method-assign,assignment]
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
     _hear_runs_out()
+    MediaFileMetadata.mark_for_delete = _after_a_while(MediaFileMetadata.mark_for_delete)  # type: ignore[method-assign,assignment]
 
 
 Rerun = Callable[[AppSession, ClientState | None], None]
@@ -205,6 +210,23 @@ def _hear_runs_out() -> None:
 
     AppSession._create_scriptrunner = create_scriptrunner  # type: ignore[method-assign,assignment]
     AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[method-assign,assignment]
+
+
+def _after_a_while(
+    mark: Callable[[MediaFileMetadata], None],
+) -> Callable[[MediaFileMetadata], None]:
+    """A file that was made when its button was pressed stays until the browser has fetched it.
+
+    Streamlit takes it away when two runs of whichever fragment or page are over, of any session.
+    With a timer on each page, that is a moment.
+    """
+
+    def mark_later(file: MediaFileMetadata) -> None:
+        first = vars(file).setdefault("first_marked", time.monotonic())
+        if time.monotonic() - first > DOWNLOAD_SECONDS:
+            mark(file)
+
+    return mark_later
 
 
 def _keeping_ends(clear: Clear) -> Clear:

@@ -226,15 +226,6 @@ def what_next(now: Snapshot) -> None:
             link, draw = _state.RUN.link(run.id), _names.draw_label(run)
             _page.step("pages/evaluate.py", "Evaluate it", ":material/fact_check:", link)
             _page.step("pages/draw.py", draw, ":material/draw:", link, first=False)
-        st.button(
-            "Use its settings",
-            key="use_settings",
-            icon=":material/content_copy:",
-            on_click=_form.put_in_form,
-            args=(run.config,),
-            disabled=not places.available(run.config.dataset),
-            help="Copies this run's settings into the form.",
-        )
     if by_hand := now.history.by_hand():
         st.caption(f"Beside its settings, by hand: {_page.plain('; '.join(by_hand))}.")
     try:
@@ -245,8 +236,8 @@ def what_next(now: Snapshot) -> None:
     most = bounds(FIELDS["epochs"])[1]
     if last and last.epoch >= most:
         st.caption(f"It has been trained for {most:.0f} epochs, the most that a run can have.")
-    elif last:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if last and last.epoch < most:
             whole_number(
                 "More epochs",
                 min(5, int(most) - last.epoch),
@@ -262,6 +253,16 @@ def what_next(now: Snapshot) -> None:
                 on_click=start_continuation,
                 args=(run,),
             )
+        # Not in the row above, where Stop has been: whoever presses that twice would press this.
+        st.button(
+            "Use its settings",
+            key="use_settings",
+            icon=":material/content_copy:",
+            on_click=_form.put_in_form,
+            args=(run.config,),
+            disabled=not places.available(run.config.dataset),
+            help="Copies this run's settings into the form.",
+        )
 
 
 def status(now: Snapshot) -> None:

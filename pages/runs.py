@@ -94,7 +94,7 @@ def training_now(entries: list[Entry]) -> None:
                     )
         queued = sum(summary.state == State.QUEUED for summary in live)
         if queued:
-            st.caption(f"{count(queued)} waiting their turn.")
+            st.caption(f"{count(queued)} waiting {'its' if queued == 1 else 'their'} turn.")
 
     part()
 
@@ -273,8 +273,8 @@ def question(picked: list[Entry]) -> None:
             )
         if over:
             st.markdown(
-                f"Delete {count(len(over))}, with networks and figures: {names(over)}? You can "
-                "undo this until you leave the page."
+                f"Delete {count(len(over))}, with all files: {names(over)}? You can undo this "
+                "until you leave the page or load it again."
             )
         with st.container(horizontal=True):
             if over:
@@ -326,7 +326,7 @@ def outcome() -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(
                 f":material/delete: {count(len(discarded))} deleted, for good once you leave this "
-                "page.",
+                "page or load it again.",
                 width="content",
             )
             st.button("Undo", icon=":material/undo:", on_click=undo)

@@ -13,8 +13,8 @@ def first_screen() -> None:
         with st.container(gap=None):
             st.header("Digit Lab", anchor=False)
             st.markdown(
-                "Train an image classifier in your browser, watch it learn, and question it.  \n"
-                "A network that reads digits comes along: draw for it, or train your own below."
+                "Train an image classifier, watch it learn, and question it. A network that reads "
+                "digits comes along: draw for it."
             )
         with st.container(horizontal=True, width="content"):
             _page.step("pages/draw.py", "Draw a digit", ":material/draw:")
@@ -56,8 +56,8 @@ with right:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
         _changes.rerun_on_change(lambda: _cached.catalog().list(1), [])
 
-with introduction:
-    st.caption(
+if run:  # else the first screen says so, and the button is to be in sight below it
+    introduction.caption(
         f"The form is for the next network; [one is in training](#{_chosen.RUN_ANCHOR})."
         if live
         else "Choose a network, press Train, and watch it learn to tell pictures apart."

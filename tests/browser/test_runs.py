@@ -132,14 +132,14 @@ def test_deleted_runs_come_back_until_the_page_is_left(server: Server, page: Pag
     open_runs(server, page, f"?compare={run.id}")
 
     for button in ("Delete", "Yes, delete 1 run", "Undo", "Clear selection"):
-        page.get_by_role("button", name=button).click()
+        page.get_by_role("button", name=button, exact=True).click()
         if button == "Undo":
             expect(page.get_by_text("1 of 1 run", exact=True)).to_be_visible()
             tick(page, 0)
     assert run.folder.is_dir()
 
     tick(page, 0)
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Yes, delete 1 run").click()
     expect(page.get_by_text("1 run deleted")).to_be_visible()
     assert (trash / run.id).is_dir()

@@ -12,6 +12,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime, RuntimeConfig
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.media_file_storage import MediaFileStorageError
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.script_data import ScriptData
@@ -103,6 +105,25 @@ def test_what_is_pressed_is_pressed_once_though_a_timer_says_so_too() -> None:
     asked = [state for each in pressed for state in asked_for(each, running=False)]
 
     assert [len(state.widget_states.widgets) for state in asked if state] == [0, 2]
+
+
+def test_a_file_waits_for_the_browser_that_asked_for_it_whatever_runs_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _compat.mend_reruns()
+    storage = MemoryMediaFileStorage("/media")
+    files = MediaFileManager(storage)
+    address = files.execute_deferred(files.add_deferred(lambda: b"report", None, "1", "report"))
+    name = address.rpartition("/")[2]
+    for _ in range(10):
+        files.remove_orphaned_files()
+    assert storage.get_file(name).content == b"report"
+
+    monkeypatch.setattr(_compat, "DOWNLOAD_SECONDS", -1)
+    for _ in range(2):
+        files.remove_orphaned_files()
+    with pytest.raises(MediaFileStorageError):
+        storage.get_file(name)
 
 
 TWO_FRAGMENTS = """

@@ -359,7 +359,7 @@ def test_deleting_asks_first(store: RunStore) -> None:
     run = trained(store, "One")
     app = press(page(run), "Delete")
 
-    assert "Delete 1 run, with networks and figures: **One**?" in words(app)
+    assert "Delete 1 run, with all files: **One**?" in words(app)
     assert store.list() == [run]
 
     press(app, "Keep")
