@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from benchmarks.dashboard import server, tab
+from mnist_core.data import places
 
 FOLDER = Path(__file__).parent
 SCREENS: dict[str, dict[str, Any]] = {
@@ -36,6 +38,8 @@ PATIENCE = 120_000  # ms; for a training
 
 
 def main() -> None:
+    if not places.available("mnist"):
+        sys.exit("MNIST is not on this machine. Get it first: digit-lab download mnist")
     with tempfile.TemporaryDirectory() as runs, server(runs) as (_, address), tab() as page:
         browser = page.context.browser
         assert browser
@@ -45,8 +49,8 @@ def main() -> None:
             done = screens["wide"].url
             for epochs in (3, 5):
                 train(screens["wide"], f"{address}/?dataset=mnist&epochs={epochs}&width_1=128")
-            start(screens["wide"], f"{address}/?dataset=mnist&epochs=12&dropout=0.3")
-            take(screens, "train", screens["wide"].url, in_the_middle)
+            start(screens["wide"], f"{address}/?dataset=mnist&epochs=20&dropout=0.3")
+            take(screens, "train", address, in_the_middle)  # the newest is shown
         run = parse_qs(urlsplit(done).query)["run"][0]
         with all_screens(browser) as screens:
             take(screens, "evaluate", f"{address}/evaluate?run={run}&true_class=4", at_matrix)
@@ -68,7 +72,7 @@ def start(page: Page, address: str) -> None:
     page.goto(address)
     at_rest(page)
     page.get_by_role("button", name="Train", exact=True).click()
-    page.wait_for_url("**run=**", timeout=PATIENCE)
+    page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=PATIENCE)
 
 
 def train(page: Page, address: str) -> None:
@@ -99,7 +103,7 @@ def at_rest(page: Page) -> None:
 def in_the_middle(page: Page) -> None:
     if page.viewport_size == SCREENS["phone"]["viewport"]:
         page.get_by_role("link", name="one is in training").click()
-    page.get_by_text(re.compile("Epoch [5-9] of 12")).first.wait_for(timeout=PATIENCE)
+    page.get_by_text(re.compile(r"Epoch ([5-9]|1\d) of 20")).first.wait_for(timeout=PATIENCE)
     page.wait_for_timeout(1000)
 
 
