@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from benchmarks.dashboard import at_rest
 from mnist_core.config import TrainingConfig
 from mnist_core.runs.events import Ended, Epoch, Evaluated, Started, State, append_event
 from mnist_core.runs.folder import Labels, Run
@@ -69,6 +70,8 @@ def test_rows_are_chosen_by_mouse_and_keyboard_and_a_link_brings_them_back(
 ) -> None:
     runs = {run.id for run in finished(server, "One", "Other")}
     open_runs(server, page)
+    at_rest(page)
+    expect(page.get_by_role("button", name="Fullscreen: Every run")).to_be_attached()
 
     page.get_by_role("button", name="Filter").focus()
     for _ in range(5):  # the table's tool bar, then the table
