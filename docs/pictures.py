@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from benchmarks.dashboard import server, tab
+from benchmarks.dashboard import at_rest, server, tab
 from mnist_core.data import places
 
 FOLDER = Path(__file__).parent
@@ -95,11 +95,6 @@ def take(screens: dict[str, Page], name: str, address: str, ready: Any) -> None:
 # --- When a page is ready ---
 
 
-def at_rest(page: Page) -> None:
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.wait_for_timeout(1500)  # charts and pictures are drawn meanwhile
-
-
 def in_the_middle(page: Page) -> None:
     if page.viewport_size == SCREENS["phone"]["viewport"]:
         page.get_by_role("link", name="one is in training").click()
@@ -128,6 +123,7 @@ def drawn(page: Page) -> None:
         page.mouse.move(x, y, steps=12)
     page.mouse.up()
     at_rest(page)
+    page.wait_for_timeout(1000)  # the bars grow
 
 
 if __name__ == "__main__":
