@@ -72,6 +72,8 @@ def click_on_cell(matrix: Locator, true: int, predicted: int, touch: bool = Fals
     """Click or tap on a cell of a matrix of ten classes, once the page has been drawn."""
     page = matrix.page
     at_rest(page)
+    # A person's finger, who scrolls back: the page no longer brings the last choice into view.
+    page.evaluate("dispatchEvent(new Event('touchstart'))")
     matrix.scroll_into_view_if_needed()
     cells = matrix.locator(".nsewdrag").bounding_box()
     assert cells

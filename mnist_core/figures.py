@@ -66,9 +66,9 @@ COMPARED_BUCKETS = 100
 ERRORS = [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005]
 """What a logarithmic axis of accuracy has ticks at: what is lacking there of 100 %."""
 LEAST_ERROR = ERRORS[-1]
+"""Where less is lacking, it is drawn as this: there is no logarithm of nothing."""
 LOSSES = [digit * 10.0**power for power in range(-6, 3) for digit in (1, 2, 5)]
 """What a logarithmic axis of loss has ticks at."""
-"""Where less is lacking, it is drawn as this: there is no logarithm of nothing."""
 STRIP = 0.12
 """The share of the curves' height that is left below them, for what people did."""
 

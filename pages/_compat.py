@@ -20,11 +20,11 @@ import streamlit as st
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
-from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime import app_session
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.fragment import FragmentStorage
+from streamlit.runtime.media_file_manager import MediaFileMetadata
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunnerEvent
@@ -38,6 +38,7 @@ from pages import _state
 
 RUNS_A_SECOND = 25.0  # that timers ask for, of all sessions: about a quarter of a core
 GONE_AFTER = 3.0  # seconds without asking, in which a timer asks several times
+DOWNLOAD_SECONDS = 60.0  # from the press on a button in which its file begins to be fetched
 
 STYLE = """
 <style>
@@ -213,7 +214,7 @@ class Turns:
 
 @cache
 def mend_reruns() -> None:
-    """Mend four faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend five faults of Streamlit 1.67, for all fragments and all widgets.
 
     They show where a fragment with ``run_every`` runs at the moment at which somebody clicks. And
     have no more of them run than the server can.
@@ -221,6 +222,7 @@ def mend_reruns() -> None:
     AppSession.request_rerun = _heeding_people(AppSession.request_rerun, Turns(RUNS_A_SECOND))  # type: ignore[method-assign,assignment]
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
     _hear_runs_out()
+    MediaFileMetadata.mark_for_delete = _after_a_while(MediaFileMetadata.mark_for_delete)  # type: ignore[method-assign,assignment]
 
 
 Rerun = Callable[[AppSession, ClientState | None], None]
@@ -235,23 +237,23 @@ def _heeding_people(request_rerun: Rerun, turns: Turns) -> Rerun:
     fifty threads that draw it leave nothing to the one that answers those who click.
 
     Where something runs already, it waits for its next turn: the end of a run that the browser has
-    not heard of would get lost. And it comes without the values of widgets: what somebody has just
-    changed would call back in a run that does not draw the widget, and the value that the callback
-    gives it would be lost to the browser's in the run that follows.
+    not heard of would get lost. And it comes without the values of widgets. What somebody has just
+    changed is sent a moment later, by itself: a button would be pressed twice, and any other widget
+    call back in a run that does not draw it, and the value that the callback gives it would be lost
+    to the browser's in the run that follows.
     """
 
     def request(session: AppSession, state: ClientState | None) -> None:
         if state and state.is_auto_rerun:
             if session._scriptrunner is not None:
                 return
-            if not any(map(_is_pressed, state.widget_states.widgets)):
-                is_due = _is_due(session._fragment_storage, state.fragment_id)
-                if not (is_due and turns.take((session.id, state.fragment_id))):
-                    return
-                quiet = ClientState()
-                quiet.CopyFrom(state)
-                quiet.ClearField("widget_states")
-                state = quiet
+            is_due = _is_due(session._fragment_storage, state.fragment_id)
+            if not (is_due and turns.take((session.id, state.fragment_id))):
+                return
+            quiet = ClientState()
+            quiet.CopyFrom(state)
+            quiet.ClearField("widget_states")
+            state = quiet
         request_rerun(session, state)
 
     return request
@@ -286,10 +288,21 @@ def _hear_runs_out() -> None:
     AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[method-assign,assignment]
 
 
-def _is_pressed(widget: WidgetState) -> bool:
-    """Whether it is a button that has just been pressed: the browser says so once only."""
-    kind = widget.WhichOneof("value") or ""
-    return "trigger" in kind and bool(getattr(widget, kind))
+def _after_a_while(
+    mark: Callable[[MediaFileMetadata], None],
+) -> Callable[[MediaFileMetadata], None]:
+    """A file that was made when its button was pressed stays until the browser has fetched it.
+
+    Streamlit takes it away when two runs of whichever fragment or page are over, of any session.
+    With a timer on each page, that is a moment.
+    """
+
+    def mark_later(file: MediaFileMetadata) -> None:
+        first = vars(file).setdefault("first_marked", time.monotonic())
+        if time.monotonic() - first > DOWNLOAD_SECONDS:
+            mark(file)
+
+    return mark_later
 
 
 def _keeping_ends(clear: Clear) -> Clear:

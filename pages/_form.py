@@ -169,10 +169,11 @@ def network_widgets(values: dict[str, Any]) -> None:
     """The architecture and the sizes of its layers, put into ``values``."""
     values["architecture"] = field_widget("architecture", on_change=take_architecture)
     blocks = applies(FIELDS["filters"], values)
-    if blocks:
-        values["filters"] = list_widgets(
-            "filters", FIELDS["filters"].default, "Blocks", "Filters in"
-        )
+    with st.container():
+        if blocks:
+            values["filters"] = list_widgets(
+                "filters", FIELDS["filters"].default, "Blocks", "Filters in"
+            )
     widths = DEFAULT_WIDTHS[values["architecture"]]
     values["widths"] = list_widgets(
         "widths", widths, "Hidden layers", "Units in", fewest=0 if blocks else 1
@@ -252,7 +253,8 @@ def form() -> DeltaGenerator:
     dataset = field_widget("dataset", places.default_name())
     values: dict[str, Any] = {"dataset": dataset}
     preset_place = st.container()
-    network_widgets(values)
+    with st.container():
+        network_widgets(values)
     left, right = st.columns([1, 2])
     with left:
         values["epochs"] = field_widget("epochs")
@@ -260,7 +262,10 @@ def form() -> DeltaGenerator:
         values["dropout"] = field_widget("dropout")
     # What comes and goes with the settings stands below the button, which so keeps its place.
     train_place, about_place, below_place = st.container(), st.container(), st.container()
-    places_above = {group: part_widgets(group, values) for group in PARTS}
+    places_above = {}
+    for group in PARTS:
+        with st.container():
+            places_above[group] = part_widgets(group, values)
     with st.expander("What is fixed, and why", icon=":material/help:", key="fixed_part"):
         st.markdown(FIXED_PARTS)
     try:

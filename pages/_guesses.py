@@ -1,5 +1,7 @@
 """Addresses that people guess, and the pages that they mean."""
 
+from difflib import get_close_matches
+
 import streamlit as st
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -24,8 +26,12 @@ def page_meant(name: str) -> str | None:
     None: nobody can say.
     """
     word = name.rstrip("/").rpartition("/")[2].lower()
-    found = (page for page, beginnings in BEGINNINGS.items() if word.startswith(beginnings))
-    return next(found, None)
+    for page, beginnings in BEGINNINGS.items():
+        if word.startswith(beginnings):
+            return page
+    names = {"train": ""} | {page: page for page in BEGINNINGS if page}
+    alike = get_close_matches(word, names, n=1, cutoff=0.7)
+    return names[alike[0]] if alike else None
 
 
 def lead_on() -> Middleware:
@@ -59,5 +65,5 @@ class Guesses:
         page = page_meant(name)
         if page is None or name == page:
             return None
-        query = scope["query_string"].decode("ascii")
+        query = scope["query_string"].decode("latin-1")
         return f"{'../' * name.count('/') or './'}{page}{'?' if query else ''}{query}"

@@ -87,7 +87,8 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
     """
     view = shared(run, lambda: frames(run))
     live = view.get().now.state.live  # what is damaged is said here, by the page
-    _chosen.name_damage(run)
+    with st.container():
+        _chosen.name_damage(run)
     others = _curves.others(run)
 
     def part() -> Frame:
@@ -108,11 +109,13 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         st.header(_page.plain(label), anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
-        status(frame)
+        status_place = st.container()
         with st.container(gap="small"):
             if now.state.live:
-                steering(now)
+                steering(frame, status_place)
             else:
+                with status_place:
+                    status(frame)
                 what_next(now)
         figures_so_far(now)
 
@@ -175,9 +178,14 @@ def want(run: Run, **wishes: Any) -> None:
         leave_error(error)
 
 
-def steering(now: Snapshot) -> None:
-    """The buttons and the learning rate of a live run."""
-    run, wanted = now.run, now.wanted
+def steering(frame: Frame, above: DeltaGenerator) -> None:
+    """The buttons of a live run; above them its learning rate, beside where it stands."""
+    left, right = above.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    with left:
+        status(frame)
+    with right:
+        rate_slider(frame.now)
+    now, run, wanted = frame.now, frame.now.run, frame.now.wanted
     paused, trained = now.state == State.PAUSED, now.progress.share == 1.0
     with st.container(horizontal=True, gap="xsmall"):
         if paused:
@@ -228,7 +236,6 @@ def steering(now: Snapshot) -> None:
             disabled=wanted.stop or trained,
             help="Ends training after the current steps; what was learned is kept and evaluated.",
         )
-    rate_slider(now)
 
 
 def next_pauses(now: Snapshot) -> dict[str, int]:
@@ -267,15 +274,6 @@ def what_next(now: Snapshot) -> None:
             link, draw = _state.RUN.link(run.id), _names.draw_label(run)
             _page.step("pages/evaluate.py", "Evaluate it", ":material/fact_check:", link)
             _page.step("pages/draw.py", draw, ":material/draw:", link, first=False)
-        st.button(
-            "Use its settings",
-            key="use_settings",
-            icon=":material/content_copy:",
-            on_click=_form.put_in_form,
-            args=(run.config,),
-            disabled=not places.available(run.config.dataset),
-            help="Copies this run's settings into the form.",
-        )
     if by_hand := now.history.by_hand():
         st.caption(f"Beside its settings, by hand: {_page.plain('; '.join(by_hand))}.")
     try:
@@ -283,12 +281,14 @@ def what_next(now: Snapshot) -> None:
     except RunError as error:
         st.error(_page.plain(str(error)), icon=":material/broken_image:")
         last = None
-    most = bounds(FIELDS["epochs"])[1] - last.epoch if last else 0
-    if most > 0:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+    most = bounds(FIELDS["epochs"])[1]
+    if last and last.epoch >= most:
+        st.caption(f"It has been trained for {most:.0f} epochs, the most that a run can have.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if last and last.epoch < most:
             whole_number(
                 "More epochs",
-                min(5, int(most)),
+                min(5, int(most) - last.epoch),
                 key=_state.MORE_EPOCHS.name,
                 width=140,
                 help="Starts a new run with the network and the optimizer as the last epoch left "
@@ -301,6 +301,16 @@ def what_next(now: Snapshot) -> None:
                 on_click=start_continuation,
                 args=(run,),
             )
+        # Not in the row above, where Stop has been: whoever presses that twice would press this.
+        st.button(
+            "Use its settings",
+            key="use_settings",
+            icon=":material/content_copy:",
+            on_click=_form.put_in_form,
+            args=(run.config,),
+            disabled=not places.available(run.config.dataset),
+            help="Copies this run's settings into the form.",
+        )
 
 
 def status(frame: Frame) -> None:
@@ -432,9 +442,9 @@ LATEST = 10
 """Among so many of the newest runs, others that are live are looked for."""
 
 
-def name_others(run: Run) -> None:
+def name_others(others: list[Summary]) -> None:
     """Which other runs are live, whoever has started them, with links to watch them."""
-    for other in others(run):
+    for other in others:
         what = "Waiting, too" if other.state == State.QUEUED else "In training, too"
         st.page_link(
             "pages/train.py",
@@ -444,18 +454,21 @@ def name_others(run: Run) -> None:
         )
 
 
-def others(run: Run) -> list[Summary]:
+def also_live(run: Run) -> list[Summary]:
     """The live runs but this one, newest first."""
     entries = _cached.catalog().list(LATEST)
     return [e for e in entries if isinstance(e, Summary) and e.state.live and e.run != run]
 
 
-def look_after(run: Run) -> None:
+def look_after(run: Run, others: list[Summary]) -> None:
     """See when a run that is over changes, for a live one is watched anyway, and when others do."""
 
-    def look() -> list[Entry]:
+    def entry_if_over() -> list[Entry]:
         entry = _cached.catalog().entry(run)
-        live = isinstance(entry, Summary) and entry.state.live
-        return [*others(run), *([] if live else [entry])]
+        return [] if isinstance(entry, Summary) and entry.state.live else [entry]
 
-    _changes.rerun_on_change(("live", run), look, look(), near=run)
+    def look() -> list[Entry]:
+        return [*also_live(run), *entry_if_over()]
+
+    seen = [*others, *entry_if_over()]
+    _changes.rerun_on_change(("live", run), look, seen, near=run)

@@ -54,7 +54,8 @@ FORM_LEFT: Key[TrainingConfig | None] = Key("form_left", None)
 PREVIEW_EPOCH = Key("preview_epoch", 0)
 """How many times the preview of the augmentation was drawn anew."""
 IN_VIEW: Key[tuple[str, str]] = Key("in_view", ("", ""))
-"""A place on the page, a CSS selector, that was just asked for and is to be scrolled to."""
+"""A place on the page, a CSS selector, that was just asked for and is to be scrolled to; and what
+tells this wish from another one for the same place."""
 SHUFFLED: Key[int | None] = Key("shuffled", None)
 """The seed of the predictions on Evaluate; None: the first ones are shown."""
 SAMPLES_SHUFFLED: Key[int | None] = Key("samples_shuffled", None)

@@ -504,6 +504,7 @@ default = places.default_name()  # before the list, which a download may make lo
 on_disk = [name for name in places.names() if places.available(name)]
 if _state.IMAGES.get() not in (None, *on_disk):
     _state.IMAGES.set(default)  # it was removed
+asked = st.query_params.get(_state.IMAGES.name)  # the menu takes what it does not know out of it
 name = _page.choice(
     "Dataset",
     on_disk,
@@ -512,10 +513,18 @@ name = _page.choice(
     key=_state.IMAGES.name,
     bind="query-params",
 )
-_state.show_notices("removing")
-next_place = st.container()
+said, next_place, whole_place = st.container(), st.container(), st.container()
+with said:
+    _state.show_notices("removing")
+    if asked is not None and asked not in (*on_disk, *map(known.title, on_disk)):
+        st.warning(
+            f"The address asks for the images of {_page.plain(asked)}, which are not here: they "
+            "were removed, have not been downloaded, or the address has a typo.",
+            icon=":material/search_off:",
+        )
 if known.DEFAULT not in on_disk:
-    whole_set(running)
+    with whole_place:
+        whole_set(running)
 try:
     dataset = _cached.dataset(name)
 except DatasetError as error:

@@ -307,7 +307,7 @@ def unreadable(why: str) -> None:
 def other_run(run: Run) -> None:
     """A way out where this run has no network."""
     able = next((r for r in _cached.store().list() if r.has_model and r != run), BUILT_IN_RUN)
-    which = "one that comes with Digit Lab" if able == BUILT_IN_RUN else "newest network"
+    which = "one that comes with Digit Lab" if able == BUILT_IN_RUN else "newest finished network"
     st.button(f"Use the {which}", on_click=_state.RUN.choose, args=[[able.id]])
 
 
@@ -330,8 +330,9 @@ except (ModelError, RunError, OSError) as error:
 else:
     usable = live or network is not None
     if usable:
-        _chosen.name_damage(run)
-        take_linked()
+        with st.container():
+            _chosen.name_damage(run)
+            take_linked()
         if live:
 
             def ask_newest() -> object:

@@ -240,12 +240,12 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
             st.markdown(words)
             if (true, predicted) != (ANY, ANY):
                 st.button("Show all mistakes", icon=":material/clear:", on_click=show_all)
+        place, page_place, page = st.container(key="images_of_cell"), st.container(), 1
         if images is not None and len(indices):
             pages = -(-len(indices) // IMAGES_ON_A_PAGE)
-            place = st.container(key="images_of_cell")
-            page = 1
             if pages > 1:
-                page = st.pagination(pages, key=f"page_of_{true}_{predicted}")
+                with page_place:
+                    page = st.pagination(pages, key=f"page_of_{true}_{predicted}")
             indices = indices[(page - 1) * IMAGES_ON_A_PAGE : page * IMAGES_ON_A_PAGE]
             with place:
                 show(indices, images, result, columns=4)
@@ -448,20 +448,22 @@ IN_GENERAL = """
 
 _page.begin("Evaluate")
 run = _chosen.run_picker()
-_chosen.about_built_in(run)
-try:
-    config, history = run.config, _cached.history(run)
-except RunError as error:
-    st.error(_page.plain(str(error)), title="This run can't be read", icon=":material/error:")
-    st.stop()
-
-_chosen.name_damage(run)
-state = run.state(history)
-standing(run, state, history)
-headline_place = st.container()
-_export.downloads(run)
+said, headline_place, export_place, curves_place = (st.container() for _ in range(4))
+with said:
+    _chosen.about_built_in(run)
+    try:
+        config, history = run.config, _cached.history(run)
+    except RunError as error:
+        st.error(_page.plain(str(error)), title="This run can't be read", icon=":material/error:")
+        st.stop()
+    _chosen.name_damage(run)
+    state = run.state(history)
+    standing(run, state, history)
+with export_place:
+    _export.downloads(run)
 if history.epochs:
-    curves(run, history, config.epochs if state.live else len(history.epochs))
+    with curves_place:
+        curves(run, history, config.epochs if state.live else len(history.epochs))
 result = None
 if not state.live:
     try:

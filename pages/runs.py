@@ -97,7 +97,7 @@ def training_now(entries: list[Entry]) -> None:
                     )
         queued = sum(summary.state == State.QUEUED for summary in live)
         if queued:
-            st.caption(f"{count(queued)} waiting their turn.")
+            st.caption(f"{count(queued)} waiting {'its' if queued == 1 else 'their'} turn.")
         return now
 
     _changes.redraw_on_change(part, _changes.LOOK_SECONDS, lambda shown: view.peek() is not shown)
@@ -202,15 +202,16 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
         st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
         if len(picked) == 1:
             links(picked[0])
-    if _state.ASKED_ABOUT.get() == [entry.run.id for entry in picked]:
-        question(picked)
-    for entry in picked:
-        if isinstance(entry, Damaged):
-            st.error(
-                _page.plain(entry.reason),
-                title=f"{_page.plain(_names.run_name(entry))} can't be read",
-                icon=":material/broken_image:",
-            )
+    with st.container():
+        if _state.ASKED_ABOUT.get() == [entry.run.id for entry in picked]:
+            question(picked)
+        for entry in picked:
+            if isinstance(entry, Damaged):
+                st.error(
+                    _page.plain(entry.reason),
+                    title=f"{_page.plain(_names.run_name(entry))} can't be read",
+                    icon=":material/broken_image:",
+                )
     if len(picked) == 1 and isinstance(picked[0], Summary):
         labels_form(picked[0], all_tags(entries))
 
@@ -276,8 +277,8 @@ def question(picked: list[Entry]) -> None:
             )
         if over:
             st.markdown(
-                f"Delete {count(len(over))}, with networks and figures: {names(over)}? You can "
-                "undo this until you leave the page."
+                f"Delete {count(len(over))}, with all files: {names(over)}? You can undo this "
+                "until you leave the page or load it again."
             )
         with st.container(horizontal=True):
             if over:
@@ -329,7 +330,7 @@ def outcome() -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(
                 f":material/delete: {count(len(discarded))} deleted, for good once you leave this "
-                "page.",
+                "page or load it again.",
                 width="content",
             )
             st.button("Undo", icon=":material/undo:", on_click=undo)
@@ -339,28 +340,30 @@ def outcome() -> None:
 
 _page.begin("Runs")
 entries = _cached.catalog().list()
-outcome()
-picked = chosen(entries)
-if not entries:
-    st.info("No network has been trained here yet.", icon=":material/model_training:")
-    with st.container(horizontal=True):
-        _page.step("pages/train.py", "Train one", ":material/model_training:")
-        _page.step(
-            "pages/draw.py",
-            "Draw for the one that comes with Digit Lab",
-            ":material/draw:",
-            first=False,
-        )
+with st.container():
+    outcome()
+    picked = chosen(entries)
+    if not entries:
+        st.info("No network has been trained here yet.", icon=":material/model_training:")
+        with st.container(horizontal=True):
+            _page.step("pages/train.py", "Train one", ":material/model_training:")
+            _page.step(
+                "pages/draw.py",
+                "Draw for the one that comes with Digit Lab",
+                ":material/draw:",
+                first=False,
+            )
 training_now(entries)
-if entries:
-    found = filtered(entries)
-    st.caption(f"{len(found):,} of {count(len(entries))}")
-    if found:
-        table(found, picked)
-    else:
-        st.info("No run has all of that.", icon=":material/search_off:")
-    if found or picked:
-        actions(entries, picked)
+with st.container():
+    if entries:
+        found = filtered(entries)
+        st.caption(f"{len(found):,} of {count(len(entries))}")
+        if found:
+            table(found, picked)
+        else:
+            st.info("No run has all of that.", icon=":material/search_off:")
+        if found or picked:
+            actions(entries, picked)
 _export.uploader()
 if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]

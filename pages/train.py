@@ -13,8 +13,8 @@ def first_screen() -> None:
         with st.container(gap=None):
             st.header("Digit Lab", anchor=False)
             st.markdown(
-                "Train an image classifier in your browser, watch it learn, and question it.  \n"
-                "A network that reads digits comes along: draw for it, or train your own below."
+                "Train an image classifier, watch it learn, and question it. A network that reads "
+                "digits comes along: draw for it."
             )
         with st.container(horizontal=True, width="content"):
             _page.step("pages/draw.py", "Draw a digit", ":material/draw:")
@@ -33,17 +33,21 @@ with left:
     introduction = st.container()
     below_form = _form.form()
 with right:
-    _state.show_notices("training")
-    run, live = _chosen.chosen_run(), False
+    said = st.container()
+    with said:
+        _state.show_notices("training")
+        run, live = _chosen.chosen_run(), False
     if run:
+        others = _live_run.also_live(run)
         try:
-            _live_run.name_others(run)
-            _live_run.name_other_dataset(run)
+            with said:
+                _live_run.name_others(others)
+                _live_run.name_other_dataset(run)
             live = _live_run.watch(run, below_form)
         except RunError as error:
             words = _page.plain(str(error))
             st.error(words, title="This run can't be read", icon=":material/error:")
-        _live_run.look_after(run)
+        _live_run.look_after(run, others)
         _in_view.show(f"#{_chosen.RUN_ANCHOR}")
         load_plotly()  # at the end: whatever is above the heading moves it down
     else:
@@ -52,8 +56,8 @@ with right:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
         _changes.rerun_on_change("newest", lambda: _cached.catalog().list(1), [])
 
-with introduction:
-    st.caption(
+if run:  # else the first screen says so, and the button is to be in sight below it
+    introduction.caption(
         f"The form is for the next network; [one is in training](#{_chosen.RUN_ANCHOR})."
         if live
         else "Choose a network, press Train, and watch it learn to tell pictures apart."

@@ -157,6 +157,8 @@ def test_a_name_that_is_none_keeps_the_server_from_starting(tmp_path: Path) -> N
         ("/training/?run=a%20b", "../?run=a%20b"),
         ("/Evaluation?run=1&true_class=3", "./evaluate?run=1&true_class=3"),
         ("/pages/data.py", "../data"),
+        ("/drow", "./draw"),
+        ("/trian?epochs=3", "./?epochs=3"),
         *((address, None) for address in ("/", "/?run=1", "/evaluate", "/runs", "/xyz")),
     ],
 )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnist_core import presets
 from mnist_core.config import FIELDS
 from mnist_core.curves import SMOOTHING, Series, smooth, thin
 from mnist_core.data import loading
@@ -91,6 +92,7 @@ def write(run: Run) -> bytes:
     pictures = _pictures(result, config.dataset) if result else None
     page = _template().render(
         run=run,
+        name=labels.name or presets.title(config),
         labels=labels,
         config=config,
         dataset=dataset,

@@ -79,6 +79,32 @@ def other_server(server: Server, tmp_path: Path) -> Iterator[Server]:
         yield other
 
 
+_SEEN_TWICE = """
+window.seenTwice = [];
+(function look() {
+    const seen = new Set();
+    for (const element of document.querySelectorAll('[class*=st-key-]')) {
+        const key = [...element.classList].find(name => name.startsWith('st-key-'));
+        if (seen.has(key) && element.checkVisibility()) window.seenTwice.push(key);
+        seen.add(key);
+    }
+    requestAnimationFrame(look);
+})();
+"""
+
+
+@contextmanager
+def nothing_twice(page: Page) -> Iterator[None]:
+    """No widget is seen twice meanwhile, not in one frame: what comes and goes moves none.
+
+    Where one comes to another place of the page, Streamlit draws it there, too, and takes the
+    former one away when all has been drawn.
+    """
+    page.evaluate(_SEEN_TWICE)
+    yield
+    assert page.evaluate("window.seenTwice") == []
+
+
 @contextmanager
 def dashboard(folder: Path, runs: Path, path: str = "") -> Iterator[Server]:
     """A server whose log and data are in ``folder``, at a path such as ``/lab``.

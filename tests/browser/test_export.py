@@ -44,6 +44,8 @@ def test_links_and_downloads_stay_under_the_path_of_a_server(page: Page, tmp_pat
         page.goto(f"{server.url}/?run={run.id}")
         page.get_by_text("Share: command and link").click()
         expect(page.get_by_text(f"{server.url}?dataset=")).to_be_visible()
+        page.get_by_role("link", name="Runs").click()
+        expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
         page.goto(f"{server.url}/comparing")
         expect(page).to_have_url(f"{server.url}/runs")
         expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()

@@ -4,6 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from benchmarks.dashboard import at_rest
 from mnist_core.config import TrainingConfig
 from mnist_core.runs.events import Ended, Epoch, Evaluated, Started, State, append_event
 from mnist_core.runs.folder import Labels, Run
@@ -69,6 +70,8 @@ def test_rows_are_chosen_by_mouse_and_keyboard_and_a_link_brings_them_back(
 ) -> None:
     runs = {run.id for run in finished(server, "One", "Other")}
     open_runs(server, page)
+    at_rest(page)
+    expect(page.get_by_role("button", name="Fullscreen: Every run")).to_be_attached()
 
     page.get_by_role("button", name="Filter").focus()
     for _ in range(5):  # the table's tool bar, then the table
@@ -132,14 +135,14 @@ def test_deleted_runs_come_back_until_the_page_is_left(server: Server, page: Pag
     open_runs(server, page, f"?compare={run.id}")
 
     for button in ("Delete", "Yes, delete 1 run", "Undo", "Clear selection"):
-        page.get_by_role("button", name=button).click()
+        page.get_by_role("button", name=button, exact=True).click()
         if button == "Undo":
             expect(page.get_by_text("1 of 1 run", exact=True)).to_be_visible()
             tick(page, 0)
     assert run.folder.is_dir()
 
     tick(page, 0)
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Yes, delete 1 run").click()
     expect(page.get_by_text("1 run deleted")).to_be_visible()
     assert (trash / run.id).is_dir()

@@ -186,7 +186,9 @@ def test_runs(lab: Lab, page: Page) -> None:
     lab.open(page, f"runs?compare={lab.trained.id},{lab.again.id}", "Comparison")
     page.get_by_role("button", name="Delete").click()
     expect(page.locator(".legendtext").first).to_be_visible()
-    check(page, f"figures: {NAMES[0]}", f"Only {NAMES[1]}", f"{NAMES[2]} · ", "Best accuracy")
+    check(
+        page, f"with all files: {NAMES[0]}", f"Only {NAMES[1]}", f"{NAMES[2]} · ", "Best accuracy"
+    )
     page.get_by_text("Import a run from another machine").click()
     upload(page, f"{FILE}.zip", b"no zip")
     check(page, f"{FILE}.zip: the file is no zip archive")

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 from mnist_core.runs.store import RunStore
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, nothing_twice
 from tests.browser.test_walk import ENDLESS, press_train
 from tests.conftest import SMALL
 
@@ -60,10 +60,32 @@ def test_what_is_open_stays_open_while_the_network_changes(server: Server, page:
         part.locator("summary").click()
         expect(part).to_have_attribute("open", "")
 
-    for choice, weights in (("Convolutional", "421,930"), ("Tiny", "7,042"), ("Fast", "535,818")):
-        page.get_by_text(choice, exact=True).click()
-        expect(page.get_by_text(f"{weights} weights")).to_be_visible()
-        expect(page.locator("details[open]")).to_have_count(6)
+    with nothing_twice(page):
+        for choice, weights in (
+            ("Convolutional", "421,930"),
+            ("Tiny", "7,042"),
+            ("Fast", "535,818"),
+        ):
+            page.get_by_text(choice, exact=True).click()
+            expect(page.get_by_text(f"{weights} weights")).to_be_visible()
+            expect(page.locator("details[open]")).to_have_count(6)
+
+
+def test_one_press_trains_one_network_also_when_a_timer_asks_in_between(
+    server: Server, page: Page
+) -> None:
+    # The browser sends a press a moment after it. In a longer one, the page's timer is sure to ask.
+    page.add_init_script(
+        "const real = setTimeout;"
+        "window.setTimeout = (f, ms, ...rest) => real(f, ms || 700, ...rest);"
+    )
+    page.goto(server.url)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page).to_have_url(re.compile("run="))
+    page.get_by_text("Convolutional", exact=True).click()
+    expect(page.get_by_text("421,930 weights")).to_be_visible()  # all from before is answered
+
+    assert len(RunStore(server.runs).list()) == 1
 
 
 def test_what_is_pressed_twice_stays_under_the_pointer(server: Server, page: Page) -> None:

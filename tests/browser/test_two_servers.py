@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from mnist_core.runs.events import State
 from mnist_core.runs.folder import Labels
 from mnist_core.runs.store import RunStore
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, nothing_twice
 from tests.conftest import wait_until
 
 ENDLESS = "dataset=mnist-sample&epochs=200&width_1=1024&width_2=1024"  # minutes, at least
@@ -75,9 +75,10 @@ def test_a_queued_run_stays_its_owners(server: Server, other_server: Server, pag
     there.goto(f"{other_server.url}/?run={queued.id}")
     expect(there.get_by_test_id("stProgress").get_by_text("Waiting for its turn")).to_be_visible()
 
-    RunStore(server.runs).list()[2].want(stop=True)
-    expect(
-        there.get_by_test_id("stProgress").get_by_text(re.compile(r"^Epoch \d+ of 200"))
-    ).to_be_visible()
-    press(there, "Stop")
-    expect(there.get_by_text("Stopped. What was learned is kept.")).to_be_visible()
+    with nothing_twice(there):
+        RunStore(server.runs).list()[2].want(stop=True)
+        expect(
+            there.get_by_test_id("stProgress").get_by_text(re.compile(r"^Epoch \d+ of 200"))
+        ).to_be_visible()
+        press(there, "Stop")
+        expect(there.get_by_text("Stopped. What was learned is kept.")).to_be_visible()

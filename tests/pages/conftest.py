@@ -1,9 +1,20 @@
 """What the tests of the pages share."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import streamlit as st
+
+PAGES = Path(__file__).parents[2] / "pages"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded() -> None:
+    """What pages import is here before the time that AppTest gives a script begins."""
+    for module in PAGES.glob("_*.py"):
+        import_module(f"pages.{module.stem}")
+    import_module("plotly.graph_objects")
 
 
 @pytest.fixture

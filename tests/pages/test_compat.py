@@ -15,6 +15,8 @@ from streamlit.runtime import Runtime, RuntimeConfig
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.fragment import MemoryFragmentStorage
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.media_file_storage import MediaFileStorageError
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -115,18 +117,36 @@ def test_a_timer_says_nothing_of_what_somebody_has_just_changed() -> None:
     assert asked_for(wanted(by_timer=False), running=False) == [wanted(by_timer=False)]
 
 
-def test_a_press_that_comes_with_a_timer_is_not_lost() -> None:
-    pressed = wanted(by_timer=True, pressed=True)
+def test_what_is_pressed_is_pressed_once_though_a_timer_says_so_too() -> None:
+    pressed = [wanted(by_timer, pressed=True) for by_timer in (True, False)]
+    asked = [state for each in pressed for state in asked_for(each, running=False)]
 
-    assert asked_for(pressed, running=False) == [pressed]
+    assert [len(state.widget_states.widgets) for state in asked if state] == [0, 2]
 
 
-def test_a_timer_runs_nothing_that_has_nothing_new_but_never_keeps_a_press_back() -> None:
+def test_a_file_waits_for_the_browser_that_asked_for_it_whatever_runs_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _compat.mend_reruns()
+    storage = MemoryMediaFileStorage("/media")
+    files = MediaFileManager(storage)
+    address = files.execute_deferred(files.add_deferred(lambda: b"report", None, "1", "report"))
+    name = address.rpartition("/")[2]
+    for _ in range(10):
+        files.remove_orphaned_files()
+    assert storage.get_file(name).content == b"report"
+
+    monkeypatch.setattr(_compat, "DOWNLOAD_SECONDS", -1)
+    for _ in range(2):
+        files.remove_orphaned_files()
+    with pytest.raises(MediaFileStorageError):
+        storage.get_file(name)
+
+
+def test_a_timer_runs_nothing_that_has_nothing_new_but_whoever_clicks_is_answered() -> None:
     assert len(asked_for(wanted(by_timer=True), running=False, due=True)) == 1
     assert asked_for(wanted(by_timer=True), running=False, due=False) == []
     assert asked_for(wanted(by_timer=False), running=False, due=False) == [wanted(by_timer=False)]
-    pressed = wanted(by_timer=True, pressed=True)
-    assert asked_for(pressed, running=False, due=False) == [pressed]
 
 
 def test_a_timer_of_a_fragment_that_is_gone_asks_in_vain() -> None:

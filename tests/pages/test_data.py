@@ -65,6 +65,15 @@ def test_the_sample_is_shown_where_nothing_else_is(empty_machine: Path) -> None:
     ]
 
 
+def test_an_address_that_asks_for_images_that_are_not_here_is_named(empty_machine: Path) -> None:
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.query_params["images"] = "mni*ts*"
+    checked(app.switch_page("pages/data.py").run())
+
+    assert app.warning[0].value.startswith("The address asks for the images of mni\\*ts\\*, which")
+    assert app.segmented_control(key="images").value == "mnist-sample"
+
+
 def test_samples_of_a_class(empty_machine: Path) -> None:
     app = page()
     checked(app.pills[0].set_value("3").run())

@@ -173,7 +173,9 @@ def test_a_run_without_a_network_leads_to_one_that_has_one(
     assert app.info[0].value == told
     assert [link.value for link in app.page_link] == (["Watch it learn"] if live else [])
 
-    (newest,) = (button for button in app.button if button.label == "Use the newest network")
+    (newest,) = (
+        button for button in app.button if button.label == "Use the newest finished network"
+    )
     newest.click().run()
 
     assert app.query_params["run"] == run.id

@@ -27,7 +27,7 @@ def elements(app: AppTest) -> list[Any]:
 
 
 def test_the_figure_reaches_the_browser_with_its_description() -> None:
-    chart, _ = elements(AppTest.from_function(script, default_timeout=30, args=([0.0, 0.5],)).run())
+    chart, _ = elements(AppTest.from_function(script, args=([0.0, 0.5],)).run())
 
     received = json.loads(chart.json)
     assert received["alt"] == "The inputs"
@@ -35,7 +35,7 @@ def test_the_figure_reaches_the_browser_with_its_description() -> None:
 
 
 def test_a_changed_figure_is_for_the_same_element() -> None:
-    app = AppTest.from_function(script, default_timeout=30, args=([0.0, 0.5],)).run()
+    app = AppTest.from_function(script, args=([0.0, 0.5],)).run()
     before, library_before = elements(app)
     app.session_state["values"] = [1.0]
     after, library_after = elements(app.run())
@@ -46,7 +46,7 @@ def test_a_changed_figure_is_for_the_same_element() -> None:
 
 
 def test_the_library_is_plotlys() -> None:
-    _, library = elements(AppTest.from_function(script, default_timeout=30, args=([0.0],)).run())
+    _, library = elements(AppTest.from_function(script, args=([0.0],)).run())
 
     assert b"plotly.js" in gzip.decompress(library.bytes)[:100]
 
@@ -72,7 +72,7 @@ def received(app: AppTest) -> tuple[dict[str, Any], list[str], set[int]]:
 
 
 def test_what_is_settled_of_a_curve_is_an_element_that_stays_the_same() -> None:
-    app = AppTest.from_function(growing, default_timeout=30, args=(1_000,)).run()
+    app = AppTest.from_function(growing, args=(1_000,)).run()
     settled, ends, stamps = received(app)
     app.session_state["points"] = 1_080
     settled_after, ends_after, stamps_after = received(app.run())
@@ -88,7 +88,7 @@ def test_what_is_settled_of_a_curve_is_an_element_that_stays_the_same() -> None:
 
 
 def test_what_is_settled_is_told_from_what_was() -> None:
-    app = AppTest.from_function(growing, default_timeout=30, args=(1_000,)).run()
+    app = AppTest.from_function(growing, args=(1_000,)).run()
     _, _, before = received(app)
     app.session_state["points"] = 1_500
     _, _, after = received(app.run())

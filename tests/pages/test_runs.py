@@ -128,9 +128,9 @@ def test_without_runs_the_way_to_train_is_shown(store: RunStore) -> None:
 
     assert "No network has been trained" in app.info[0].value
     assert not app.dataframe
-    assert [link.value for link in app.page_link] == [
-        "Train one",
-        "Draw for the one that comes with Digit Lab",
+    assert [(link.value, link.proto.page) for link in app.page_link] == [
+        ("Train one", ""),  # Train has the address of the dashboard itself
+        ("Draw for the one that comes with Digit Lab", "draw"),
     ]
 
 
@@ -359,7 +359,7 @@ def test_deleting_asks_first(store: RunStore) -> None:
     run = trained(store, "One")
     app = press(page(run), "Delete")
 
-    assert "Delete 1 run, with networks and figures: **One**?" in words(app)
+    assert "Delete 1 run, with all files: **One**?" in words(app)
     assert store.list() == [run]
 
     press(app, "Keep")

@@ -25,7 +25,7 @@ def choosing() -> None:
 
 
 def page(which: str) -> AppTest:
-    app = AppTest.from_function(choosing, default_timeout=30)
+    app = AppTest.from_function(choosing)
     app.session_state["which"] = which
     return app
 
@@ -94,7 +94,7 @@ def test_what_came_of_something_is_said_once_and_in_its_place() -> None:
             st.write("Between")
             _state.show_notices("deleting")
 
-    app = AppTest.from_function(script, default_timeout=30)
+    app = AppTest.from_function(script)
     app.session_state["fails"] = True
     app.run()
 
@@ -116,7 +116,7 @@ def test_what_is_kept_until_its_page_is_left_is_gone_on_another_one() -> None:
             _state.FORM_SHOWN.set(True)
         st.write(str(_state.FORM_SHOWN.get()))
 
-    app = AppTest.from_function(script, default_timeout=30)
+    app = AppTest.from_function(script)
     for name, kept in (("Train", "True"), ("Train", "True"), ("Runs", "False")):
         app.session_state["page"] = name
         assert shown(app.run()) == kept

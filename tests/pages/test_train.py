@@ -28,7 +28,7 @@ from mnist_core.runs.files import write_npz
 from mnist_core.runs.folder import Control, Labels
 from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from mnist_core.training.pool import WorkerPool
-from pages import _cached
+from pages import _cached, _live_run
 from tests.builders import batch, epoch, fitting
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 from tests.data.test_own import pets, zipped
@@ -605,6 +605,19 @@ def test_more_epochs_than_a_run_can_have_are_refused(store: RunStore, pool: Work
 
     assert app.error[0].value.startswith("9,999 more epochs after 2 make 10,001; allowed: ")
     assert store.list() == [parent]
+
+
+def test_where_a_run_has_had_all_epochs_that_it_can_have_that_is_said(
+    store: RunStore, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.create(SMALL)
+    pool.submit(run)
+    wait_for_end(run)
+    monkeypatch.setattr(_live_run, "bounds", lambda field: (1, SMALL.epochs))
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+
+    assert "It has been trained for 2 epochs, the most that a run can have." in captions(app)
+    assert "Train more" not in [button.label for button in app.button]
 
 
 def test_a_run_without_a_checkpoint_can_not_be_trained_on(store: RunStore) -> None:

@@ -171,11 +171,14 @@ def test_a_run_is_paused_goes_on_and_stops(pool: WorkerPool, store: RunStore) ->
 
     paused = run.history().paused
     assert paused
-    run.want(pause_at=paused.steps + 32)
+    fitting = run.history().fitting
+    assert fitting
+    left = fitting.steps_per_epoch - paused.step or fitting.steps_per_epoch
+    run.want(pause_at=paused.steps + min(32, left))
     wait_until(lambda: run.history().paused not in (None, paused))
     again = run.history().paused
     assert again
-    assert again.steps == paused.steps + 32
+    assert again.steps == paused.steps + min(32, left)
 
     run.want(stop=True)
     assert run.state(wait_for_end(run)) is State.STOPPED
