@@ -22,7 +22,17 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from mnist_core.data import known, limits, places
-from mnist_core.fields import Only, Setting, allowed, applies, choices, list_bounds, setting, shown
+from mnist_core.fields import (
+    Only,
+    Search,
+    Setting,
+    allowed,
+    applies,
+    choices,
+    list_bounds,
+    setting,
+    shown,
+)
 
 Units = Annotated[int, Ge(1), Le(4096)]
 Filters = Annotated[int, Ge(1), Le(512)]
@@ -69,7 +79,9 @@ class TrainingConfig(BaseModel):
     )
     architecture: Annotated[
         Architecture,
-        Setting("network", words={"dense": "Dense", "convolutional": "Convolutional"}),
+        Setting(
+            "network", words={"dense": "Dense", "convolutional": "Convolutional"}, search=Search()
+        ),
     ] = Field(
         "dense",
         title="Architecture",
@@ -81,7 +93,12 @@ class TrainingConfig(BaseModel):
         tuple[Filters, ...],
         MinLen(1),
         MaxLen(6),
-        Setting("network", only=CONVOLUTIONAL, parts=("blocks", "filters")),
+        Setting(
+            "network",
+            only=CONVOLUTIONAL,
+            parts=("blocks", "filters"),
+            search=Search(8, 64, log=True, most=3),
+        ),
     ] = Field(
         (32, 64),
         title="Filters",
@@ -89,7 +106,9 @@ class TrainingConfig(BaseModel):
         "the largest of every 2 × 2 values, which halves the picture, so that the next one can "
         "afford more filters. A picture of 28 × 28 can be halved four times.",
     )
-    kernel_size: Annotated[int, Setting("convolutions", only=CONVOLUTIONAL, narrow=True)] = Field(
+    kernel_size: Annotated[
+        int, Setting("convolutions", only=CONVOLUTIONAL, narrow=True, search=Search(3, 5))
+    ] = Field(
         3,
         ge=1,
         le=7,
@@ -97,7 +116,9 @@ class TrainingConfig(BaseModel):
         description="The side of the square that a filter looks at, in pixels. 3 is the usual "
         "choice; 5 sees more of a stroke at once for almost three times the arithmetic.",
     )
-    convolutions: Annotated[int, Setting("convolutions", only=CONVOLUTIONAL, narrow=True)] = Field(
+    convolutions: Annotated[
+        int, Setting("convolutions", only=CONVOLUTIONAL, narrow=True, search=Search(1, 2))
+    ] = Field(
         1,
         ge=1,
         le=2,
@@ -105,13 +126,17 @@ class TrainingConfig(BaseModel):
         description="How many convolutions follow each other before the picture is halved. Two "
         "see more of it and tell finer shapes apart, but take more than twice as long.",
     )
-    batch_normalization: Annotated[bool, Setting("convolutions", only=CONVOLUTIONAL)] = Field(
+    batch_normalization: Annotated[
+        bool, Setting("convolutions", only=CONVOLUTIONAL, search=Search())
+    ] = Field(
         True,
         title="Batch normalization",
         description="Brings each filter's outputs to mean 0 and variance 1 over the batch, before "
         "the activation. Deep stacks then learn faster and tolerate a higher learning rate.",
     )
-    block_dropout: Annotated[float, Setting("convolutions", only=CONVOLUTIONAL, step=0.05)] = Field(
+    block_dropout: Annotated[
+        float, Setting("convolutions", only=CONVOLUTIONAL, step=0.05, search=Search(0, 0.4))
+    ] = Field(
         0.0,
         ge=0,
         le=0.9,
@@ -124,7 +149,12 @@ class TrainingConfig(BaseModel):
         tuple[Units, ...],
         MinLen(0),
         MaxLen(8),
-        Setting("network", parts=("layers", "units"), none="after convolutional blocks"),
+        Setting(
+            "network",
+            parts=("layers", "units"),
+            none="after convolutional blocks",
+            search=Search(32, 1024, log=True, most=3),
+        ),
     ] = Field(
         default_factory=lambda read: DEFAULT_WIDTHS[read["architecture"]],
         title="Hidden layers",
@@ -133,7 +163,7 @@ class TrainingConfig(BaseModel):
         "condense the features on their way to ten classes. After convolutional blocks one layer "
         "is plenty, and none works too.",
     )
-    dropout: Annotated[float, Setting("network", step=0.05)] = Field(
+    dropout: Annotated[float, Setting("network", step=0.05, search=Search(0, 0.5))] = Field(
         0.2,
         ge=0,
         le=0.9,
@@ -148,6 +178,7 @@ class TrainingConfig(BaseModel):
         Setting(
             "optimizer",
             words={"relu": "ReLU", "gelu": "GELU", "tanh": "tanh", "sigmoid": "Sigmoid"},
+            search=Search(),
         ),
     ] = Field(
         "relu",
@@ -161,6 +192,7 @@ class TrainingConfig(BaseModel):
         Setting(
             "optimizer",
             words={"adam": "Adam", "sgd": "SGD with momentum", "rmsprop": "RMSprop"},
+            search=Search(),
         ),
     ] = Field(
         "adam",
@@ -169,14 +201,17 @@ class TrainingConfig(BaseModel):
         "for each weight and works untuned. SGD (momentum 0.9) needs a larger learning rate, about "
         "0.05; RMSprop behaves much like Adam.",
     )
-    nesterov: Annotated[bool, Setting("optimizer", only=SGD)] = Field(
+    nesterov: Annotated[bool, Setting("optimizer", only=SGD, search=Search())] = Field(
         False,
         title="Nesterov momentum",
         description="The gradient is taken as if momentum had already carried the weights on, so "
         "that a step that goes too far is corrected sooner. It costs nothing, and often learns a "
         "little faster.",
     )
-    learning_rate: Annotated[float, Setting("optimizer", step=0.001, format="%.5f")] = Field(
+    learning_rate: Annotated[
+        float,
+        Setting("optimizer", step=0.001, format="%.5f", search=Search(0.0003, 0.03, log=True)),
+    ] = Field(
         0.001,
         ge=1e-5,
         le=1.0,
@@ -190,6 +225,7 @@ class TrainingConfig(BaseModel):
         Setting(
             "optimizer",
             words={"constant": "Constant", "one-cycle": "One-cycle", "cosine": "Cosine"},
+            search=Search(),
         ),
     ] = Field(
         "constant",
@@ -199,7 +235,7 @@ class TrainingConfig(BaseModel):
         "first twentieth, stays high for longer, and falls gently to zero. Both reach the same "
         "accuracy in fewer epochs, with a higher peak.",
     )
-    batch_size: Annotated[int, Setting("optimizer")] = Field(
+    batch_size: Annotated[int, Setting("optimizer", search=Search(16, 512, log=True))] = Field(
         64,
         ge=1,
         le=1024,
@@ -207,7 +243,9 @@ class TrainingConfig(BaseModel):
         description="Images per step. Small batches make many but noisy steps; large ones make an "
         "epoch faster but need a higher learning rate. The article uses 64.",
     )
-    weight_decay: Annotated[float, Setting("optimizer", step=0.001, format="%.4f")] = Field(
+    weight_decay: Annotated[
+        float, Setting("optimizer", step=0.001, format="%.4f", search=Search(0.0001, 0.1, log=True))
+    ] = Field(
         0.0,
         ge=0,
         le=1.0,
@@ -215,7 +253,14 @@ class TrainingConfig(BaseModel):
         description="Every step shrinks all weights, but no biases, by the learning rate times "
         "this, as AdamW does, to keep them small. 0.01 is mild; 0 is off, as in the article.",
     )
-    label_smoothing: Annotated[float, Setting("optimizer", step=0.01)] = Field(
+    label_smoothing: Annotated[
+        float,
+        Setting(
+            "optimizer",
+            step=0.01,
+            search=Search(0, 0.2),
+        ),
+    ] = Field(
         0.0,
         ge=0,
         le=0.5,
@@ -224,7 +269,9 @@ class TrainingConfig(BaseModel):
         "network does not become overconfident. 0.1 is common. The losses shown during training "
         "include it, and so never reach zero; the test loss does not include it.",
     )
-    ema: Annotated[float, Setting("optimizer", step=0.01, format="%.4f")] = Field(
+    ema: Annotated[
+        float, Setting("optimizer", step=0.01, format="%.4f", search=Search(0.9, 0.999))
+    ] = Field(
         0.0,
         ge=0,
         le=0.9999,
@@ -242,21 +289,33 @@ class TrainingConfig(BaseModel):
         description="Passes over the training images. The article uses ten; after that, "
         "validation accuracy hardly moves while training accuracy still climbs.",
     )
-    shift: Annotated[float, Setting("augmentation", step=0.5, narrow=True)] = Field(
+    shift: Annotated[
+        float,
+        Setting(
+            "augmentation",
+            step=0.5,
+            narrow=True,
+            search=Search(0, 3),
+        ),
+    ] = Field(
         0.0,
         ge=0,
         le=8,
         title="Shift",
         description="Training images are moved by up to this many pixels, across and down.",
     )
-    rotation: Annotated[float, Setting("augmentation", step=1.0, narrow=True)] = Field(
+    rotation: Annotated[
+        float, Setting("augmentation", step=1.0, narrow=True, search=Search(0, 20))
+    ] = Field(
         0.0,
         ge=0,
         le=45,
         title="Rotation",
         description="Training images are turned by up to this many degrees, either way.",
     )
-    scale: Annotated[float, Setting("augmentation", step=0.05, narrow=True)] = Field(
+    scale: Annotated[
+        float, Setting("augmentation", step=0.05, narrow=True, search=Search(0, 0.2))
+    ] = Field(
         0.0,
         ge=0,
         le=0.5,
@@ -264,7 +323,9 @@ class TrainingConfig(BaseModel):
         description="Training images are enlarged or shrunk by up to this share of their size, and "
         "stretched in width or height by up to half of it.",
     )
-    shear: Annotated[float, Setting("augmentation", step=0.05, narrow=True)] = Field(
+    shear: Annotated[
+        float, Setting("augmentation", step=0.05, narrow=True, search=Search(0, 0.3))
+    ] = Field(
         0.0,
         ge=0,
         le=0.5,
@@ -272,7 +333,9 @@ class TrainingConfig(BaseModel):
         description="Training images are slanted, as handwriting is, by up to this many pixels to "
         "the side for every pixel up.",
     )
-    elastic: Annotated[float, Setting("augmentation", step=0.1, narrow=True)] = Field(
+    elastic: Annotated[
+        float, Setting("augmentation", step=0.1, narrow=True, search=Search(0, 1.5))
+    ] = Field(
         0.0,
         ge=0,
         le=3,
@@ -280,13 +343,15 @@ class TrainingConfig(BaseModel):
         description="Training images are warped as if drawn on rubber: each part moves on its own, "
         "smoothly, by about this many pixels.",
     )
-    flip: Annotated[bool, Setting("augmentation", narrow=True)] = Field(
+    flip: Annotated[bool, Setting("augmentation", narrow=True, search=Search())] = Field(
         False,
         title="Mirror",
         description="Half of the training images are mirrored, left to right. Right for clothes "
         "and animals; wrong for digits and letters, which mean nothing in a mirror.",
     )
-    erasing: Annotated[float, Setting("augmentation", step=0.05, narrow=True)] = Field(
+    erasing: Annotated[
+        float, Setting("augmentation", step=0.05, narrow=True, search=Search(0, 0.3))
+    ] = Field(
         0.0,
         ge=0,
         le=0.5,

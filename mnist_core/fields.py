@@ -27,6 +27,17 @@ class Only(NamedTuple):
     """Who has the field then, for a refusal, e.g. ``"a convolutional network"``."""
 
 
+class Search(NamedTuple):
+    """Where a search looks for a better value by itself: between bounds, or among all choices."""
+
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    """Whether it is the factor between two values that counts, not their difference."""
+    most: int = 1
+    """Of a field of several values: how many there are at most."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What pydantic has no place for."""
@@ -49,6 +60,8 @@ class Setting:
     """Of a number with digits that a slider is too coarse for: how its widget writes it."""
     narrow: bool = False
     """Whether its widget can share a row."""
+    search: Search | None = None
+    """None: it is not for a search to vary."""
 
 
 def setting(field: FieldInfo) -> Setting:

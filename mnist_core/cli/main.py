@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from mnist_core.cli import app, data, evaluate, runs, train
+from mnist_core.cli import app, data, evaluate, runs, search, train
 from mnist_core.config import ConfigError
 from mnist_core.words import reason
 
@@ -26,7 +26,7 @@ def build_parser(program: str) -> argparse.ArgumentParser:
     """The commands and their flags."""
     parser = _Parser(prog=program, description="Train, evaluate and ask digit classifiers.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in (train, evaluate, data, runs, app):
+    for group in (train, search, evaluate, data, runs, app):
         group.add_to(commands)
     return parser
 

@@ -29,17 +29,7 @@ from mnist_core.training.pool import WorkerPool
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Their names and flags; the flags of ``train`` are the fields of TrainingConfig."""
     train = commands.add_parser("train", help="train a network and evaluate it on the test set")
-    train.add_argument(
-        "--preset", default="article", choices=PRESETS, help="what to start from (article)"
-    )
-    for name, field in FIELDS.items():
-        default = "the whole set if it is here" if name == "dataset" else "the preset's"
-        train.add_argument(
-            f"--{name.replace('_', '-')}",
-            nargs=_how_many(field),
-            metavar=name.upper(),
-            help=f"{field.title}: {allowed(field, typed=True)} ({default})",
-        )
+    add_settings(train)
     train.add_argument("--json", action="store_true", help="end with one line of JSON")
     train.set_defaults(run=_train)
 
@@ -48,6 +38,21 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     go_on.add_argument("--epochs", type=int, required=True, metavar="N", help="how many more")
     go_on.add_argument("--json", action="store_true", help="end with one line of JSON")
     go_on.set_defaults(run=_continue)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """A flag for the preset to start from, and one for each setting; see :func:`config_of`."""
+    parser.add_argument(
+        "--preset", default="article", choices=PRESETS, help="what to start from (article)"
+    )
+    for name, field in FIELDS.items():
+        default = "the whole set if it is here" if name == "dataset" else "the preset's"
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            nargs=_how_many(field),
+            metavar=name.upper(),
+            help=f"{field.title}: {allowed(field, typed=True)} ({default})",
+        )
 
 
 def _how_many(field: FieldInfo) -> str | None:

@@ -194,6 +194,8 @@ class Ended(_Event):
     state: Literal[State.FINISHED, State.STOPPED, State.FAILED, State.INTERRUPTED]
     message: str = ""
     """For people: why it ended so, where that needs saying."""
+    died: bool = False
+    """Whether it failed because its process died, which says nothing on its settings."""
 
 
 Event = (

@@ -8,6 +8,7 @@
     events.jsonl      happened: one JSON object a line, appended by the run's one writer
     control.json      wanted now: written whole by whoever steers, read by the worker
     labels.json       name, tags and note, as people gave them; written whole
+    trial.json        the study that asked for it, and what for; missing where people did
     environment.json  versions, processor, threads: what the figures were made with
     checkpoint.npz    all that training goes on from, as of the last epoch's end (or as of the last
                       one of the run that this one continues)
@@ -83,6 +84,22 @@ class Labels(BaseModel):
     name: str = Field("", max_length=60)
     tags: tuple[Annotated[str, Field(min_length=1, max_length=30)], ...] = Field((), max_length=10)
     note: str = Field("", max_length=2000)
+
+
+class Trial(BaseModel):
+    """What a run is to the study that asked for it; see ``mnist_core.search``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study: str
+    """Its id."""
+    number: int = Field(ge=0)
+    """Of the trial; that of a continuation is the number of the run that it continues."""
+    confirms: bool = False
+    """Whether it trains that trial's settings with a seed that the search had not seen. Else the
+    run is not tested: a search may choose by the validation images alone."""
+    added: bool = False
+    """Whether people asked for that trial, not the search."""
 
 
 class Owner(BaseModel):
@@ -275,6 +292,15 @@ class Run:
     def before(self) -> Iterator[Event]:
         """What happened in the runs that this one continues."""
         return map(Completion(), read_events(self.folder / "before.jsonl"))
+
+    @cached_property
+    def trial(self) -> Trial | None:
+        """What it is to a study; None where people asked for it.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return read_model(self.folder / "trial.json", Trial)
 
     @cached_property
     def parent(self) -> str | None:

@@ -18,7 +18,7 @@ from mnist_core.config import FIELDS, ConfigError, TrainingConfig
 from mnist_core.fields import allowed, bounds
 from mnist_core.runs.events import Batch, Continued, Epoch, Event, Fitting, LearningRate
 from mnist_core.runs.files import RunError, write_whole
-from mnist_core.runs.folder import Owner, Run
+from mnist_core.runs.folder import Owner, Run, Trial
 from mnist_core.runs.format import write_format
 
 BUILT_IN_RUN = Run(Path(__file__).parent / "built_in" / "20261127-200000-0000")
@@ -36,19 +36,41 @@ def is_run_id(name: str) -> bool:
     return bool(_RUN_ID.fullmatch(name) and Run(Path(name)).created)
 
 
+def _last_epoch(parent: Run) -> Epoch:
+    """The one after which a run that is over can be gone on with.
+
+    Raises:
+        RunError: it is live or damaged, has no checkpoint, or is the built-in one.
+    """
+    if parent == BUILT_IN_RUN:
+        raise RunError(f"run {parent.id} comes with Digit Lab and can't be continued")
+    state = parent.state(parent.history())
+    if state.live:
+        raise RunError(f"run {parent.id} is {state}; only one that is over can be continued")
+    last = parent.checkpoint_epoch()
+    if last is None:
+        raise RunError(
+            f"run {parent.id} has nothing to go on from: it ended before its first epoch did"
+        )
+    return last
+
+
 @dataclass(frozen=True)
 class RunStore:
     """The folder that holds every run's folder."""
 
     folder: Path
 
-    def create(self, config: TrainingConfig) -> Run:
+    def create(self, config: TrainingConfig, trial: Trial | None = None) -> Run:
         """A new run, queued, owned by this process.
+
+        Args:
+            trial: what it is to a study that asks for it.
 
         Raises:
             StorageError: it can't be written.
         """
-        with self._new_run() as run:
+        with self._new_run(trial) as run:
             write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
         return run
 
@@ -63,24 +85,31 @@ class RunStore:
             ConfigError: too many epochs, less than one, or a part of one.
             StorageError: it can't be written.
         """
-        if parent == BUILT_IN_RUN:
-            raise RunError(f"run {parent.id} comes with Digit Lab and can't be continued")
-        past = parent.history()
-        state = parent.state(past)
-        if state.live:
-            raise RunError(f"run {parent.id} is {state}; only one that is over can be continued")
-        last = parent.checkpoint_epoch()
-        if last is None:
-            raise RunError(
-                f"run {parent.id} has nothing to go on from: it ended before its first epoch did"
-            )
+        last = _last_epoch(parent)
         total = last.epoch + epochs
         if not isinstance(total, int) or epochs < 1 or total > bounds(FIELDS["epochs"])[1]:
             raise ConfigError(
                 f"{epochs:,} more epochs after {last.epoch:,} make {total:,}; "
                 f"allowed: at least 1 more, and {allowed(FIELDS['epochs'])} in all"
             )
-        config = parent.config.model_copy(update={"epochs": total})
+        return self._go_on(parent, last, total)
+
+    def create_resumption(self, parent: Run, trial: Trial) -> Run:
+        """A new run, queued, owned by this process, of the epochs that a dead one was asked for.
+
+        Of none, if death came after the last one.
+
+        Args:
+            trial: what it is to the study that asks for it.
+
+        Raises:
+            RunError: the parent is live or damaged, or has no checkpoint.
+            StorageError: it can't be written.
+        """
+        return self._go_on(parent, _last_epoch(parent), parent.config.epochs, trial)
+
+    def _go_on(self, parent: Run, last: Epoch, epochs: int, trial: Trial | None = None) -> Run:
+        config = parent.config.model_copy(update={"epochs": epochs})
         before: list[Event] = []
         over = False
         for event in (*parent.before(), *parent.events()):
@@ -100,14 +129,14 @@ class RunStore:
         before += [last, Continued(run=parent.id, epochs=last.epoch, asked=parent.config.epochs)]
 
         lines = b"".join(event.model_dump_json().encode() + b"\n" for event in before)
-        with self._new_run() as run:
+        with self._new_run(trial) as run:
             write_whole(run.folder / "before.jsonl", lines)
             write_whole(run.checkpoint, parent.checkpoint.read_bytes())
             write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
         return run
 
     @contextlib.contextmanager
-    def _new_run(self) -> Iterator[Run]:
+    def _new_run(self, trial: Trial | None) -> Iterator[Run]:
         """No run yet: the block writes its ``config.json``, last. Nothing is left where it fails.
 
         Raises:
@@ -126,6 +155,8 @@ class RunStore:
             try:
                 write_format(folder)
                 write_whole(folder / "owner.json", Owner.this_process().model_dump_json().encode())
+                if trial:
+                    write_whole(folder / "trial.json", trial.model_dump_json().encode())
                 yield Run(folder)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)

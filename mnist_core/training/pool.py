@@ -263,7 +263,7 @@ class WorkerPool:
             if not _is_over(worker.run):
                 log = worker.run.folder / "worker.log"
                 delete_unfinished(worker.run.folder)
-                self._end(worker.run, State.FAILED, _cause_of_death(worker, log))
+                self._end(worker.run, State.FAILED, _cause_of_death(worker, log), died=True)
         elif not worker.ready:
             self._give_up(_cause_of_death(worker))
         _release(worker)
@@ -298,8 +298,14 @@ class WorkerPool:
             with contextlib.suppress(OSError):  # it is gone, as will be noticed elsewhere
                 os.utime(path)
 
-    def _end(self, run: Run, state: Literal[State.FAILED, State.STOPPED], message: str) -> None:
-        self._unwritten[run] = Ended(state=state, message=message)
+    def _end(
+        self,
+        run: Run,
+        state: Literal[State.FAILED, State.STOPPED],
+        message: str,
+        died: bool = False,
+    ) -> None:
+        self._unwritten[run] = Ended(state=state, message=message, died=died)
         self._write_ends()
 
     def _write_ends(self) -> None:

@@ -21,14 +21,18 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from mnist_core import storage
 from mnist_core.data import loading
+from mnist_core.data.dataset import Dataset
 from mnist_core.evaluation import classification_report, evaluate
 from mnist_core.runs.events import Ended, Evaluated, Event, Started, State, append_event
 from mnist_core.runs.files import delete_unfinished, write_json, write_npz
 from mnist_core.runs.folder import Run
+
+if TYPE_CHECKING:
+    import keras
 
 RUNS_PER_PROCESS = 10
 """Repeated trainings in one process leak a little whatever is cleared; so it is replaced."""
@@ -103,15 +107,7 @@ def _train(run: Run, inbox: Inbox, threads: int) -> Ended:
     write_json(run.folder / "dataset.json", dataset.outline.model_dump())
     with tensorboard.recording(run, inbox.emit) as emit:
         result = fit.fit(config, dataset, emit, run.control, run.checkpoint)
-    probabilities = fit.probabilities(result.model, dataset.x_test)
-    report = classification_report(
-        probabilities.argmax(axis=1), dataset.y_test, dataset.class_names
-    )
-    evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names, report)
     save.save_keras(result.model, run.folder / "model.keras")
-    save.save_tflite(result.model, run.folder / "model.tflite")
-    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=dataset.y_test)
-    write_json(run.folder / "report.json", report)
     write_json(
         run.folder / "environment.json",
         _environment(threads)
@@ -121,16 +117,30 @@ def _train(run: Run, inbox: Inbox, threads: int) -> Ended:
             "duration_seconds": time.time() - began,
         },
     )
-    inbox.emit(
-        Evaluated(
-            test_accuracy=evaluation.accuracy,
-            test_loss=evaluation.loss,
-            test_images=len(evaluation.labels),
-            train_seconds=result.train_seconds,
-        )
-    )
+    if not run.trial or run.trial.confirms:
+        inbox.emit(_test(run, result.model, dataset, result.train_seconds))
     state = State.STOPPED if result.stopped else State.FINISHED
     return Ended(state=state, message=result.message)
+
+
+def _test(run: Run, model: keras.Model, dataset: Dataset, train_seconds: float) -> Evaluated:
+    """Use the test set, and write all that a network is asked and judged by."""
+    from mnist_core.training import fit, save
+
+    probabilities = fit.probabilities(model, dataset.x_test)
+    report = classification_report(
+        probabilities.argmax(axis=1), dataset.y_test, dataset.class_names
+    )
+    evaluation = evaluate(probabilities, dataset.y_test, dataset.class_names, report)
+    save.save_tflite(model, run.folder / "model.tflite")
+    write_npz(run.folder / "test.npz", probabilities=probabilities, labels=dataset.y_test)
+    write_json(run.folder / "report.json", report)
+    return Evaluated(
+        test_accuracy=evaluation.accuracy,
+        test_loss=evaluation.loss,
+        test_images=len(evaluation.labels),
+        train_seconds=train_seconds,
+    )
 
 
 def _explain(error: Exception, run: Run) -> str:

@@ -1,0 +1,360 @@
+"""A study is a folder, and this is its format: who writes what.
+
+    study.json        asked: the :class:`Plan`; its presence makes the folder a study
+    owner.json        which process conducts it; touched every few seconds while it does
+    control.json      wanted now: written whole by whoever steers, read by the conductor
+    trials.jsonl      what came of the trials that are over, a line each: written by the conductor,
+                      and again from the runs when it begins, for they are the truth
+    result.json       the best of it, confirmed; its presence says that the study is over
+
+Studies lie beside the runs, in the folder ``studies``. Their trials are ordinary runs, which name
+their study in ``trial.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mnist_core import storage
+from mnist_core.config import ConfigError, TrainingConfig
+from mnist_core.runs import folder
+from mnist_core.runs.events import Epoch, State
+from mnist_core.runs.files import RunError, own_folder, read_model, write_whole
+from mnist_core.runs.folder import SILENCE, Owner, Run
+from mnist_core.runs.history import History
+from mnist_core.search.space import Options, Range
+
+FOLDER = "studies"
+_STUDY_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
+
+
+class StudyError(RunError):
+    """A study is missing or its folder can't be read; the message says which file and why."""
+
+
+Aim = Literal["accuracy", "loss"]
+"""Of the validation images: never of the test images, on which the best would look better than it
+is, for having been chosen by them."""
+Against = Literal["weights", "seconds"]
+Method = Literal["tpe", "random", "grid"]
+
+
+class Plan(BaseModel):
+    """What a study was asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    base: TrainingConfig
+    """All that does not vary."""
+    space: dict[str, Range | Options] = Field(min_length=1)
+    aim: Aim = "accuracy"
+    against: Against | None = None
+    """A second aim, for which less is better; None: there is one aim."""
+    method: Method = "tpe"
+    prune: bool = True
+    """Whether trials that fall behind are stopped early."""
+    trials: int = Field(40, ge=1, le=10_000)
+    minutes: float | None = Field(None, gt=0)
+    """Of conducting it, after which no trial begins; None: as long as the trials take."""
+    workers: int = Field(1, ge=1)
+    seed: int = Field(1, ge=0, lt=2**31)
+    """Of what is suggested; every trial has the seed of the base."""
+    finalists: int = Field(3, ge=0, le=20)
+    """How many of the best trials are trained again, with other seeds."""
+    seeds: int = Field(3, ge=1, le=20)
+    """With how many other seeds each."""
+
+
+class Wanted(BaseModel):
+    """What people want of a study now."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    stop: bool = False
+    """No trial begins any more, and what was found is confirmed."""
+    pause: bool = False
+    """No trial begins until this is taken back."""
+    trials: int | None = Field(None, ge=1, le=10_000)
+    """In place of the plan's."""
+    minutes: float | None = Field(None, gt=0)
+    """In place of the plan's."""
+    added: tuple[TrainingConfig, ...] = Field((), max_length=1000)
+    """Trials that people ask for, in order."""
+
+
+class Outcome(StrEnum):
+    """What became of a trial."""
+
+    FINISHED = "finished"
+    PRUNED = "pruned"
+    """It fell behind, or somebody stopped it."""
+    FAILED = "failed"
+
+
+class Trial(BaseModel):
+    """A trial that is over."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    number: int = Field(ge=0)
+    added: bool = False
+    """Whether people asked for it, not the search."""
+    run: str
+    config: TrainingConfig
+    outcome: Outcome
+    accuracies: tuple[float | None, ...]
+    """On the validation images, after each epoch."""
+    losses: tuple[float | None, ...]
+    """The same."""
+    weights: int
+    """0 if it did not come so far."""
+    seconds: float
+    """In training."""
+    began: float
+    """In seconds since the epoch of Unix."""
+    ended: float
+
+    def values(self, aim: Aim) -> tuple[float | None, ...]:
+        """What was aimed for, after each epoch; more is better of accuracies, less of losses."""
+        return self.accuracies if aim == "accuracy" else self.losses
+
+    def value(self, aim: Aim) -> float | None:
+        """What came of it; None where it did not end as it should, or learned nothing."""
+        known = self.values(aim)
+        return known[-1] if self.outcome == Outcome.FINISHED and known else None
+
+
+class Confirmed(BaseModel):
+    """The settings of a trial, trained again with seeds that the search had not seen."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    number: int
+    """Of the trial."""
+    runs: tuple[str, ...]
+    seeds: tuple[int, ...]
+    test_accuracies: tuple[float, ...]
+    values: tuple[float, ...]
+    """Of what was aimed for, on the validation images."""
+
+    @property
+    def accuracy(self) -> float:
+        """On the test images, on average."""
+        return statistics.fmean(self.test_accuracies)
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation of that between seeds; None of a single one."""
+        several = len(self.test_accuracies) > 1
+        return statistics.stdev(self.test_accuracies) if several else None
+
+    @property
+    def value(self) -> float:
+        """What was aimed for, on average."""
+        return statistics.fmean(self.values)
+
+
+class Result(BaseModel):
+    """What came of a study."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    confirmed: tuple[Confirmed, ...]
+    """The best first: by the validation images, as the trials were chosen."""
+    seconds: float
+    """Of conducting it."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's folder; every property reads the disk."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the runs that it lies beside."""
+        return self.folder.parent.parent
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What was asked.
+
+        Raises:
+            StudyError: there is no such study.
+            RunError: the file is damaged.
+        """
+        found = read_model(self.folder / "study.json", Plan)
+        if found is None:
+            raise StudyError(f"there is no study {self.id!r} in {self.folder.parent}")
+        return found
+
+    def wanted(self) -> Wanted:
+        """What people want of it now.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return read_model(self.folder / "control.json", Wanted) or Wanted()
+
+    def want(self, **wishes: Any) -> None:
+        """Change what is wanted: fields of :class:`Wanted`; the others stay.
+
+        Raises:
+            ValueError: a wish is out of bounds, or none that there is.
+            RunError: what is wanted of it is damaged.
+            StorageError: it can't be written.
+        """
+        wanted = Wanted(**(self.wanted().model_dump() | wishes))
+        self.write("control.json", wanted)
+
+    def trials(self) -> list[Trial]:
+        """Those that are over, as the conductor has written them down; a torn line is left out."""
+        try:
+            lines = (self.folder / "trials.jsonl").read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        trials = []
+        for line in lines:
+            with contextlib.suppress(ValidationError):
+                trials.append(Trial.model_validate_json(line))
+        return trials
+
+    def result(self) -> Result | None:
+        """What came of it; None as long as it is not over.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        return read_model(self.folder / "result.json", Result)
+
+    @property
+    def conducted(self) -> bool:
+        """Whether a process, here or on another machine, goes on conducting it."""
+        mark = self.folder / "owner.json"
+        owner = Owner.read(mark)
+        return bool(owner and owner.still_minds(mark, self.folder, SILENCE))
+
+    def write(self, name: str, content: BaseModel) -> None:
+        """Write one of its files, whole.
+
+        Raises:
+            StorageError: it can't be written.
+        """
+        with storage.using(self.runs, storage.RUNS):
+            write_whole(self.folder / name, content.model_dump_json(indent=2).encode())
+
+
+def read_plan(values: Mapping[str, Any]) -> Plan:
+    """Check what is asked for.
+
+    Raises:
+        ConfigError: names what is asked for, the value and what is allowed.
+    """
+    try:
+        return Plan.model_validate(values)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, fault['loc']))} is {fault['input']!r}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        raise ConfigError("\n".join(faults)) from None
+
+
+def create(runs: Path, plan: Plan) -> Study:
+    """A new study, which nobody conducts yet.
+
+    Args:
+        runs: the folder of the runs.
+
+    Raises:
+        StorageError: it can't be written.
+    """
+    with storage.using(runs, storage.RUNS):
+        parent = own_folder(runs / FOLDER)
+        while True:
+            study = Study(parent / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
+            try:
+                study.folder.mkdir()
+                break
+            except FileExistsError:
+                continue
+    study.write("study.json", plan)
+    return study
+
+
+def find(runs: Path, study_id: str) -> Study:
+    """The study of that id, or the newest for ``latest``.
+
+    Raises:
+        StudyError: there is none.
+    """
+    studies = every(runs)
+    if study_id == "latest" and studies:
+        return studies[0]
+    for study in studies:
+        if study.id == study_id:
+            return study
+    raise StudyError(f"there is no study {study_id!r} in {runs / FOLDER}")
+
+
+def every(runs: Path) -> list[Study]:
+    """The studies, newest first."""
+    try:
+        folders = [
+            folder
+            for folder in (runs / FOLDER).iterdir()
+            if _STUDY_ID.fullmatch(folder.name) and (folder / "study.json").is_file()
+        ]
+    except FileNotFoundError:
+        return []
+    return [Study(folder) for folder in sorted(folders, reverse=True)]
+
+
+def summarized(trial: folder.Trial, run: Run, history: History) -> Trial:
+    """What came of a trial whose run is over."""
+    assert history.ended
+    outcome = {State.FINISHED: Outcome.FINISHED, State.STOPPED: Outcome.PRUNED}
+    whole = [epoch for epoch in history.epochs if _is_whole(epoch, history)]
+    return Trial(
+        number=trial.number,
+        added=trial.added,
+        run=run.id,
+        config=run.config,
+        outcome=outcome.get(State(history.ended.state), Outcome.FAILED),
+        accuracies=tuple(epoch.val_accuracy for epoch in whole),
+        losses=tuple(epoch.comparable_val_loss for epoch in whole),
+        weights=history.fitting.weights if history.fitting else 0,
+        seconds=history.epochs[-1].elapsed if history.epochs else 0.0,
+        began=history.started.time if history.started else history.ended.time,
+        ended=history.ended.time,
+    )
+
+
+def _is_whole(epoch: Epoch, history: History) -> bool:
+    """Whether nobody stopped it in the middle."""
+    return bool(history.fitting and epoch.step == history.fitting.steps_per_epoch)
+
+
+def best(trials: Sequence[Trial], aim: Aim) -> list[Trial]:
+    """Those that have ended as they should, the best first."""
+    valued = [(value, trial) for trial in trials if (value := trial.value(aim)) is not None]
+    return [
+        trial for _, trial in sorted(valued, key=lambda pair: pair[0], reverse=aim == "accuracy")
+    ]
