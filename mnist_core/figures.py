@@ -110,7 +110,7 @@ def training_curves(
         figures.append(
             {
                 "data": [{key: _packed(part) for key, part in trace.items()} for trace in traces],
-                "layout": _layout(
+                "layout": layout(
                     height=340,
                     margin={"l": 56, "r": 16, "t": 52 if earlier else 32, "b": 48},
                     xaxis={
@@ -385,7 +385,7 @@ def _overlaid(
     axis, reach = _reach(name, traces, view.log)
     return {
         "data": [{key: _packed(part) for key, part in trace.items()} for trace in [*traces, reach]],
-        "layout": _layout(
+        "layout": layout(
             height=320 + legend,
             margin={"l": 56, "r": 16, "t": 16, "b": 56 + legend},
             xaxis={"title": {"text": AXES[along]}, "rangemode": "tozero"},
@@ -461,7 +461,7 @@ def confusion_matrix(
                 ],
             },
         ],
-        "layout": _layout(
+        "layout": layout(
             height=440 if len(class_names) <= MOST_WITH_NUMBERS else 640,
             margin=_margin(class_names, class_names),
             xaxis=_classes("Predicted class", class_names),
@@ -525,7 +525,7 @@ def confusion_difference(
                 "ygap": int(len(class_names) <= MOST_WITH_NUMBERS),
             }
         ],
-        "layout": _layout(
+        "layout": layout(
             height=440 if len(class_names) <= MOST_WITH_NUMBERS else 640,
             margin=_margin(class_names, class_names),
             xaxis=_classes("Predicted class", class_names),
@@ -549,7 +549,7 @@ def class_balance(
             }
             for name, labels in (("Training", train_labels), ("Test", test_labels))
         ],
-        "layout": _layout(
+        "layout": layout(
             height=320,
             margin=_margin(class_names, ()),
             xaxis=_classes("Class", class_names),
@@ -583,7 +583,7 @@ def pixels(image: NDArray[np.uint8]) -> Figure:
         }
     return {
         "data": [trace | {"z": image.tolist()}],
-        "layout": _layout(
+        "layout": layout(
             height=360,
             xaxis={"title": {"text": "Column"}} | side,
             yaxis={"title": {"text": "Row"}, "autorange": "reversed", "scaleanchor": "x"} | side,
@@ -602,7 +602,7 @@ def input_strip(values: NDArray[np.float32]) -> Figure:
                 "hovertemplate": "input %{x}: %{y:.3f}<extra></extra>",
             }
         ],
-        "layout": _layout(
+        "layout": layout(
             height=200,
             xaxis={"title": {"text": "Input"}, "range": [-0.5, len(values) - 0.5]},
             yaxis={"title": {"text": "Value"}, "range": [0, 1], "fixedrange": True},
@@ -654,7 +654,8 @@ def _margin(below: Sequence[str], beside: Sequence[str]) -> dict[str, int]:
     }
 
 
-def _layout(**options: Any) -> dict[str, Any]:
+def layout(**options: Any) -> dict[str, Any]:
+    """What all figures have, but for what is given: margins, and no legend."""
     return {
         "margin": {"l": 56, "r": 16, "t": 32, "b": 48},
         "uirevision": "same",  # keeps zoom and hidden traces when the figure is drawn anew
