@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 from mnist_core.runs.store import RunStore
-from tests.browser.conftest import Server, nothing_twice
+from tests.browser.conftest import Server, is_trained, nothing_twice
 from tests.browser.test_walk import ENDLESS, press_train
 from tests.conftest import SMALL
 
@@ -31,6 +31,8 @@ def test_on_a_phone_a_run_out_of_sight_is_announced_and_reached(
 ) -> None:
     phone.goto(f"{server.url}/?{ENDLESS}")
     press_train(phone)
+    expect(phone).to_have_url(re.compile("run="))
+    is_trained(server)
     heading = phone.get_by_role("heading", name=re.compile("running"))
     expect(heading).to_be_in_viewport()
     phone.get_by_role("button", name="Train", exact=True).scroll_into_view_if_needed()
