@@ -38,6 +38,12 @@ else:
             default=True,
         ),
         st.Page(
+            "pages/search.py",
+            title="Search",
+            icon=":material/travel_explore:",
+            help="Try many settings, and see which ones matter and which are best.",
+        ),
+        st.Page(
             "pages/evaluate.py",
             title="Evaluate",
             icon=":material/fact_check:",

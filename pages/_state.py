@@ -80,6 +80,8 @@ PEN_WIDTH = Key("pen_width", 18)
 """In 280ths of the canvas's side; of what is seen on it."""
 PRESET: Key[str | None] = Key("preset", None)
 MORE_EPOCHS = Key("more_epochs", 0.0)
+PICKED_STUDY = Key("picked_study", "")
+MORE_TRIALS = Key("more_trials", 0.0)
 CLASS_OF_SAMPLES: Key[str | None] = Key("class", None)
 OWN_NAME = Key("own_name", "")
 SMOOTHING = Key("smoothing", curves.SMOOTHING)
@@ -167,13 +169,15 @@ class Chosen:
 
 RUN = Chosen("run", most=1)
 """The run that Train, Evaluate and Draw show."""
+STUDY = Chosen("study", most=1)
+"""The study that Search shows."""
 COMPARED = Chosen("compare", most=8)
 """Those that Runs shows beside each other."""
 
 
 # --- What is left to be said in the page's next run ---
 
-Place = Literal["training", "deleting", "importing", "removing"]
+Place = Literal["training", "searching", "deleting", "importing", "removing"]
 """What was tried, which is where on its page the outcome is said."""
 
 

@@ -31,6 +31,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     """Their names and flags."""
     runs = commands.add_parser("runs", help="list the runs, newest first")
     runs.add_argument("--json", action="store_true", help="a line of JSON for each run")
+    runs.add_argument("--trials", action="store_true", help="those, too, that a search only tries")
     runs.add_argument("--folder", action="store_true", help="only say where they are")
     runs.set_defaults(run=_runs)
 
@@ -97,7 +98,7 @@ def _runs(options: argparse.Namespace) -> int:
     if options.folder:
         print(store.folder)
         return 0
-    entries = Catalog(store).list()
+    entries = Catalog(store).list(trials=options.trials)
     for entry in entries:
         run = entry.run
         if isinstance(entry, Damaged):

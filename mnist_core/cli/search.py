@@ -108,6 +108,7 @@ def _new(options: argparse.Namespace, settings: Settings) -> Study:
             "prune": not options.no_pruning,
         }
     )
+    studies.check_workers(plan.workers)
     return studies.create(settings.runs, plan)
 
 

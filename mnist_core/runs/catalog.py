@@ -19,7 +19,7 @@ from mnist_core.data import known
 from mnist_core.evaluation import wilson_interval
 from mnist_core.runs.events import Batch, Epoch, Evaluated, State, parse_events
 from mnist_core.runs.files import RunError, unreadable
-from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.folder import Labels, Run, Trial
 from mnist_core.runs.format import NewerFormat
 from mnist_core.runs.history import History, Progress
 from mnist_core.runs.store import RunStore
@@ -50,6 +50,8 @@ class Summary:
     run: Run
     config: TrainingConfig
     labels: Labels
+    trial: Trial | None
+    """What it is to a study, if one has asked for it."""
     state: State
     message: str
     """Why it ended so, where that needs saying."""
@@ -104,6 +106,7 @@ def _read(run: Run, past: History | None) -> Summary:
         run=run,
         config=config,
         labels=run.labels(),
+        trial=run.trial,
         state=run.state(past),
         message=past.ended.message if past.ended else "",
         elsewhere=None if past.ended else run.elsewhere,
@@ -165,15 +168,19 @@ class Catalog:
         self._store = store
         self._over: dict[str, tuple[Version, Summary]] = {}
 
-    def list(self, limit: int | None = None) -> list[Entry]:
-        """The runs as they are now, newest first: at most ``limit`` of them, or every one."""
+    def list(self, limit: int | None = None, trials: bool = False) -> list[Entry]:
+        """The runs as they are now, newest first: at most ``limit`` of them, or every one.
+
+        Args:
+            trials: those, too, that a study only tries.
+        """
         ids = self._store.ids()
         found: list[Entry] = []
         for run_id in ids:
             if len(found) == limit:
                 break
             entry = self._entry(run_id)
-            if entry:
+            if entry and (trials or not is_trial(entry)):
                 found.append(entry)
         for run_id in {*tuple(self._over)}.difference(ids):  # a copy, for other threads add to it
             self._over.pop(run_id, None)
@@ -215,6 +222,12 @@ def version(folder: str) -> Version:
     except OSError:
         return Version(changed, None)
     return Version(changed, (events.st_mtime_ns, events.st_size))
+
+
+def is_trial(entry: Entry) -> bool:
+    """Whether a study only tries that run, so that it is not tested."""
+    trial = entry.trial if isinstance(entry, Summary) else None
+    return trial is not None and not trial.confirms
 
 
 def mentions(entry: Entry, words: str) -> bool:

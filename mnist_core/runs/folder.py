@@ -114,9 +114,13 @@ class Owner(BaseModel):
 
     @classmethod
     def this_process(cls) -> Owner:
-        return cls(
-            host=socket.gethostname(), pid=os.getpid(), created=psutil.Process().create_time()
-        )
+        return cls.of_process(os.getpid())
+
+    @classmethod
+    def of_process(cls, pid: int) -> Owner:
+        """A process on this machine."""
+        created = psutil.Process(pid).create_time()
+        return cls(host=socket.gethostname(), pid=pid, created=created)
 
     @classmethod
     def read(cls, path: Path) -> Owner | None:
@@ -301,6 +305,14 @@ class Run:
             RunError: the file is damaged.
         """
         return read_model(self.folder / "trial.json", Trial)
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether a study only tries it, so that it is not tested."""
+        try:
+            return self.trial is not None and not self.trial.confirms
+        except RunError:
+            return False  # as with other damage, it is shown, and said what is wrong
 
     @cached_property
     def parent(self) -> str | None:

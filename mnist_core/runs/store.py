@@ -212,7 +212,12 @@ class RunStore:
         """The folders of :meth:`ids`."""
         return (self.folder / run_id for run_id in self.ids())
 
-    def list(self, limit: int | None = None) -> list[Run]:
-        """The runs, newest first: at most ``limit`` of them, or every one."""
+    def list(self, limit: int | None = None, trials: bool = False) -> list[Run]:
+        """The runs, newest first: at most ``limit`` of them, or every one.
+
+        Args:
+            trials: those, too, that a study only tries: thousands, and none of them is tested.
+        """
         runs = (Run(folder) for folder in self.folders())
-        return list(islice((run for run in runs if self.is_run(run.id)), limit))
+        wanted = (run for run in runs if self.is_run(run.id) and (trials or not run.is_trial))
+        return list(islice(wanted, limit))

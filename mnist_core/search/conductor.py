@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mnist_core import storage
 from mnist_core.config import TrainingConfig
 from mnist_core.runs import folder as runs
 from mnist_core.runs.events import Ended, State
@@ -44,22 +45,30 @@ ATTEMPTS = 2
 """How often a trial is begun whose worker died."""
 
 
+_started: list[subprocess.Popen[bytes]] = []
+"""The conductors of this process; the system keeps what is left of them until they are polled."""
+
+
 def start(study: Study) -> None:
     """Have a process of its own conduct a study; it outlives this one.
 
     Raises:
         OSError: it can't be started.
     """
+    _started[:] = [process for process in _started if process.poll() is None]
     with (study.folder / "conductor.log").open("ab") as log:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "mnist_core.search.conductor", str(study.folder)],
             cwd=Path(__file__).resolve().parents[2],
-            env=os.environ | {"DIGIT_LAB_DATA": str(Settings.from_environment().data)},
+            env=os.environ | {storage.DATA: str(Settings.from_environment().data)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    _started.append(process)
+    # Now, for it takes seconds to load what it needs.
+    study.write("owner.json", Owner.of_process(process.pid))
 
 
 @dataclass(eq=False)
@@ -98,10 +107,12 @@ class Conductor:
 
     def work(self) -> Result:
         """Conduct the study to its end, or until it is wanted to stop; what came of it."""
-        if self.study.conducted:
+        me = Owner.this_process()
+        if self.study.conducted and self.study.owner != me:
             raise StudyError(f"study {self.study.id} is conducted by another process already")
         began = time.monotonic()
-        self.study.write("owner.json", Owner.this_process())
+        self.study.write("owner.json", me)
+        (self.study.folder / "result.json").unlink(missing_ok=True)
         self._take_up()
         self._write_all()
         while self._begin(self._next_trial) or self._live or self._paused():
@@ -126,7 +137,7 @@ class Conductor:
         """Take in the runs that earlier conductors asked for, and go on with what they left."""
         store = RunStore(self.study.runs)
         chains: dict[tuple[int, int | None], list[Run]] = {}
-        for run in reversed(store.list()):
+        for run in reversed(store.list(trials=True)):
             with contextlib.suppress(RunError):  # damaged, and so it says nothing
                 trial = run.trial
                 if trial and trial.study == self.study.id:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.interpolate import griddata
 
 from mnist_core.config import FIELDS
-from mnist_core.fields import choices, shown, word
+from mnist_core.fields import shown
 from mnist_core.figures import NEUTRAL, Figure, layout, plain
 from mnist_core.search.space import Options, Range, Space
 from mnist_core.search.study import Aim, Outcome, Trial
@@ -331,7 +331,7 @@ def _axis(name: str, where: Range | Options, trials: Sequence[Trial]) -> dict[st
     field = FIELDS[name]
     units = [_unit(name, trial, where) for trial in trials]
     if isinstance(where, Options):
-        names = [word(field, v) if choices(field) else shown(field, v) for v in where.values]
+        names = [shown(field, value) for value in where.values]
         ticks = [i / max(1, len(names) - 1) for i in range(len(names))]
     else:
         ticks = [0.0, 0.25, 0.5, 0.75, 1.0]

@@ -189,7 +189,7 @@ def _lies_in(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return bool(value in distribution.choices)
     assert isinstance(distribution, IntDistribution | FloatDistribution)
-    return distribution.low <= value <= distribution.high
+    return bool(distribution.low <= value <= distribution.high)
 
 
 def _distributions(space: Space) -> Iterator[tuple[str, BaseDistribution]]:

@@ -14,6 +14,7 @@ their study in ``trial.json``.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import statistics
@@ -245,10 +246,14 @@ class Study:
         return read_model(self.folder / "result.json", Result)
 
     @property
+    def owner(self) -> Owner | None:
+        """The process that conducts it, or was the last one to."""
+        return Owner.read(self.folder / "owner.json")
+
+    @property
     def conducted(self) -> bool:
         """Whether a process, here or on another machine, goes on conducting it."""
-        mark = self.folder / "owner.json"
-        owner = Owner.read(mark)
+        mark, owner = self.folder / "owner.json", self.owner
         return bool(owner and owner.still_minds(mark, self.folder, SILENCE))
 
     def write(self, name: str, content: BaseModel) -> None:
@@ -275,6 +280,20 @@ def read_plan(values: Mapping[str, Any]) -> Plan:
             for fault in error.errors()
         ]
         raise ConfigError("\n".join(faults)) from None
+
+
+def check_workers(workers: int) -> None:
+    """Refuse more trials at a time than there are cores.
+
+    Raises:
+        ConfigError: names both.
+    """
+    most = os.cpu_count() or 1
+    if workers > most:
+        raise ConfigError(
+            f"workers is {workers}; allowed: a whole number from 1 to {most}, the number of CPU "
+            "cores here"
+        )
 
 
 def create(runs: Path, plan: Plan) -> Study:

@@ -79,7 +79,7 @@ def test_what_came_of_a_trial_is_in_its_run(tmp_path: Path, state: State, outcom
     run = RunStore(tmp_path).create(BASE, asked_for)
     history = History(run.folder / "events.jsonl")
     part = epoch(2, step=5, val_accuracy=0.1)  # an epoch that was stopped in its middle
-    end = Ended(state=state)  # type: ignore[arg-type]
+    end = Ended(state=state)
     for event in (Started(), fitting(), epoch(1, val_accuracy=0.9), part, end):
         history.add(event)
 

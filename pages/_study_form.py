@@ -1,0 +1,254 @@
+"""The form of the page Search: what varies, where, for what, and how long."""
+
+import os
+from typing import Any, get_args
+
+import streamlit as st
+
+from mnist_core.config import FIELDS, ConfigError, TrainingConfig, read_config
+from mnist_core.data import known, loading, places
+from mnist_core.data.loading import DatasetError
+from mnist_core.fields import choices, setting, shown, word
+from mnist_core.presets import PRESETS, apply_preset, presets_for, title
+from mnist_core.runs.catalog import Summary
+from mnist_core.search import conductor
+from mnist_core.search import study as studies
+from mnist_core.search.space import VARIABLE, Options, Range, Where, check, usual
+from mnist_core.search.study import Against, Aim, Method, Plan
+from mnist_core.words import reason
+from pages import _cached, _names, _page, _state
+from pages._number import whole_number
+from pages._state import Notice
+
+FIRST_VARIED = ("learning_rate", "dropout", "widths", "batch_size", "schedule")
+AIMS: dict[Aim, str] = {"accuracy": "Accuracy", "loss": "Loss"}
+AGAINST: dict[Against | None, str] = {
+    None: "Nothing else",
+    "weights": "Fewer weights",
+    "seconds": "Less time",
+}
+METHODS: dict[Method, str] = {"tpe": "Learns from the trials", "random": "Random", "grid": "Grid"}
+WHY_VALIDATION = (
+    "Trials are compared on the validation images, never on the test images: the best of many "
+    "would look better there than it is, for having been chosen by them. The best ones are then "
+    "trained again with seeds that the search has not seen, and tested once."
+)
+
+
+def form() -> None:
+    """All that a study needs, and the button that begins it."""
+    values: dict[str, Any] = {"base": base()}
+    names = st.multiselect(
+        "What varies",
+        VARIABLE,
+        [*FIRST_VARIED],
+        format_func=lambda name: str(FIELDS[name].title),
+        key="search_varied",
+        placeholder="Settings",
+        help="All others stay as they are.",
+    )
+    spaces, faults = {}, []
+    with st.container():
+        for name in names:
+            try:
+                spaces[name] = check(name, where(name))
+            except (ConfigError, ValueError) as error:
+                faults.append(str(error))
+    values["space"] = spaces
+    left, right = st.columns(2)
+    with left:
+        values["trials"] = whole_number("Trials", 40, key="search_trials")
+    with right:
+        values["workers"] = workers()
+    button_place = st.container()
+    with st.expander("Aim and method", icon=":material/tune:", key="search_method_part"):
+        values |= details()
+    with st.expander("Why the test images are left out", icon=":material/help:"):
+        st.markdown(WHY_VALIDATION)
+    with button_place:
+        if not names:
+            faults.append("Nothing varies: choose at least one setting above.")
+        plan = None if faults else _read(values, faults)
+        if faults:
+            st.error("\n\n".join(map(_page.plain, faults)), icon=":material/error:")
+        st.button(
+            "Search",
+            key="search_begin",
+            type="primary",
+            icon=":material/travel_explore:",
+            width="stretch",
+            on_click=begin,
+            args=(plan,),
+            disabled=plan is None,
+        )
+        if plan:
+            st.caption(about(plan))
+
+
+def base() -> TrainingConfig:
+    """What the trials have in common: a preset's settings, the form's on Train, or a run's."""
+    dataset = st.selectbox(
+        "Dataset",
+        [name for name in places.names() if places.available(name)],
+        format_func=known.title,
+        key="search_dataset",
+    )
+    left, right = st.columns([2, 1])
+    offered: dict[str, tuple[str, TrainingConfig]] = {
+        f"preset {name}": (
+            PRESETS[name].title,
+            apply_preset(name, TrainingConfig(dataset=dataset)),
+        )
+        for name in presets_for(dataset)
+    }
+    if (form := _state.FORM_LEFT.get()) and form.dataset == dataset:
+        offered["form"] = (f"The form on Train: {title(form)}", form)
+    for entry in _cached.catalog().list(20):
+        if isinstance(entry, Summary) and entry.config.dataset == dataset:
+            offered[entry.run.id] = (_names.label(entry), entry.config)
+    with left:
+        start = st.selectbox(
+            "Start from",
+            list(offered),
+            format_func=lambda name: offered[name][0],
+            key="search_base",
+        )
+    with right:
+        epochs = whole_number(
+            "Epochs a trial",
+            3,
+            key="search_epochs",
+            help="Few: what is good early mostly stays so.",
+        )
+    config = offered[start][1]
+    try:
+        return read_config(config.model_dump() | {"epochs": epochs}, by_title=True)
+    except ConfigError as error:
+        st.error(_page.plain(str(error)), icon=":material/error:")
+        return config
+
+
+def where(name: str) -> Where:
+    """The widgets that say where a study looks for a setting."""
+    field, by_itself = FIELDS[name], usual(name)
+    if isinstance(by_itself, Options):
+        picked = st.multiselect(
+            str(field.title),
+            by_itself.values,
+            by_itself.values,
+            format_func=lambda value: (
+                word(field, str(value)) if choices(field) else shown(field, value)
+            ),
+            key=f"search_among_{name}",
+        )
+        if not picked:
+            raise ConfigError(f"{field.title}: nothing to choose from")
+        return Options(values=tuple(picked))
+    update: dict[str, float] = {}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if part := setting(field).parts:
+            unit = part[1].capitalize()
+            for bound, words in (("fewest", f"{field.title} from"), ("most", "to")):
+                update[bound] = whole_number(
+                    words, getattr(by_itself, bound), key=f"search_{bound}_{name}", width=150
+                )
+        else:
+            unit = str(field.title)
+        for bound, words in (("low", f"{unit} from"), ("high", "to")):
+            update[bound] = st.number_input(
+                words,
+                value=getattr(by_itself, bound),
+                format="%g",
+                key=f"search_{bound}_{name}",
+                width=150,
+            )
+    return Range(**(by_itself.model_dump() | update))
+
+
+def workers() -> int | float:
+    most = os.cpu_count() or 1
+    return whole_number(
+        "Trials at a time",
+        min(2, most),
+        key="search_workers",
+        help=f"At most {most}, the cores of this machine, which they share.",
+    )
+
+
+def details() -> dict[str, Any]:
+    """What is aimed for, and how."""
+    aim = _page.choice(
+        "Aim", get_args(Aim), "accuracy", format_func=AIMS.__getitem__, key="search_aim"
+    )
+    against = st.segmented_control(
+        "And at the same time",
+        [*AGAINST],
+        default=None,
+        format_func=AGAINST.__getitem__,
+        key="search_against",
+        help="With two aims there is no best trial, but a front of those that none beats in both.",
+    )
+    method = _page.choice(
+        "Method", get_args(Method), "tpe", format_func=METHODS.__getitem__, key="search_method"
+    )
+    prune = st.toggle(
+        "Stop hopeless trials early",
+        True,
+        key="search_prune",
+        help="Those that after an epoch are among the worst quarter.",
+    )
+    minutes = st.number_input(
+        "Minutes at most",
+        value=None,
+        key="search_minutes",
+        placeholder="As long as the trials take",
+    )
+    left, middle, right = st.columns(3)
+    with left:
+        finalists = whole_number("Best trials to confirm", 3, key="search_finalists")
+    with middle:
+        seeds = whole_number("With so many seeds each", 3, key="search_seeds")
+    with right:
+        seed = whole_number("Seed of the search", 1, key="search_seed")
+    return {
+        "aim": aim,
+        "against": against,
+        "method": method,
+        "prune": prune,
+        "minutes": minutes,
+        "finalists": finalists,
+        "seeds": seeds,
+        "seed": seed,
+    }
+
+
+def _read(values: dict[str, Any], faults: list[str]) -> Plan | None:
+    try:
+        plan = studies.read_plan(values)
+        studies.check_workers(plan.workers)
+        loading.outline(plan.base.dataset)
+    except (ConfigError, DatasetError) as error:
+        faults.append(str(error))
+        return None
+    return plan
+
+
+def about(plan: Plan) -> str:
+    """What it will train."""
+    confirming = plan.finalists * plan.seeds
+    words = f"{plan.trials:,} trials of {plan.base.epochs} epochs"
+    if confirming:
+        words += f", then {confirming} runs to confirm the best"
+    return f"{words}. It goes on when this page is closed."
+
+
+def begin(plan: Plan) -> None:
+    """In a callback: have it conducted, and show it."""
+    try:
+        study = studies.create(_cached.store().folder, plan)
+        conductor.start(study)
+    except OSError as error:
+        words = _page.plain(reason(error))
+        _state.leave_notice("searching", Notice(st.error, words, ":material/error:"))
+    else:
+        _state.STUDY.choose([study.id])
