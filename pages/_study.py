@@ -83,11 +83,12 @@ def watch(study: Study) -> None:
         trials, result, going_on = study.trials(), study.result(), study.conducted
         st.header(_page.plain(name(study)))
         status(study, trials, result, going_on)
+        with st.container():
+            if result and result.confirmed:
+                confirmed(study, trials, result)
         if trials:
             pictures(study, trials)
             table(study, trials)
-        if result and result.confirmed:
-            confirmed(study, trials, result)
         return seen
 
     _changes.redraw_on_change(part, REFRESH_SECONDS, lambda seen: seen != version(study))

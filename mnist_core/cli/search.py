@@ -144,7 +144,7 @@ class _Progress:
             if trial.config.uses(name)
         )
         self._bar.write(f"Trial {trial.number}  {trial.outcome}{figure}  {varied}", file=sys.stderr)
-        self._bar.total = max(asked, trial.number + 1)
+        self._bar.total = max(asked, trial.number)
         self._bar.update()
 
     def _stop(self, *_: object) -> None:

@@ -93,7 +93,7 @@ class Trial(BaseModel):
 
     study: str
     """Its id."""
-    number: int = Field(ge=0)
+    number: int = Field(ge=1)
     """Of the trial; that of a continuation is the number of the run that it continues."""
     confirms: bool = False
     """Whether it trains that trial's settings with a seed that the search had not seen. Else the

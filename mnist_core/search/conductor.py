@@ -181,7 +181,7 @@ class Conductor:
         """The next one to begin; None where none may (yet)."""
         wanted = self.study.wanted()
         numbers = {*self.trials, *(live.trial.number for live in self._live)}
-        number = max(numbers, default=-1) + 1
+        number = max(numbers, default=0) + 1
         if wanted.stop or self._paused():
             return None
         by_hand = sum(trial.added for trial in self.trials.values())
@@ -189,7 +189,7 @@ class Conductor:
         if by_hand < len(wanted.added):
             trial = runs.Trial(study=self.study.id, number=number, added=True)
             return trial, wanted.added[by_hand]
-        if number >= asked(self.plan, wanted) or self._out_of_time(wanted):
+        if number > asked(self.plan, wanted) or self._out_of_time(wanted):
             return None
         running = [live.config for live in self._live]
         config = suggest(self.plan, [*self.trials.values()], running, number)

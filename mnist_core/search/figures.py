@@ -15,13 +15,16 @@ from scipy.interpolate import griddata
 
 from mnist_core.config import FIELDS
 from mnist_core.fields import shown
-from mnist_core.figures import NEUTRAL, Figure, layout, plain
+from mnist_core.figures import FRAME, NEUTRAL, Figure, layout, plain
 from mnist_core.search.space import Options, Range, Space
 from mnist_core.search.study import Aim, Outcome, Trial
 
 AIMS: Mapping[Aim, str] = {"accuracy": "Validation accuracy", "loss": "Validation loss"}
 FORMATS: Mapping[Aim, str] = {"accuracy": ".2%", "loss": ".4f"}
 SYMBOLS = {Outcome.FINISHED: "circle", Outcome.PRUNED: "x-thin", Outcome.FAILED: "cross-thin"}
+_GREY = {"color": NEUTRAL, "line": {"width": 1.5, "color": NEUTRAL}}
+SCALE = [[0, NEUTRAL], [0.6, "#0d9488"], [1, FRAME]]
+"""From what is to be seen last to what is to be seen first, on light and on dark."""
 CONTOUR_SIDE = 40
 """Points a side of which a contour is interpolated."""
 CONTOUR_LEAST = 8
@@ -43,9 +46,9 @@ def progress(trials: Sequence[Trial], aim: Aim) -> Figure:
                     "name": outcome.value.capitalize(),
                     "x": [trial.number for trial in known if trial.outcome == outcome],
                     "y": [_reached(trial, aim) for trial in known if trial.outcome == outcome],
-                    "marker": {"symbol": symbol, "size": 7, "line": {"width": 1}},
-                    "hovertemplate": f"trial %{{x}}: %{{y:{FORMATS[aim]}}}",
-                    **({} if outcome == Outcome.FINISHED else {"marker.color": NEUTRAL}),
+                    "marker": {"symbol": symbol, "size": 7}
+                    | ({} if outcome == Outcome.FINISHED else _GREY),
+                    "hovertemplate": f"trial %{{x}}: %{{y:{FORMATS[aim]}}}<extra></extra>",
                 }
                 for outcome, symbol in SYMBOLS.items()
             ),
@@ -106,7 +109,11 @@ def parallel(trials: Sequence[Trial], space: Space, aim: Aim) -> Figure:
             {
                 "type": "parcoords",
                 "dimensions": dimensions,
-                "line": {"color": values.tolist(), "reversescale": aim == "loss"},
+                "line": {
+                    "color": values.tolist(),
+                    "colorscale": SCALE,
+                    "reversescale": aim == "loss",
+                },
                 "labelangle": -20,
                 "labelside": "bottom",
                 "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"},
@@ -130,8 +137,9 @@ def slice_of(trials: Sequence[Trial], name: str, space: Space, aim: Aim) -> Figu
                 "text": [f"{trial.number}" for trial in known],
                 "marker": {
                     "size": 7,
-                    # Later trials are darker, so that it is seen where the search has gone.
+                    # Later trials stand out, so that it is seen where the search has gone.
                     "color": [trial.number for trial in known],
+                    "colorscale": SCALE,
                     "showscale": False,
                 },
                 "hovertemplate": f"trial %{{text}}: %{{customdata}}, %{{y:{FORMATS[aim]}}}"
@@ -267,7 +275,7 @@ def timeline(trials: Sequence[Trial]) -> Figure:
                 "x": [took for _, _, took, _ in some],
                 "text": [str(number) for *_, number in some],
                 "marker": {"line": {"width": 1, "color": NEUTRAL}}
-                | ({} if outcome == Outcome.FINISHED else {"color": NEUTRAL}),
+                | ({} if outcome == Outcome.FINISHED else _GREY),
                 "textposition": "inside",
                 "hovertemplate": "trial %{text}: %{x:.2f} minutes<extra></extra>",
             }

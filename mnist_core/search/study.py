@@ -109,7 +109,7 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    number: int = Field(ge=0)
+    number: int = Field(ge=1)
     added: bool = False
     """Whether people asked for it, not the search."""
     run: str

@@ -55,8 +55,8 @@ def suggest(
         number: of the trial to come, from which chance follows.
     """
     if plan.method == "grid":
-        points = grid(plan)
-        return points[number] if number < len(points) else None
+        tried = [*(trial.config for trial in trials), *running]
+        return next((point for point in grid(plan) if point not in tried), None)
     seed = int(np.random.SeedSequence([plan.seed, number]).generate_state(1)[0])
     sampler: BaseSampler = RandomSampler(seed)
     if plan.method == "tpe":
@@ -118,10 +118,14 @@ def importances(plan: Plan, trials: Sequence[Trial]) -> Mapping[str, float]:
     importance in arbitrary subspaces", 2023.
     """
     study = told(plan, trials)
-    if len([t for t in study.trials if t.state == TrialState.COMPLETE]) < OTHERS:
+    finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    if len(finished) < OTHERS:
         return {}
+    in_all = set.intersection(*(set(trial.params) for trial in finished))
     return optuna.importance.get_param_importances(
-        study, target=(lambda t: t.values[0]) if plan.against else None
+        study,
+        params=sorted(in_all),
+        target=(lambda trial: trial.values[0]) if plan.against else None,
     )
 
 

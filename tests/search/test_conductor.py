@@ -44,7 +44,7 @@ def test_every_trial_is_a_run_that_has_not_seen_the_test_images(conducted: Study
     store = RunStore(conducted.runs)
     trials = conducted.trials()
 
-    assert [trial.number for trial in trials] == list(range(6))
+    assert [trial.number for trial in trials] == list(range(1, 7))
     assert len({trial.config for trial in trials}) == 6
     for trial in trials:
         run = store.get(trial.run)
@@ -83,7 +83,7 @@ def test_a_study_goes_on_where_its_conductor_was_killed(
         os.kill(process.pid, signal.SIGKILL)
         psutil.wait_procs([process, *children], timeout=60)
     with (study.folder / "trials.jsonl").open("ab") as file:
-        file.write(b'{"number": 5, "run":')  # as a death in the middle of a line leaves it
+        file.write(b'{"number": 6, "run":')  # as a death in the middle of a line leaves it
 
     Conductor(study, pool).work()
 

@@ -46,7 +46,7 @@ def test_wishes_stay_until_they_change(tmp_path: Path) -> None:
 
 def test_a_torn_line_is_left_out(tmp_path: Path) -> None:
     study = studies.create(tmp_path / "runs", plan())
-    one, other = trial(0, BASE, 0.9), trial(1, BASE, 0.8)
+    one, other = trial(1, BASE, 0.9), trial(2, BASE, 0.8)
     lines = f"{one.model_dump_json()}\n{other.model_dump_json()}\n"
     for end in range(len(lines)):
         (study.folder / "trials.jsonl").write_text(lines[:end])

@@ -22,7 +22,7 @@ def search(
     asked: Plan, trials: int, judge: Callable[[TrainingConfig], float] = accuracy
 ) -> list[Trial]:
     found: list[Trial] = []
-    for number in range(trials):
+    for number in range(1, trials + 1):
         config = suggest(asked, found, [], number)
         if config is None:
             break
@@ -37,7 +37,7 @@ def test_the_same_trials_give_the_same_suggestion_to_whoever_asks() -> None:
     assert suggest(asked, trials, [BASE], 15) == suggest(asked, list(trials), [BASE], 15)
     assert suggest(asked, trials, [], 15) != suggest(asked, trials, [], 16)
     other = asked.model_copy(update={"seed": 2})
-    assert suggest(asked, [], [], 0) != suggest(other, [], [], 0)
+    assert suggest(asked, [], [], 1) != suggest(other, [], [], 1)
 
 
 def test_it_learns_from_the_trials() -> None:
@@ -54,7 +54,7 @@ def test_it_learns_from_the_trials() -> None:
 
 def test_it_keeps_away_from_where_trials_fail() -> None:
     asked, found = plan("learning_rate"), list[Trial]()
-    for number in range(40):
+    for number in range(1, 41):
         config = suggest(asked, found, [], number)
         assert config
         failed = config.learning_rate > 0.003
@@ -68,9 +68,9 @@ def test_it_keeps_away_from_where_trials_fail() -> None:
 
 def test_what_people_add_from_elsewhere_does_not_disturb_it() -> None:
     asked = plan("learning_rate=0.001..0.01")
-    elsewhere = trial(0, BASE.model_copy(update={"learning_rate": 0.5}), 0.99)
+    elsewhere = trial(1, BASE.model_copy(update={"learning_rate": 0.5}), 0.99)
 
-    assert suggest(asked, [elsewhere], [], 1) == suggest(asked, [], [], 1)
+    assert suggest(asked, [elsewhere], [], 2) == suggest(asked, [], [], 2)
 
 
 def test_with_two_aims_it_suggests_too() -> None:
