@@ -19,7 +19,7 @@ from tests.builders import batch, fitting
 from tests.conftest import SMALL, wait_until
 
 APP = str(Path(__file__).parents[2] / "app.py")
-PAGES = [f"pages/{name}.py" for name in ("train", "evaluate", "draw", "runs", "data")]
+PAGES = [f"pages/{name}.py" for name in ("train", "evaluate", "draw", "runs", "data", "search")]
 
 
 @pytest.fixture

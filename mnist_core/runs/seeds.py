@@ -1,0 +1,112 @@
+"""Runs that differ by their seed alone: what the same settings reach, and how far that is chance."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+
+from mnist_core.runs.catalog import Entry, Summary
+from mnist_core.runs.events import State
+from mnist_core.runs.files import RunError
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of the same settings on the same images, each trained to its end with another seed."""
+
+    summaries: tuple[Summary, ...]
+    """Two or more, by their seed; of runs with the same seed, the newest."""
+
+    @property
+    def accuracies(self) -> list[float]:
+        """On the test images, by seed."""
+        return [s.evaluated.test_accuracy for s in self.summaries if s.evaluated]
+
+    @property
+    def seeds(self) -> list[int]:
+        """In order."""
+        return [summary.config.seed for summary in self.summaries]
+
+    @property
+    def mean(self) -> float:
+        """Of the test accuracies."""
+        return statistics.fmean(self.accuracies)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the test accuracy from seed to seed: of those that there could be,
+        estimated by these."""
+        return statistics.stdev(self.accuracies)
+
+
+def groups(entries: Iterable[Entry]) -> dict[str, Group]:
+    """The group of each run that is in one, by the run's id.
+
+    A run is in none where people have changed its learning rate or stopped it, where it continues
+    another one, or where no other seed has been tried.
+    """
+    alike: dict[Hashable, dict[int, Summary]] = {}
+    for entry in entries:  # the newest first
+        if isinstance(entry, Summary) and _is_as_asked(entry):
+            alike.setdefault(_settings(entry), {}).setdefault(entry.config.seed, entry)
+    found: dict[str, Group] = {}
+    for by_seed in alike.values():
+        steady = [by_seed[seed] for seed in sorted(by_seed) if not _is_steered(by_seed[seed])]
+        if len(steady) > 1:
+            group = Group(tuple(steady))
+            found |= {summary.run.id: group for summary in steady}
+    return found
+
+
+def _settings(summary: Summary) -> Hashable:
+    """What is the same in all runs of a group."""
+    assert summary.evaluated
+    config = summary.config.model_copy(update={"seed": 0, "tensorboard": False})
+    return config, summary.train_images, summary.evaluated.test_images
+
+
+def _is_as_asked(summary: Summary) -> bool:
+    is_over = summary.state == State.FINISHED and summary.evaluated is not None
+    return is_over and summary.parent is None
+
+
+def _is_steered(summary: Summary) -> bool:
+    """Whether somebody has set its learning rate; asked last, for it reads a file."""
+    try:
+        return summary.run.control().learning_rate is not None
+    except RunError:
+        return True  # nobody can tell
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between what two groups reach."""
+
+    first: Group
+    second: Group
+    difference: float
+    """Second mean less first."""
+    p_value: float
+    """How often seeds alone would make a difference as large as this, or larger, if the settings
+    were equally good: Welch's t-test."""
+
+
+def compare(first: Group, second: Group) -> Difference:
+    """Whether one group of seeds reaches more than the other.
+
+    Welch, "The generalization of 'Student's' problem when several different population variances
+    are involved", Biometrika 34, 1947. The seeds are the sample; the test images are the same.
+    """
+    from scipy.special import stdtr  # here, as in mnist_core.comparison
+
+    sizes = [len(group.accuracies) for group in (first, second)]
+    errors = [group.deviation**2 / size for group, size in zip((first, second), sizes, strict=True)]
+    difference = second.mean - first.mean
+    error = math.sqrt(sum(errors))
+    if not error:  # every seed reached the same
+        return Difference(first, second, difference, 1.0 if not difference else 0.0)
+    freedom = error**4 / sum(e**2 / (size - 1) for e, size in zip(errors, sizes, strict=True))
+    p_value = 2 * float(stdtr(freedom, -abs(difference) / error))
+    return Difference(first, second, difference, p_value)

@@ -1,0 +1,96 @@
+"""Groups of runs that differ by their seed alone, and whether one is better than another."""
+
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from mnist_core.config import TrainingConfig
+from mnist_core.runs.catalog import Catalog
+from mnist_core.runs.events import Ended, Evaluated, Started, State, append_event
+from mnist_core.runs.folder import Run
+from mnist_core.runs.seeds import Group, compare, groups
+from mnist_core.runs.store import RunStore
+from tests.builders import epoch, fitting
+from tests.conftest import SMALL
+
+
+def finished(
+    store: RunStore,
+    seed: int,
+    accuracy: float,
+    config: TrainingConfig = SMALL,
+    state: State = State.FINISHED,
+) -> Run:
+    run = store.create(config.model_copy(update={"seed": seed}))
+    tested = Evaluated(test_accuracy=accuracy, test_loss=0.2, test_images=1_000, train_seconds=4)
+    end = Ended(state=state)  # type: ignore[arg-type]
+    for event in (Started(), fitting(), epoch(), tested, end):
+        append_event(run.folder, event)
+    return run
+
+
+def groups_of(store: RunStore) -> dict[str, Group]:
+    return groups(Catalog(store).list())
+
+
+def test_runs_that_differ_by_their_seed_alone_are_a_group(store: RunStore) -> None:
+    runs = [finished(store, seed, accuracy) for seed, accuracy in ((3, 0.9), (1, 0.94), (2, 0.92))]
+    other = finished(store, 4, 0.99, SMALL.model_copy(update={"dropout": 0.3}))
+    found = groups_of(store)
+
+    assert set(found) == {run.id for run in runs}
+    assert other.id not in found
+    group = found[runs[0].id]
+    assert group.seeds == [1, 2, 3]
+    assert group.mean == pytest.approx(0.92)
+    assert group.deviation == pytest.approx(0.02)
+
+
+def test_what_was_trained_otherwise_than_asked_is_left_out(store: RunStore) -> None:
+    kept = [finished(store, seed, 0.9) for seed in (1, 2)]
+    finished(store, 3, 0.5, state=State.STOPPED)
+    steered = finished(store, 4, 0.5)
+    (steered.folder / "control.json").write_text('{"learning_rate": 0.01}')
+    damaged = finished(store, 5, 0.5)
+    (damaged.folder / "control.json").write_text("{")
+    again = finished(store, 2, 0.9)  # the same figures: that is no second seed
+    files = SMALL.model_copy(update={"tensorboard": True})
+    other_files = finished(store, 6, 0.9, files)
+
+    found = groups_of(store)
+    assert set(found) == {kept[0].id, again.id, other_files.id}
+
+
+def test_one_seed_is_no_group(store: RunStore) -> None:
+    finished(store, 1, 0.9)
+    finished(store, 1, 0.9)
+
+    assert groups_of(store) == {}
+
+
+def test_the_verdict_is_welchs(store: RunStore) -> None:
+    accuracies = ([0.90, 0.91, 0.93], [0.95, 0.94, 0.96, 0.97])
+    ids = []
+    for number, some in enumerate(accuracies):
+        config = SMALL.model_copy(update={"dropout": number / 10})
+        ids.append([finished(store, seed, one, config).id for seed, one in enumerate(some)][0])
+    found = groups_of(store)
+
+    difference = compare(found[ids[0]], found[ids[1]])
+
+    expected = stats.ttest_ind(*accuracies, equal_var=False).pvalue
+    assert difference.p_value == pytest.approx(expected)
+    assert difference.difference == pytest.approx(0.955 - 0.9133333)
+    assert compare(found[ids[0]], found[ids[0]]).p_value == pytest.approx(1.0)
+
+
+def test_seeds_that_all_reach_the_same_are_compared_too(store: RunStore, tmp_path: Path) -> None:
+    ids = []
+    for number, accuracy in enumerate((0.9, 0.95)):
+        config = SMALL.model_copy(update={"dropout": number / 10})
+        ids.append([finished(store, seed, accuracy, config).id for seed in (1, 2)][0])
+    found = groups_of(store)
+
+    assert compare(found[ids[0]], found[ids[1]]).p_value == 0.0
+    assert compare(found[ids[0]], found[ids[0]]).p_value == 1.0
