@@ -89,9 +89,18 @@ BEHIND: Key[str | None] = Key("behind", None)
 """The id of the run whose curves are drawn behind those of another."""
 
 
-def rate_of(run: Run) -> Key[float]:
-    """The slider of a live run's learning rate."""
-    return Key(f"rate_of_{run.id}", 0.0)
+@dataclass(frozen=True)
+class Rate:
+    """A live run's learning rate, as its slider has it."""
+
+    value: float
+    drawn: int = 0
+    """How many times the slider was made anew, for the rate was changed elsewhere."""
+
+
+def rate_of(run: Run) -> Key[Rate | None]:
+    """What the slider of a live run's learning rate was last seen at, or moved to."""
+    return Key(f"rate_of_{run.id}", None)
 
 
 # --- Of widgets that stand in the address, too: people's links have these names ---

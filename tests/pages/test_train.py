@@ -550,14 +550,26 @@ def test_the_learning_rate_can_be_changed_and_shows_what_holds(store: RunStore) 
     change = LearningRate(epoch=1, step=32, learning_rate=0.0042)
     app = shown(store, Started(), FITTING, BATCH, change)
     (run,) = store.list()
-    slider = app.select_slider(key=f"rate_of_{run.id}")
+    slider = app.select_slider(key=f"rate_slider_{run.id}_0")
     assert slider.value == 0.0042
 
     checked(slider.set_value(0.0005).run())
 
     assert run.control() == Control(learning_rate=0.0005)
+    assert checked(app.run()).select_slider(key=f"rate_slider_{run.id}_0").value == 0.0005
     run.want(learning_rate=0.02)  # in another tab
-    assert checked(app.run()).select_slider(key=f"rate_of_{run.id}").value == 0.02
+    assert checked(app.run()).select_slider(key=f"rate_slider_{run.id}_1").value == 0.02
+
+
+def test_a_rate_that_can_not_be_taken_is_not_shown_as_if_it_were(store: RunStore) -> None:
+    app = shown(store, Started(), FITTING, BATCH)
+    (run,) = store.list()
+    (run.folder / "control.json").write_text("{")
+    app.select_slider(key=f"rate_slider_{run.id}_0").set_value(0.0005).run()
+
+    assert "control.json is damaged" in app.error[0].value
+    run.folder.joinpath("control.json").unlink()
+    assert checked(app.run()).select_slider(key=f"rate_slider_{run.id}_1").value == 0.001
 
 
 def test_who_waits_for_a_paused_run_is_told(app: AppTest, pool: WorkerPool) -> None:
