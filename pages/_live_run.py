@@ -17,7 +17,7 @@ from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration, reason
 from pages import _cached, _changes, _chosen, _curves, _form, _names, _page, _state
 from pages._number import as_whole, whole_number
-from pages._state import Notice, Rate
+from pages._state import Notice
 
 REFRESH_SECONDS = 0.4
 STEP = 32  # batches; the longest that a worker trains without a look at what is wanted
@@ -200,36 +200,15 @@ def next_pauses(now: Snapshot) -> dict[str, int]:
 
 
 def rate_slider(now: Snapshot) -> None:
-    """The run's rate, to be changed; a new slider where it was changed elsewhere.
-
-    To set the one that is there, in each frame, would undo a move that the browser has not told
-    yet: it takes what it hears, and tells that with the next click.
-    """
     run, rate = now.run, now.learning_rate
-    seen = _state.rate_of(run)
-    known = seen.get() or Rate(rate)
-    if known.value != rate:
-        known = Rate(rate, known.drawn + 1)
-    seen.set(known)
-    key = f"rate_slider_{run.id}_{known.drawn}"
-
-    def take() -> None:
-        moved: float = st.session_state[key]
-        try:
-            run.want(learning_rate=moved)
-        except (RunError, OSError) as error:
-            leave_error(error)
-            seen.set(Rate(known.value, known.drawn + 1))  # back to what it was
-        else:
-            seen.set(Rate(moved, known.drawn))
-
+    slider = _state.rate_of(run)
     st.select_slider(
         "Learning rate" if run.config.schedule == "constant" else "Peak learning rate",
         sorted({*RATES, rate}),
         rate,
         format_func=lambda value: f"{value:g}",
-        key=key,
-        on_change=take,
+        key=slider.key(rate),
+        on_change=lambda: want(run, learning_rate=slider.take()),
         disabled=now.progress.share == 1.0,
         help="Change it while the network learns: it takes effect after the current steps, and is "
         "marked in the curves and recorded with the run.",
