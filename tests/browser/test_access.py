@@ -45,11 +45,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory, trained: Run) -> Iterator
 
 
 def open_all(page: Page) -> None:
-    """Everything that is folded."""
+    """Everything that is folded, and wait until all of it has its full size and colours."""
     closed = page.locator("[data-testid=stExpander] details:not([open]) > summary")
     while closed.count():
         closed.first.click()
         at_rest(page)
+    page.wait_for_function(
+        "document.getAnimations().every(({ playState, effect }) =>"
+        " playState !== 'running' || effect.getComputedTiming().endTime === Infinity)"
+    )
 
 
 # --- Seen, read and heard ---

@@ -141,6 +141,8 @@ def test_deleted_runs_come_back_until_the_page_is_left(server: Server, page: Pag
             tick(page, 0)
     assert run.folder.is_dir()
 
+    # Until then, its box is still ticked, and a click would take the tick away.
+    expect(page.get_by_role("button", name="Clear selection", exact=True)).to_be_hidden()
     tick(page, 0)
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Yes, delete 1 run").click()

@@ -31,10 +31,11 @@ def test_each_shows_what_happens_on_the_other(
 
     here.goto(f"{server.url}/?{ENDLESS}")
     press(here, "Train")
+    expect(there.get_by_test_id("stProgress")).to_be_visible()
+    wait_until(lambda: states(server) == [State.RUNNING])
     expect(
         there.get_by_test_id("stProgress").get_by_text(re.compile(r"^Epoch \d+ of 200|Loading"))
     ).to_be_visible()
-    wait_until(lambda: states(server) == [State.RUNNING])
     watching = there.url
     there.goto(f"{other_server.url}/evaluate")
     expect(there.get_by_text("This network is still training")).to_be_visible()
