@@ -88,7 +88,7 @@ def bring_back() -> None:
 
 
 def take_preset() -> None:
-    preset = _state.PRESET.get()
+    preset = _state.PRESET.take()
     if preset:
         kept = {name: st.session_state[name] for name in NOT_IN_PRESETS}
         put_in_form(apply_preset(preset, TrainingConfig(**kept)))
@@ -300,12 +300,13 @@ def preset_widget(config: TrainingConfig | None, dataset: str) -> str | None:
     """The presets for the dataset; returns the one whose settings these are."""
     offered = presets_for(dataset)
     matching = [name for name in offered if config and apply_preset(name, config) == config]
-    _state.PRESET.set(matching[0] if matching else None)
+    preset = matching[0] if matching else None
     return st.segmented_control(
         "Preset",
         options=offered,
+        default=preset,
         format_func=lambda name: PRESETS[name].title,
-        key=_state.PRESET.name,
+        key=_state.PRESET.key(preset),
         on_change=take_preset,
         wrap=True,
         help="  \n".join(f"**{PRESETS[n].title}**: {PRESETS[n].description}" for n in offered),

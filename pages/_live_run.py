@@ -250,13 +250,13 @@ def next_pauses(now: Snapshot) -> dict[str, int]:
 def rate_slider(now: Snapshot) -> None:
     run, rate = now.run, now.learning_rate
     slider = _state.rate_of(run)
-    slider.set(rate)  # also when another tab has changed it
     st.select_slider(
         "Learning rate" if run.config.schedule == "constant" else "Peak learning rate",
         sorted({*RATES, rate}),
+        rate,
         format_func=lambda value: f"{value:g}",
-        key=slider.name,
-        on_change=lambda: want(run, learning_rate=slider.get()),
+        key=slider.key(rate),
+        on_change=lambda: want(run, learning_rate=slider.take()),
         disabled=now.progress.share == 1.0,
         help="Change it while the network learns: it takes effect after the current steps, and is "
         "marked in the curves and recorded with the run.",

@@ -40,6 +40,41 @@ class Key(Generic[T]):
         st.session_state.pop(self.name, None)
 
 
+@dataclass(frozen=True)
+class Follower(Generic[T]):
+    """A widget that shows what also changes without it, such as the preset that a form amounts to.
+
+    It is made anew where it has to show something else than it was last seen at or moved to. To set
+    the one that is there would undo what people do meanwhile: the browser takes what it hears, also
+    where somebody has moved the widget since; and a click elsewhere that comes before it has heard
+    tells the former value, which the server would take for a choice.
+    """
+
+    name: str
+
+    @property
+    def _seen(self) -> Key[tuple[T, int] | None]:
+        """What it shows, and how many times it was made anew."""
+        return Key(f"{self.name}_seen", None)
+
+    def key(self, value: T) -> str:
+        """The widget's key, where it has to show ``value``, which has to be its default, too."""
+        shown, made = self._seen.get() or (value, 0)
+        self._seen.set((value, made if shown == value else made + 1))
+        return self._key()
+
+    def take(self) -> T:
+        """In the widget's callback: what has been chosen."""
+        chosen: T = st.session_state[self._key()]
+        _, made = self._seen.get() or (chosen, 0)
+        self._seen.set((chosen, made))
+        return chosen
+
+    def _key(self) -> str:
+        seen = self._seen.get()
+        return f"{self.name}_{seen[1] if seen else 0}"
+
+
 # --- As long as the session ---
 
 THROUGH_APP = Key("through_app", False)
@@ -73,12 +108,14 @@ IMPORTED_DATA: Key[str | None] = Key("imported_data", None)
 
 # --- Of widgets: as long as they are on the page ---
 
-PICKED_RUN = Key("picked_run", "")
+PICKED_RUN: Follower[str] = Follower("picked_run")
+"""The menu of runs."""
 CANVAS: Key[dict[str, Any]] = Key("canvas", {})
 """What the canvas of Draw tells: its ``strokes``."""
 PEN_WIDTH = Key("pen_width", 18)
 """In 280ths of the canvas's side; of what is seen on it."""
-PRESET: Key[str | None] = Key("preset", None)
+PRESET: Follower[str | None] = Follower("preset")
+"""The preset that the form amounts to."""
 MORE_EPOCHS = Key("more_epochs", 0.0)
 PICKED_STUDY = Key("picked_study", "")
 MORE_TRIALS = Key("more_trials", 0.0)
@@ -91,9 +128,9 @@ BEHIND: Key[str | None] = Key("behind", None)
 """The id of the run whose curves are drawn behind those of another."""
 
 
-def rate_of(run: Run) -> Key[float]:
-    """The slider of a live run's learning rate."""
-    return Key(f"rate_of_{run.id}", 0.0)
+def rate_of(run: Run) -> Follower[float]:
+    """The slider of a live run's learning rate, which other tabs change, too."""
+    return Follower(f"rate_of_{run.id}")
 
 
 # --- Of widgets that stand in the address, too: people's links have these names ---

@@ -32,6 +32,7 @@ from pages import _cached, _live_run
 from tests.builders import batch, epoch, fitting
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 from tests.data.test_own import pets, zipped
+from tests.pages.conftest import labelled
 
 APP = str(Path(__file__).parents[2] / "app.py")
 FITTING = fitting()
@@ -95,24 +96,24 @@ def test_the_form_begins_with_the_articles_recipe_on_what_is_here(app: AppTest) 
 @pytest.mark.parametrize("preset", presets_for("mnist-sample"))
 def test_a_preset_fills_the_form(app: AppTest, preset: str) -> None:
     app.number_input(key="epochs").set_value(50).run()
-    app.segmented_control(key="preset").set_value(preset).run()
+    labelled(app.segmented_control, "Preset").set_value(preset).run()
 
     assert set_up(app) == apply_preset(preset, TrainingConfig(dataset="mnist-sample"))
 
 
 def test_the_preset_shown_is_the_one_that_the_form_holds(app: AppTest) -> None:
-    assert app.segmented_control(key="preset").value == "article"
+    assert labelled(app.segmented_control, "Preset").value == "article"
 
     checked(app.slider(key="dropout").set_value(0.5).run())
 
-    assert app.segmented_control(key="preset").value is None
+    assert labelled(app.segmented_control, "Preset").value is None
 
 
 def test_the_chosen_preset_is_described_with_what_was_measured_on_the_dataset(app: AppTest) -> None:
     description = PRESETS["tiny"].description
     assert description not in captions(app)
 
-    checked(app.segmented_control(key="preset").set_value("tiny").run())
+    checked(labelled(app.segmented_control, "Preset").set_value("tiny").run())
     assert description in [caption.value for caption in app.caption]
 
     checked(app.segmented_control(key="dataset").set_value("mnist").run())
@@ -273,7 +274,7 @@ def test_what_only_blocks_have_does_not_follow_into_a_dense_network(app: AppTest
     app.number_input(key="kernel_size").set_value(5).run()
     app.segmented_control(key="architecture").set_value("dense").run()
 
-    assert app.segmented_control(key="preset").value == "article"
+    assert labelled(app.segmented_control, "Preset").value == "article"
     assert set_up(app) == TrainingConfig(dataset="mnist-sample")
 
 
@@ -550,14 +551,26 @@ def test_the_learning_rate_can_be_changed_and_shows_what_holds(store: RunStore) 
     change = LearningRate(epoch=1, step=32, learning_rate=0.0042)
     app = shown(store, Started(), FITTING, BATCH, change)
     (run,) = store.list()
-    slider = app.select_slider(key=f"rate_of_{run.id}")
+    slider = labelled(app.select_slider, "Learning rate")
     assert slider.value == 0.0042
 
     checked(slider.set_value(0.0005).run())
 
     assert run.control() == Control(learning_rate=0.0005)
+    assert labelled(checked(app.run()).select_slider, "Learning rate").value == 0.0005
     run.want(learning_rate=0.02)  # in another tab
-    assert checked(app.run()).select_slider(key=f"rate_of_{run.id}").value == 0.02
+    assert labelled(checked(app.run()).select_slider, "Learning rate").value == 0.02
+
+
+def test_a_rate_that_can_not_be_taken_is_not_shown_as_if_it_were(store: RunStore) -> None:
+    app = shown(store, Started(), FITTING, BATCH)
+    (run,) = store.list()
+    (run.folder / "control.json").write_text("{")
+    labelled(app.select_slider, "Learning rate").set_value(0.0005).run()
+
+    assert "control.json is damaged" in app.error[0].value
+    run.folder.joinpath("control.json").unlink()
+    assert labelled(checked(app.run()).select_slider, "Learning rate").value == 0.001
 
 
 def test_who_waits_for_a_paused_run_is_told(app: AppTest, pool: WorkerPool) -> None:
@@ -630,7 +643,7 @@ def test_a_runs_settings_can_be_put_into_the_form(store: RunStore) -> None:
     app = shown(store, Started(), Ended(state=State.FAILED, message="killed"), config=config)
     checked(app.button(key="use_settings").click().run())
 
-    assert app.segmented_control(key="preset").value == "tiny"
+    assert labelled(app.segmented_control, "Preset").value == "tiny"
     assert app.number_input(key="seed").value == 7
 
 
@@ -693,7 +706,7 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
 
 
 def test_pressing_train_trains(app: AppTest) -> None:
-    app.segmented_control(key="preset").set_value("tiny").run()
+    labelled(app.segmented_control, "Preset").set_value("tiny").run()
     app.number_input(key="epochs").set_value(1).run()
     checked(app.button(key="train").click().run())
     (run,) = _cached.store().list()
@@ -816,7 +829,7 @@ def test_a_link_can_not_write_markdown_into_the_page(store: RunStore) -> None:
 
 
 def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) -> None:
-    checked(app.segmented_control(key="preset").set_value("fast").run())
+    checked(labelled(app.segmented_control, "Preset").set_value("fast").run())
     line, link = (code.value for code in app.code)
 
     assert line == "digit-lab train --dataset mnist-sample --preset fast"
@@ -838,7 +851,7 @@ def test_with_many_sets_of_ones_own_the_form_has_a_menu_that_a_link_and_a_preset
     assert menu.value == names[3]
 
     checked(menu.set_value(names[5]).run())
-    checked(app.segmented_control(key="preset").set_value("tiny").run())
+    checked(labelled(app.segmented_control, "Preset").set_value("tiny").run())
     assert app.selectbox(key="dataset").value == names[5]
     assert app.query_params["dataset"] == names[5]
     assert set_up(app).dataset == names[5]
