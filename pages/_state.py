@@ -117,7 +117,8 @@ PEN_WIDTH = Key("pen_width", 18)
 PRESET: Follower[str | None] = Follower("preset")
 """The preset that the form amounts to."""
 MORE_EPOCHS = Key("more_epochs", 0.0)
-PICKED_STUDY = Key("picked_study", "")
+PICKED_STUDY: Follower[str] = Follower("picked_study")
+"""The menu of studies."""
 MORE_TRIALS = Key("more_trials", 0.0)
 CLASS_OF_SAMPLES: Key[str | None] = Key("class", None)
 OWN_NAME = Key("own_name", "")

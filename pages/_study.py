@@ -45,14 +45,14 @@ def chosen() -> Study | None:
     study = by_id.get(wanted or "", found[0])
     _state.STUDY.keep([study.id])
     picked = _state.PICKED_STUDY
-    picked.set(study.id)
     if len(found) > 1:
         st.selectbox(
             "Study",
             list(by_id),
+            list(by_id).index(study.id),
             format_func=lambda study_id: name(by_id[study_id]),
-            key=picked.name,
-            on_change=lambda: _state.STUDY.choose([picked.get()]),
+            key=picked.key(study.id),
+            on_change=lambda: _state.STUDY.choose([picked.take()]),
         )
     return study
 

@@ -1,4 +1,4 @@
-"""Runs that differ by their seed alone: what the same settings reach, and how far that is chance."""
+"""Runs that differ by their seed alone: what settings reach, and how much of it is chance."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ def test_the_verdict_is_welchs(store: RunStore) -> None:
     ids = []
     for number, some in enumerate(accuracies):
         config = SMALL.model_copy(update={"dropout": number / 10})
-        ids.append([finished(store, seed, one, config).id for seed, one in enumerate(some)][0])
+        first, *_ = [finished(store, seed, one, config) for seed, one in enumerate(some)]
+        ids.append(first.id)
     found = groups_of(store)
 
     difference = compare(found[ids[0]], found[ids[1]])
@@ -89,7 +90,8 @@ def test_seeds_that_all_reach_the_same_are_compared_too(store: RunStore, tmp_pat
     ids = []
     for number, accuracy in enumerate((0.9, 0.95)):
         config = SMALL.model_copy(update={"dropout": number / 10})
-        ids.append([finished(store, seed, accuracy, config).id for seed in (1, 2)][0])
+        first, _ = [finished(store, seed, accuracy, config) for seed in (1, 2)]
+        ids.append(first.id)
     found = groups_of(store)
 
     assert compare(found[ids[0]], found[ids[1]]).p_value == 0.0
