@@ -56,16 +56,16 @@ def run_picker(beside: DeltaGenerator | None = None) -> Run:
     labels = {entry.run.id: _names.label(entry) for entry in entries}
     times_seen = Counter(labels.values())
     picked = _state.PICKED_RUN
+    picked.set(run.id)
     (beside or st.container()).selectbox(
         "Run",
         list(labels),
-        list(labels).index(run.id),
         # Streamlit tells options apart by their labels.
         format_func=lambda run_id: (
             labels[run_id] if times_seen[labels[run_id]] == 1 else f"{labels[run_id]} · {run_id}"
         ),
-        key=picked.key(run.id),
-        on_change=lambda: _state.RUN.choose([picked.take()]),
+        key=picked.name,
+        on_change=lambda: _state.RUN.choose([picked.get()]),
         help=f"The newest {RUNS_IN_PICKER}. The address of this page names the chosen run: "
         "keep it to come back to the run, or to show it to others.",
         label_visibility="collapsed" if beside else "visible",

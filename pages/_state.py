@@ -108,8 +108,7 @@ IMPORTED_DATA: Key[str | None] = Key("imported_data", None)
 
 # --- Of widgets: as long as they are on the page ---
 
-PICKED_RUN: Follower[str] = Follower("picked_run")
-"""The menu of runs."""
+PICKED_RUN = Key("picked_run", "")
 CANVAS: Key[dict[str, Any]] = Key("canvas", {})
 """What the canvas of Draw tells: its ``strokes``."""
 PEN_WIDTH = Key("pen_width", 18)
