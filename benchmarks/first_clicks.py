@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, TimeoutError, expect
 
 from benchmarks.dashboard import at_rest, server, tab
 from mnist_core.config import TrainingConfig
@@ -27,6 +27,14 @@ from mnist_core.training.pool import WorkerPool
 
 MOST_SHOWN = 12
 SETTLED = 10_000  # ms that a page has to come to rest
+FRAMED = """cell => [...document.querySelectorAll(".shapelayer path")].some(path => {
+    const frame = path.getBoundingClientRect()
+    const { x, y, width, height } =
+        path.closest(".js-plotly-plot").querySelector(".nsewdrag").getBoundingClientRect()
+    const row = Math.floor(10 * (frame.y + frame.height / 2 - y) / height)
+    const column = Math.floor(10 * (frame.x + frame.width / 2 - x) / width)
+    return row === cell[0] && column === cell[1]
+})"""
 LINK = "What else it took the first one for"
 
 
@@ -69,7 +77,10 @@ def train(store: RunStore, pool: WorkerPool, config: TrainingConfig) -> Run:
 
 
 def click_on_cell(matrix: Locator, true: int, predicted: int, touch: bool = False) -> None:
-    """Click or tap on a cell of a matrix of ten classes, once the page has been drawn."""
+    """Click or tap on a cell of a matrix of ten classes, once the page has been drawn.
+
+    It ends when the matrix frames the cell: till then, that is still the one before the click.
+    """
     page = matrix.page
     at_rest(page)
     # A person's finger, who scrolls back: the page no longer brings the last choice into view.
@@ -83,6 +94,7 @@ def click_on_cell(matrix: Locator, true: int, predicted: int, touch: bool = Fals
         page.touchscreen.tap(x, y)
     else:
         page.mouse.click(x, y)
+    page.wait_for_function(FRAMED, arg=[true, predicted], timeout=SETTLED)
 
 
 def first_click(browser: Browser, address: str, run: Run, cell: tuple[int, int]) -> list[str]:
@@ -98,11 +110,11 @@ def first_click(browser: Browser, address: str, run: Run, cell: tuple[int, int])
         matrix.locator(".nsewdrag").wait_for()
         entries = page.evaluate("history.length")
         true, predicted = cell
-        click_on_cell(matrix, true, predicted)
         said = f"{true}, recognised" if true == predicted else f"{true}, taken for {predicted}"
         caption = page.get_by_test_id("stMarkdown").filter(has_text=re.compile(f"^{said}: "))
         images = page.locator(".st-key-images_of_cell img")
         try:
+            click_on_cell(matrix, true, predicted)
             expect(caption).to_have_count(1, timeout=SETTLED)
             count = int(re.findall(r": ([\d,]+)", caption.inner_text())[0].replace(",", ""))
             expect(images).to_have_count(min(count, MOST_SHOWN), timeout=SETTLED)
@@ -110,7 +122,7 @@ def first_click(browser: Browser, address: str, run: Run, cell: tuple[int, int])
             expect(others).to_have_count(0)
             expect(matrix).to_have_count(1)
             expect(page.get_by_role("link", name=LINK)).to_have_count(min(count, 1))
-        except AssertionError as error:
+        except (AssertionError, TimeoutError) as error:
             return [str(error).partition("Call log")[0]]
         made = page.evaluate("history.length") - entries
         return [] if made == 1 else [f"{made} entries in the browser's history"]

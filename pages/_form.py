@@ -299,8 +299,8 @@ def form() -> DeltaGenerator:
 def preset_widget(config: TrainingConfig | None, dataset: str) -> str | None:
     """The presets for the dataset; returns the one whose settings these are."""
     offered = presets_for(dataset)
-    matching = [name for name in offered if config and apply_preset(name, config) == config]
-    preset = matching[0] if matching else None
+    matching = (name for name in offered if config and apply_preset(name, config) == config)
+    preset = next(matching, None)
     return st.segmented_control(
         "Preset",
         options=offered,

@@ -60,19 +60,21 @@ class Follower(Generic[T]):
     def key(self, value: T) -> str:
         """The widget's key, where it has to show ``value``, which has to be its default, too."""
         shown, made = self._seen.get() or (value, 0)
-        self._seen.set((value, made if shown == value else made + 1))
-        return self._key()
+        if shown != value:
+            made += 1
+        self._seen.set((value, made))
+        return self._made(made)
 
     def take(self) -> T:
         """In the widget's callback: what has been chosen."""
-        chosen: T = st.session_state[self._key()]
-        _, made = self._seen.get() or (chosen, 0)
-        self._seen.set((chosen, made))
+        seen = self._seen.get()
+        assert seen  # it has been drawn
+        chosen: T = st.session_state[self._made(seen[1])]
+        self._seen.set((chosen, seen[1]))
         return chosen
 
-    def _key(self) -> str:
-        seen = self._seen.get()
-        return f"{self.name}_{seen[1] if seen else 0}"
+    def _made(self, number: int) -> str:
+        return f"{self.name}_{number}"
 
 
 # --- As long as the session ---

@@ -22,7 +22,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from mnist_core.runs.store import RunStore
 from tests.conftest import wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -70,16 +69,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """The dashboard as ``streamlit run app.py`` starts it, without any run or downloaded data."""
     with dashboard(tmp_path, tmp_path / "runs") as server:
         yield server
-
-
-def is_trained(server: Server) -> None:
-    """Wait until a worker trains the newest run.
-
-    How long that takes says how busy the machine is, for TensorFlow has to be loaded, and nothing
-    on the page, which has no more time than usual to show it then.
-    """
-    (run,) = RunStore(server.runs).list(1)
-    wait_until(lambda: run.history().batches)
 
 
 @pytest.fixture

@@ -9,10 +9,16 @@ from benchmarks.dashboard import at_rest
 from mnist_core.runs.events import Paused, Started, append_event
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
-from tests.browser.conftest import Server, is_trained, nothing_twice
+from tests.browser.conftest import Server, nothing_twice
 from tests.browser.test_walk import ENDLESS, press_train
 from tests.builders import epoch, fitting
 from tests.conftest import LONG, SMALL, wait_until
+
+
+def one_more_epoch(page: Page) -> Locator:
+    """The button beside the field."""
+    field = page.locator("[data-testid=stNumberInput]:has([aria-label=Epochs])")
+    return field.get_by_role("button", name="Increment")
 
 
 def top(part: Locator) -> float:
@@ -37,7 +43,9 @@ def test_on_a_phone_a_run_out_of_sight_is_announced_and_reached(
     phone.goto(f"{server.url}/?{ENDLESS}")
     press_train(phone)
     expect(phone).to_have_url(re.compile("run="))
-    is_trained(server)
+    # To load TensorFlow takes as long as the machine is busy, whatever the page does.
+    (run,) = RunStore(server.runs).list()
+    wait_until(lambda: run.history().batches)
     heading = phone.get_by_role("heading", name=re.compile("running"))
     expect(heading).to_be_in_viewport()
     phone.get_by_role("button", name="Train", exact=True).scroll_into_view_if_needed()
@@ -111,9 +119,7 @@ def test_clicks_that_follow_faster_than_answers_all_count(server: Server, page: 
     page.goto(server.url)
     expect(page.get_by_role("radio", name="Article")).to_be_checked()
     at_rest(page)
-    more = page.locator("[data-testid=stNumberInput]:has([aria-label=Epochs])").get_by_role(
-        "button", name="Increment"
-    )
+    more = one_more_epoch(page)
     for number in (11, 12, 13):
         more.click()
         expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value(str(number))
@@ -157,9 +163,7 @@ def test_what_is_pressed_twice_stays_under_the_pointer(server: Server, page: Pag
     page.goto(server.url)
     page.get_by_text("Measured:").or_(page.get_by_text("recipe of the tutorial")).wait_for()
     epochs = page.get_by_role("spinbutton", name="Epochs")
-    more = page.get_by_role("button", name="Increment").and_(
-        page.locator("[data-testid=stNumberInput]:has([aria-label=Epochs]) button")
-    )
+    more = one_more_epoch(page)
     train = page.get_by_role("button", name="Train", exact=True)
     train.wait_for()
     at, before = more.bounding_box(), top(train)

@@ -1,9 +1,7 @@
 """What the tests of the pages share."""
 
-from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 import streamlit as st
@@ -28,9 +26,3 @@ def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     st.cache_data.clear()
     st.cache_resource.clear()
     return tmp_path
-
-
-def labelled(widgets: Iterable[Any], label: str) -> Any:
-    """The one widget with that label; for those whose keys change."""
-    (found,) = (widget for widget in widgets if widget.label == label)
-    return found

@@ -25,7 +25,6 @@ from tests.builders import fitting
 from tests.conftest import SMALL, wait_for_end
 from tests.data.test_own import BLUE, RED, pets, zipped
 from tests.data.test_own import picture as pet
-from tests.pages.conftest import labelled
 
 APP = str(Path(__file__).parents[2] / "app.py")
 INVITATION = "Draw a digit from 0 to 9. The network answers after every stroke."
@@ -150,7 +149,7 @@ def test_without_runs_the_built_in_network_answers_and_the_way_to_train_is_shown
     app = page(drawn=SEVEN)
 
     assert answer(app) == "7"
-    assert labelled(app.selectbox, "Run").options[0].startswith("Comes with Digit Lab · 9")
+    assert app.selectbox(key="picked_run").options[0].startswith("Comes with Digit Lab · 9")
     assert "run" not in app.query_params  # so that the first one that is trained takes its place
     (train,) = (link for link in app.page_link if link.value == "Train your own")
     assert train.proto.page == ""  # Train has the address of the dashboard itself
@@ -252,7 +251,7 @@ def test_another_run_gives_its_own_opinion_of_the_same_drawing(
     app = page(drawn=SEVEN)
     opinion = probabilities(app)
 
-    labelled(app.selectbox, "Run").set_value(run.id).run()
+    app.selectbox(key="picked_run").set_value(run.id).run()
 
     assert probabilities(checked(app)) != opinion
     assert answer(app) == "7"

@@ -24,7 +24,6 @@ from mnist_core.runs.judging import judge
 from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from pages import _chosen
 from tests.builders import epoch, fitting
-from tests.pages.conftest import labelled
 
 APP = str(Path(__file__).parents[2] / "app.py")
 SAMPLE = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=1)
@@ -98,7 +97,7 @@ def words(app: AppTest) -> str:
 def test_without_runs_the_built_in_network_is_shown_and_the_way_to_train(store: RunStore) -> None:
     app = page()
 
-    assert labelled(app.selectbox, "Run").value == BUILT_IN_RUN.id
+    assert app.selectbox(key="picked_run").value == BUILT_IN_RUN.id
     assert app.metric[0].value == f"{judge(BUILT_IN_RUN).accuracy:.2%}"
     assert len(captions(app)) > 10  # the images are here, too
     (train,) = (link for link in app.page_link if link.value == "Train your own")
@@ -160,7 +159,7 @@ def test_the_newest_run_is_shown_and_named_in_the_url(store: RunStore) -> None:
     trained(store, "20260101-120001-bbbb")
     app = page()
 
-    assert labelled(app.selectbox, "Run").value == "20260101-120001-bbbb"
+    assert app.selectbox(key="picked_run").value == "20260101-120001-bbbb"
     assert app.query_params["run"] == "20260101-120001-bbbb"
 
 
@@ -169,7 +168,7 @@ def test_the_url_chooses_the_run(store: RunStore) -> None:
     trained(store, "20260101-120001-bbbb")
 
     app = page(run="20260101-120000-aaaa")
-    assert labelled(app.selectbox, "Run").value == "20260101-120000-aaaa"
+    assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
 
 
 def test_the_menu_chooses_the_run_again_and_again(store: RunStore) -> None:
@@ -177,8 +176,8 @@ def test_the_menu_chooses_the_run_again_and_again(store: RunStore) -> None:
     app = page()
 
     for run_id in (ids[0], ids[1], ids[2], ids[0]):
-        checked(labelled(app.selectbox, "Run").set_value(run_id).run())
-        assert labelled(app.selectbox, "Run").value == run_id
+        checked(app.selectbox(key="picked_run").set_value(run_id).run())
+        assert app.selectbox(key="picked_run").value == run_id
         assert app.query_params["run"] == run_id
 
 
@@ -190,7 +189,7 @@ def test_the_chosen_run_stays_when_pages_change(store: RunStore) -> None:
     checked(app.switch_page("pages/data.py").run())
     app.query_params.clear()  # as the browser does
     checked(app.switch_page("pages/evaluate.py").run())
-    assert labelled(app.selectbox, "Run").value == "20260101-120000-aaaa"
+    assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
     assert app.query_params["run"] == "20260101-120000-aaaa"
 
 
@@ -227,7 +226,7 @@ def test_an_unknown_run_is_named_and_the_newest_shown(store: RunStore, unknown: 
     app = page(run=unknown)
 
     assert unknown in app.warning[0].value
-    assert labelled(app.selectbox, "Run").value == "20260101-120000-aaaa"
+    assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
     assert not checked(app.run()).warning
 
 
@@ -235,7 +234,7 @@ def test_an_unknown_run_without_any_other_is_named(store: RunStore) -> None:
     app = page(run="20250101-120000-ffff")
 
     assert "20250101-120000-ffff" in app.warning[0].value
-    assert labelled(app.selectbox, "Run").value == BUILT_IN_RUN.id
+    assert app.selectbox(key="picked_run").value == BUILT_IN_RUN.id
 
 
 def test_the_menu_holds_the_newest_runs_and_the_chosen_one(store: RunStore) -> None:
@@ -244,7 +243,7 @@ def test_the_menu_holds_the_newest_runs_and_the_chosen_one(store: RunStore) -> N
         asked(store, f"20260101-12{i // 60:02}{i % 60:02}-aaaa")
     app = page(run="20260101-120000-aaaa")
 
-    menu = labelled(app.selectbox, "Run")
+    menu = app.selectbox(key="picked_run")
     assert len(menu.options) == _chosen.RUNS_IN_PICKER + 2  # and the built-in one
     assert menu.value == "20260101-120000-aaaa"
 
@@ -254,8 +253,8 @@ def test_runs_that_look_alike_can_be_told_apart(store: RunStore) -> None:
     trained(store, "20260101-120000-bbbb")
     app = page(run="20260101-120000-aaaa")
 
-    assert len(set(labelled(app.selectbox, "Run").options)) == 3  # with the built-in one
-    assert labelled(app.selectbox, "Run").value == "20260101-120000-aaaa"
+    assert len(set(app.selectbox(key="picked_run").options)) == 3  # with the built-in one
+    assert app.selectbox(key="picked_run").value == "20260101-120000-aaaa"
 
 
 def test_a_label_tells_what_it_is_images_time_and_accuracy(store: RunStore) -> None:
@@ -264,7 +263,7 @@ def test_a_label_tells_what_it_is_images_time_and_accuracy(store: RunStore) -> N
     app.context = {"timezone": "Asia/Kolkata", "timezone_offset": -330}
     checked(app.switch_page("pages/evaluate.py").run())
 
-    label, _ = labelled(app.selectbox, "Run").options  # the other one is the built-in run's
+    label, _ = app.selectbox(key="picked_run").options  # the other one is the built-in run's
     assert label == "Dense 16-8, 10 epochs · 99.7% · MNIST · 1 Jan 17:30"
 
 
@@ -529,7 +528,7 @@ def test_a_class_chosen_of_one_run_is_not_asked_of_another(store: RunStore) -> N
     trained(store, "20260101-110000-bbbb")
     app = page(run="20260101-120000-aaaa")
     checked(app.selectbox(key="true_class").set_value("d").run())
-    checked(labelled(app.selectbox, "Run").set_value("20260101-110000-bbbb").run())
+    checked(app.selectbox(key="picked_run").set_value("20260101-110000-bbbb").run())
 
     assert app.selectbox(key="true_class").value == "Any"
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -32,7 +33,6 @@ from pages import _cached, _live_run
 from tests.builders import batch, epoch, fitting
 from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 from tests.data.test_own import pets, zipped
-from tests.pages.conftest import labelled
 
 APP = str(Path(__file__).parents[2] / "app.py")
 FITTING = fitting()
@@ -52,6 +52,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> 
 @pytest.fixture
 def app(store: RunStore) -> AppTest:
     return checked(AppTest.from_file(APP, default_timeout=30).run())
+
+
+def labelled(widgets: Iterable[Any], label: str) -> Any:
+    """The one widget with that label; for those that have no key, or not always the same."""
+    (found,) = (widget for widget in widgets if widget.label == label)
+    return found
 
 
 def checked(app: AppTest) -> AppTest:
@@ -789,7 +795,7 @@ def test_what_is_wrong_in_a_link_is_named_and_the_rest_kept(store: RunStore) -> 
     assert "width_3 is 'no'; allowed: 1 to 8 layers of 1 to 4,096 units each" in notice
     assert "'colour' is not a setting; allowed: dataset" in notice
     assert app.query_params == {"dropout": "0.5", "layers": "3"}
-    (dismiss,) = [button for button in app.button if button.label == "Dismiss"]
+    dismiss = labelled(app.button, "Dismiss")
     dismiss.click().run()
     config = set_up(app)
     assert (config.epochs, config.dropout, config.widths) == (10, 0.5, (512, 256, 128))
@@ -807,7 +813,7 @@ def test_the_notice_stays_until_it_is_dismissed(store: RunStore) -> None:
     checked(app.run())
     assert app.warning
 
-    (dismiss,) = (button for button in app.button if button.label == "Dismiss")
+    dismiss = labelled(app.button, "Dismiss")
     checked(dismiss.click().run())
     assert not app.warning
     checked(app.run())
