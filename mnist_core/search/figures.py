@@ -22,7 +22,7 @@ from mnist_core.search.study import Aim, Outcome, Trial
 AIMS: Mapping[Aim, str] = {"accuracy": "Validation accuracy", "loss": "Validation loss"}
 FORMATS: Mapping[Aim, str] = {"accuracy": ".2%", "loss": ".4f"}
 SYMBOLS = {Outcome.FINISHED: "circle", Outcome.PRUNED: "x-thin", Outcome.FAILED: "cross-thin"}
-_GREY = {"color": NEUTRAL, "line": {"width": 1.5, "color": NEUTRAL}}
+_GREY: Figure = {"color": NEUTRAL, "line": {"width": 1.5, "color": NEUTRAL}}
 SCALE = [[0, NEUTRAL], [0.6, "#0d9488"], [1, FRAME]]
 """From what is to be seen last to what is to be seen first, on light and on dark."""
 CONTOUR_SIDE = 40
@@ -33,7 +33,7 @@ CONTOUR_LEAST = 8
 
 def progress(trials: Sequence[Trial], aim: Aim) -> Figure:
     """Every trial, and the best so far."""
-    known = [trial for trial in trials if _reached(trial, aim) is not None]
+    known = sorted(trials, key=lambda trial: trial.number)  # they end in another order
     finished = [trial for trial in known if trial.outcome == Outcome.FINISHED]
     better = max if aim == "accuracy" else min
     best = [*accumulate((_reached(trial, aim) for trial in finished), better)]

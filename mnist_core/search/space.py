@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import optuna
@@ -58,9 +59,7 @@ def usual(name: str) -> Where:
     Raises:
         ConfigError: it is none, or none that a study can vary.
     """
-    if name not in VARIABLE:
-        raise ConfigError(f"{name} can't be varied; allowed: {', '.join(VARIABLE)}")
-    field = FIELDS[name]
+    field = _field(name)
     if options := _options(field):
         return Options(values=options)
     search = setting(field).search
@@ -93,14 +92,28 @@ def read_where(text: str) -> tuple[str, Where]:
         return name, where
     if isinstance(where, Range) and ".." in values:
         counts, several, span = values.rpartition("x")
-        update: dict[str, float] = dict(zip(("low", "high"), _span(name, span), strict=True))
+        bounds = dict(zip(("low", "high"), _span(name, span), strict=True))
         if several:
             if not where.most:
                 raise ConfigError(f"{name} is {values!r}; only a setting of several values has x")
-            update |= dict(zip(("fewest", "most"), map(int, _span(name, counts)), strict=True))
-        return name, check(name, Range(**(where.model_dump() | update)))
+            bounds |= dict(zip(("fewest", "most"), _span(name, counts), strict=True))
+        return name, within(name, bounds)
     options = tuple(_value(name, value.strip()) for value in values.split(","))
     return name, check(name, Options(values=options))
+
+
+def within(name: str, bounds: Mapping[str, float]) -> Range:
+    """The usual range of a setting, with other bounds.
+
+    Args:
+        bounds: some of the fields of :class:`Range`.
+
+    Raises:
+        ConfigError: names the setting, what was asked for and what is allowed.
+    """
+    values = usual(name).model_dump() | dict(bounds)
+    check(name, Range.model_construct(**values))  # first: it says what is allowed
+    return Range(**values)
 
 
 def check(name: str, where: Where) -> Where:
@@ -109,7 +122,7 @@ def check(name: str, where: Where) -> Where:
     Raises:
         ConfigError: names the setting, what was asked for and what is allowed.
     """
-    field = FIELDS[name]
+    field = _field(name)
     if isinstance(where, Options):
         if setting(field).parts:
             raise ConfigError(
@@ -129,16 +142,21 @@ def check(name: str, where: Where) -> Where:
                     f"{name} is varied among {value}; allowed: {allowed(FIELDS[name], typed=True)}"
                 )
         return where
+    if _options(field):
+        raise ConfigError(f"{name} is varied in a range; allowed: some of {allowed(field, True)}")
     if setting(field).parts:
         (fewest, most), (least, greatest) = list_bounds(field)
-        if not max(1, fewest) <= where.fewest <= where.most <= most:
+        are_whole = _is_whole(where.fewest) and _is_whole(where.most)
+        if not are_whole or not max(1, fewest) <= where.fewest <= where.most <= most:
             raise ConfigError(
-                f"{name} is varied between {where.fewest} and {where.most} values; allowed: "
+                f"{name} is varied between {where.fewest:g} and {where.most:g} values; allowed: "
                 f"{allowed(FIELDS[name], typed=True)}"
             )
     else:
         least, greatest = bounds(field)  # type: ignore[assignment]
-    if not least <= where.low < where.high <= greatest or (where.log and where.low <= 0):
+    in_order = least <= where.low < where.high <= greatest and (where.low > 0 or not where.log)
+    are_whole = field.annotation is float or (_is_whole(where.low) and _is_whole(where.high))
+    if not in_order or not are_whole:
         raise ConfigError(
             f"{name} is varied from {where.low:g} to {where.high:g}; allowed: "
             f"{allowed(field, typed=True)}"
@@ -174,14 +192,14 @@ def parameters(space: Space, config: TrainingConfig) -> dict[str, Any]:
 
 def fits(space: Space, config: TrainingConfig) -> bool:
     """Whether a study could have come to that configuration, and so can learn from it."""
-    every = dict(_distributions(space))
+    every = _distributions(tuple(space.items()))
     found = parameters(space, config)
     return all(name in every and _lies_in(every[name], value) for name, value in found.items())
 
 
 def distributions(space: Space, config: TrainingConfig) -> dict[str, BaseDistribution]:
     """Where each of :func:`parameters` could lie."""
-    every = dict(_distributions(space))
+    every = _distributions(tuple(space.items()))
     return {name: every[name] for name in parameters(space, config)}
 
 
@@ -192,14 +210,18 @@ def _lies_in(distribution: BaseDistribution, value: Any) -> bool:
     return bool(distribution.low <= value <= distribution.high)
 
 
-def _distributions(space: Space) -> Iterator[tuple[str, BaseDistribution]]:
-    for name, where in space.items():
+@lru_cache(maxsize=8)  # each suggestion asks for it once for every trial
+def _distributions(space: tuple[tuple[str, Where], ...]) -> Mapping[str, BaseDistribution]:
+    """Where each parameter of Optuna's can lie, by its name."""
+    found: dict[str, BaseDistribution] = {}
+    for name, where in space:
+        one = _distribution(FIELDS[name], where)
         if isinstance(where, Range) and where.most:
-            yield count_of(name), IntDistribution(where.fewest, where.most)
-            for i in range(where.most):
-                yield one_of(name, i), _distribution(FIELDS[name], where)
+            found[count_of(name)] = IntDistribution(where.fewest, where.most)
+            found |= {one_of(name, i): one for i in range(where.most)}
         else:
-            yield name, _distribution(FIELDS[name], where)
+            found[name] = one
+    return found
 
 
 def _distribution(field: FieldInfo, where: Where) -> BaseDistribution:
@@ -235,6 +257,17 @@ def count_of(name: str) -> str:
 def one_of(name: str, place: int) -> str:
     """What Optuna calls one of them."""
     return f"{name} {place + 1}"
+
+
+def _field(name: str) -> FieldInfo:
+    """A setting that a study can vary."""
+    if name not in VARIABLE:
+        raise ConfigError(f"{name} can't be varied; allowed: {', '.join(VARIABLE)}")
+    return FIELDS[name]
+
+
+def _is_whole(number: float) -> bool:
+    return float(number).is_integer()
 
 
 def _options(field: FieldInfo) -> tuple[str | bool, ...]:

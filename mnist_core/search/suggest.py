@@ -98,7 +98,7 @@ def hopeless(plan: Plan, trials: Sequence[Trial], values: Sequence[float | None]
         intermediate_values=_by_epoch(values),
         trial_id=len(trials),
     )
-    return pruner.prune(study, trial)
+    return bool(pruner.prune(study, trial))
 
 
 def told(plan: Plan, trials: Sequence[Trial], sampler: BaseSampler | None = None) -> optuna.Study:
@@ -114,19 +114,17 @@ def told(plan: Plan, trials: Sequence[Trial], sampler: BaseSampler | None = None
 def importances(plan: Plan, trials: Sequence[Trial]) -> Mapping[str, float]:
     """How much each setting that varies mattered, of 1 in all; empty where too few trials tell.
 
+    Of two aims, for the first.
+
     PED-ANOVA, of Watanabe, Bansal and Hutter, "PED-ANOVA: efficiently quantifying hyperparameter
     importance in arbitrary subspaces", 2023.
     """
-    study = told(plan, trials)
+    study = told(plan.model_copy(update={"against": None}), trials)
     finished = [t for t in study.trials if t.state == TrialState.COMPLETE]
     if len(finished) < OTHERS:
         return {}
     in_all = set.intersection(*(set(trial.params) for trial in finished))
-    return optuna.importance.get_param_importances(
-        study,
-        params=sorted(in_all),
-        target=(lambda trial: trial.values[0]) if plan.against else None,
-    )
+    return optuna.importance.get_param_importances(study, params=sorted(in_all))
 
 
 def grid(plan: Plan) -> list[TrainingConfig]:

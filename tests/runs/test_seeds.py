@@ -24,7 +24,7 @@ def finished(
 ) -> Run:
     run = store.create(config.model_copy(update={"seed": seed}))
     tested = Evaluated(test_accuracy=accuracy, test_loss=0.2, test_images=1_000, train_seconds=4)
-    end = Ended(state=state)  # type: ignore[arg-type]
+    end = Ended(state=state)
     for event in (Started(), fitting(), epoch(), tested, end):
         append_event(run.folder, event)
     return run

@@ -70,12 +70,19 @@ def test_a_range_is_read(text: str, where: object) -> None:
         ("widths=1..9x64..128", "between 1 and 9 values"),
         ("optimizer=adam,magic", "varied among magic; allowed: adam, sgd"),
         ("flip=yes", "varied among 'yes'; allowed: true, false"),
+        ("widths=1.5..3x64..128", "between 1.5 and 3 values"),
+        ("widths=64.5..128", "varied from 64.5 to 128"),
     ],
 )
 def test_what_can_not_be_a_range_is_named(text: str, named: str) -> None:
     with pytest.raises(ConfigError) as refused:
         read_where(text)
     assert named in str(refused.value)
+
+
+def test_a_range_is_none_of_choices() -> None:
+    with pytest.raises(ConfigError, match="schedule is varied in a range; allowed: some of const"):
+        check("schedule", Range(low=1, high=2))
 
 
 @given(

@@ -122,7 +122,9 @@ def test_what_mattered_is_told() -> None:
         return 0.98 - 0.1 * abs(math.log10(config.learning_rate / 0.004))
 
     asked = plan("learning_rate", "dropout", method="random")
-    found = importances(asked, search(asked, 60, judge))
+    trials = search(asked, 60, judge)
+    found = importances(asked, trials)
 
     assert max(found, key=lambda name: found[name]) == "learning_rate"
+    assert importances(asked.model_copy(update={"against": "seconds"}), trials) == found
     assert importances(asked, search(asked, OTHERS - 1)) == {}
