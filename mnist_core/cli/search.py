@@ -15,7 +15,6 @@ from mnist_core.cli.train import add_settings, config_of
 from mnist_core.config import FIELDS, ConfigError
 from mnist_core.data import loading
 from mnist_core.fields import shown
-from mnist_core.network import describe
 from mnist_core.search import study as studies
 from mnist_core.search.conductor import Conductor
 from mnist_core.search.space import VARIABLE, read_where
@@ -85,12 +84,7 @@ def _new(options: argparse.Namespace, settings: Settings) -> Study:
     if not options.vary:
         raise ConfigError(f"--vary names no setting; allowed: {', '.join(VARIABLE)}")
     base = config_of(options)
-    dataset = loading.load(base.dataset)
-    describe(base, dataset.image_shape, dataset.classes)
-    if base.validation_share == 0:
-        raise ConfigError(
-            "validation_share is 0, but a search chooses by the validation images; allowed: above 0"
-        )
+    loading.load(base.dataset)  # now: else every trial would fail where it is missing or damaged
     asked = {
         "trials": options.trials,
         "minutes": options.minutes,
@@ -108,12 +102,13 @@ def _new(options: argparse.Namespace, settings: Settings) -> Study:
             "prune": not options.no_pruning,
         }
     )
-    studies.check_workers(plan.workers)
+    studies.check_here(plan)
     return studies.create(settings.runs, plan)
 
 
 def _resumed(options: argparse.Namespace, settings: Settings) -> Study:
     study = studies.find(settings.runs, options.resume)
+    studies.check_here(study.plan)
     more = {"trials": options.trials, "minutes": options.minutes}
     study.want(stop=False, pause=False, **{n: v for n, v in more.items() if v is not None})
     return study

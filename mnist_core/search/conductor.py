@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnist_core import storage
-from mnist_core.config import TrainingConfig
+from mnist_core.config import FIELDS, TrainingConfig
+from mnist_core.fields import bounds
 from mnist_core.runs import folder as runs
 from mnist_core.runs.events import Ended, State
 from mnist_core.runs.files import RunError, write_whole
@@ -38,6 +39,7 @@ from mnist_core.search.study import (
 from mnist_core.search.suggest import hopeless, suggest
 from mnist_core.settings import Settings
 from mnist_core.training.pool import BEAT, WorkerPool
+from mnist_core.words import reason
 
 LOOK_SECONDS = 0.05
 """Between two looks at the runs in training."""
@@ -135,21 +137,18 @@ class Conductor:
 
     def _take_up(self) -> None:
         """Take in the runs that earlier conductors asked for, and go on with what they left."""
-        store = RunStore(self.study.runs)
-        chains: dict[tuple[int, int | None], list[Run]] = {}
-        for run in reversed(store.list(trials=True)):
-            with contextlib.suppress(RunError):  # damaged, and so it says nothing
-                trial = run.trial
-                if trial and trial.study == self.study.id:
-                    seed = run.config.seed if trial.confirms else None
-                    chains.setdefault((trial.number, seed), []).append(run)
-        for attempts in chains.values():
-            run = attempts[-1]
-            assert run.trial
-            live = _Live(run, run.trial, run.config, run.history(), len(attempts))
-            state = run.state(live.history)
+        found: dict[tuple[int, int | None], list[_Live]] = {}
+        for run, trial in self.study.attempts():
+            with contextlib.suppress(RunError):  # damaged, and so nothing has come of it
+                live = _Live(run, trial, run.config, run.history(), attempts=1)
+                seed = live.config.seed if trial.confirms else None
+                found.setdefault((trial.number, seed), []).append(live)
+        for attempts in found.values():
+            live = attempts[-1]
+            live.attempts = len(attempts)
+            state = live.run.state(live.history)
             if state.live:
-                raise StudyError(f"run {run.id} of study {self.study.id} is still {state}")
+                raise StudyError(f"run {live.run.id} of study {self.study.id} is still {state}")
             if state == State.INTERRUPTED:
                 live.attempts -= 1  # its conductor died, which is not its fault
                 self._again(live)
@@ -291,15 +290,19 @@ def asked(plan: Plan, wanted: Wanted) -> int:
     return wanted.trials or plan.trials
 
 
-def other_seeds(plan: Plan) -> range:
+def other_seeds(plan: Plan) -> list[int]:
     """The seeds that the search has not seen."""
-    return range(plan.base.seed + 1, plan.base.seed + 1 + plan.seeds)
+    _, last = bounds(FIELDS["seed"])
+    return [int((plan.base.seed + i) % (last + 1)) for i in range(1, plan.seeds + 1)]
 
 
 def main(folder: Path) -> None:
     study = Study(folder)
-    with WorkerPool(study.plan.workers) as pool:
-        Conductor(study, pool).work()
+    try:
+        with WorkerPool(study.plan.workers) as pool:
+            Conductor(study, pool).work()
+    except (RunError, OSError) as error:
+        sys.exit(reason(error))  # into the log, whose last line the page shows
 
 
 if __name__ == "__main__":

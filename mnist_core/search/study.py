@@ -18,24 +18,29 @@ import os
 import re
 import secrets
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mnist_core import storage
 from mnist_core.config import ConfigError, TrainingConfig
-from mnist_core.runs import folder
+from mnist_core.data import loading
+from mnist_core.network import describe
+from mnist_core.runs import files
 from mnist_core.runs.events import Epoch, State
-from mnist_core.runs.files import RunError, own_folder, read_model, write_whole
+from mnist_core.runs.files import RunError, own_folder, read_model, unreadable, write_whole
 from mnist_core.runs.folder import SILENCE, Owner, Run
+from mnist_core.runs.folder import Trial as TrialFile
 from mnist_core.runs.history import History
-from mnist_core.search.space import Options, Range
+from mnist_core.runs.store import RunStore
+from mnist_core.search.space import Where, check
 
 FOLDER = "studies"
 _STUDY_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
@@ -59,23 +64,38 @@ class Plan(BaseModel):
 
     base: TrainingConfig
     """All that does not vary."""
-    space: dict[str, Range | Options] = Field(min_length=1)
+    space: dict[str, Where] = Field(min_length=1)
     aim: Aim = "accuracy"
     against: Against | None = None
     """A second aim, for which less is better; None: there is one aim."""
     method: Method = "tpe"
     prune: bool = True
     """Whether trials that fall behind are stopped early."""
-    trials: int = Field(40, ge=1, le=10_000)
-    minutes: float | None = Field(None, gt=0)
+    trials: int = Field(40, ge=1, le=10_000, title="Trials")
+    minutes: float | None = Field(None, gt=0, title="Minutes at most")
     """Of conducting it, after which no trial begins; None: as long as the trials take."""
-    workers: int = Field(1, ge=1)
-    seed: int = Field(1, ge=0, lt=2**31)
+    workers: int = Field(1, ge=1, le=1_000, title="Trials at a time")
+    seed: int = Field(1, ge=0, le=2**31 - 1, title="Seed of the search")
     """Of what is suggested; every trial has the seed of the base."""
-    finalists: int = Field(3, ge=0, le=20)
+    finalists: int = Field(3, ge=0, le=20, title="Best trials to confirm")
     """How many of the best trials are trained again, with other seeds."""
-    seeds: int = Field(3, ge=1, le=20)
+    seeds: int = Field(3, ge=1, le=20, title="Seeds to confirm each")
     """With how many other seeds each."""
+
+    @field_validator("base")
+    @classmethod
+    def _has_validation_images(cls, base: TrainingConfig) -> TrainingConfig:
+        if not base.validation_share:
+            raise ValueError(
+                "validation_share is 0, but a search chooses by the validation images; allowed: "
+                "above 0"
+            )
+        return base
+
+    @field_validator("space")
+    @classmethod
+    def _is_allowed(cls, space: dict[str, Where]) -> dict[str, Where]:
+        return {name: check(name, where) for name, where in space.items()}
 
 
 class Wanted(BaseModel):
@@ -87,9 +107,9 @@ class Wanted(BaseModel):
     """No trial begins any more, and what was found is confirmed."""
     pause: bool = False
     """No trial begins until this is taken back."""
-    trials: int | None = Field(None, ge=1, le=10_000)
+    trials: int | None = Field(None, ge=1, le=10_000, title="Trials")
     """In place of the plan's."""
-    minutes: float | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0, title="Minutes at most")
     """In place of the plan's."""
     added: tuple[TrainingConfig, ...] = Field((), max_length=1000)
     """Trials that people ask for, in order."""
@@ -198,9 +218,11 @@ class Study:
         """What was asked.
 
         Raises:
-            StudyError: there is no such study.
+            StudyError: there is no such study, or its folder leads elsewhere.
             RunError: the file is damaged.
         """
+        if self.folder.is_symlink():
+            raise StudyError(f"{self.folder} is a link, and links are not followed")
         found = read_model(self.folder / "study.json", Plan)
         if found is None:
             raise StudyError(f"there is no study {self.id!r} in {self.folder.parent}")
@@ -218,24 +240,42 @@ class Study:
         """Change what is wanted: fields of :class:`Wanted`; the others stay.
 
         Raises:
-            ValueError: a wish is out of bounds, or none that there is.
+            ConfigError: names the wish, the value and what is allowed.
             RunError: what is wanted of it is damaged.
             StorageError: it can't be written.
         """
-        wanted = Wanted(**(self.wanted().model_dump() | wishes))
-        self.write("control.json", wanted)
+        self.write("control.json", _read(Wanted, self.wanted().model_dump() | wishes))
 
     def trials(self) -> list[Trial]:
-        """Those that are over, as the conductor has written them down; a torn line is left out."""
+        """Those that are over, as the conductor has written them down.
+
+        Raises:
+            RunError: the file is damaged. What its writer's death has torn, the last line, is none.
+        """
+        path = self.folder / "trials.jsonl"
         try:
-            lines = (self.folder / "trials.jsonl").read_bytes().splitlines()
+            *lines, _ = path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise unreadable(path, error) from None
         trials = []
-        for line in lines:
-            with contextlib.suppress(ValidationError):
+        for number, line in enumerate(lines, 1):
+            try:
                 trials.append(Trial.model_validate_json(line))
+            except ValidationError as error:
+                raise RunError(
+                    f"{path}, line {number} is damaged: {error.errors()[0]['msg']}. To go on with "
+                    "the study makes it again of the runs"
+                ) from None
         return trials
+
+    def attempts(self) -> Iterator[tuple[Run, TrialFile]]:
+        """The runs that it has asked for, oldest first; what is damaged says nothing of it."""
+        for run in reversed(RunStore(self.runs).list(trials=True)):
+            with contextlib.suppress(RunError):
+                if run.trial and run.trial.study == self.id:
+                    yield run, run.trial
 
     def result(self) -> Result | None:
         """What came of it; None as long as it is not over.
@@ -244,6 +284,15 @@ class Study:
             RunError: the file is damaged.
         """
         return read_model(self.folder / "result.json", Result)
+
+    @property
+    def last_words(self) -> str:
+        """What its process wrote last: where it has failed, why; empty if it wrote nothing."""
+        try:
+            lines = (self.folder / "conductor.log").read_text(errors="replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     @property
     def owner(self) -> Owner | None:
@@ -266,34 +315,62 @@ class Study:
             write_whole(self.folder / name, content.model_dump_json(indent=2).encode())
 
 
-def read_plan(values: Mapping[str, Any]) -> Plan:
+def read_plan(values: Mapping[str, Any], by_title: bool = False) -> Plan:
     """Check what is asked for.
+
+    Args:
+        by_title: an error calls what is asked for as the form does, e.g. "Trials at a time".
 
     Raises:
         ConfigError: names what is asked for, the value and what is allowed.
     """
+    return _read(Plan, values, by_title)
+
+
+_Asked = TypeVar("_Asked", Plan, Wanted)
+
+
+def _read(kind: type[_Asked], values: Mapping[str, Any], by_title: bool = False) -> _Asked:
     try:
-        return Plan.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, fault['loc']))} is {fault['input']!r}: {fault['msg']}"
-            for fault in error.errors()
-        ]
+        faults = [_explain(kind, dict(fault), by_title) for fault in error.errors()]
         raise ConfigError("\n".join(faults)) from None
 
 
-def check_workers(workers: int) -> None:
-    """Refuse more trials at a time than there are cores.
+def _explain(kind: type[Plan | Wanted], fault: dict[str, Any], by_title: bool) -> str:
+    name, value = fault["loc"][0], fault["input"]
+    field = kind.model_fields.get(name)
+    if "error" in fault.get("ctx", {}):  # of a check of ours, which says all
+        return str(fault["ctx"]["error"])
+    if field is None or not field.title:
+        return f"{name} is {value!r}: {fault['msg']}"
+    low, high = (
+        next((getattr(m, bound) for m in field.metadata if isinstance(m, kind)), None)
+        for bound, kind in (("ge", Ge), ("le", Le))
+    )
+    words = "a number above 0" if low is None else f"a whole number from {low:,} to {high:,}"
+    if by_title:
+        return f"{field.title}: {value!r} is refused; allowed: {words}"
+    return f"{name} is {value!r}; allowed: {words}"
+
+
+def check_here(plan: Plan) -> None:
+    """Refuse what this machine can't train.
 
     Raises:
-        ConfigError: names both.
+        ConfigError: more trials at a time than there are cores, or a network that its images are
+            too small for.
+        DatasetError: the images are not here, or damaged.
     """
     most = os.cpu_count() or 1
-    if workers > most:
+    if plan.workers > most:
         raise ConfigError(
-            f"workers is {workers}; allowed: a whole number from 1 to {most}, the number of CPU "
-            "cores here"
+            f"{plan.workers} trials at a time are asked for; allowed: a whole number from 1 to "
+            f"{most}, the number of CPU cores here"
         )
+    images = loading.outline(plan.base.dataset)
+    describe(plan.base, images.image_shape, images.classes)
 
 
 def create(runs: Path, plan: Plan) -> Study:
@@ -334,19 +411,41 @@ def find(runs: Path, study_id: str) -> Study:
 
 
 def every(runs: Path) -> list[Study]:
-    """The studies, newest first."""
-    try:
-        folders = [
-            folder
-            for folder in (runs / FOLDER).iterdir()
-            if _STUDY_ID.fullmatch(folder.name) and (folder / "study.json").is_file()
-        ]
-    except FileNotFoundError:
-        return []
+    """The studies, newest first, also those that are damaged.
+
+    Raises:
+        StorageError: their folder can't be read.
+    """
+    with storage.using(runs, storage.RUNS):
+        try:
+            folders = [
+                folder
+                for folder in (runs / FOLDER).iterdir()
+                if _STUDY_ID.fullmatch(folder.name)
+                and (folder.is_symlink() or os.path.lexists(folder / "study.json"))
+            ]
+        except FileNotFoundError:
+            return []
     return [Study(folder) for folder in sorted(folders, reverse=True)]
 
 
-def summarized(trial: folder.Trial, run: Run, history: History) -> Trial:
+def delete(study: Study) -> None:
+    """Delete a study, and the runs that it has only tried; those that confirm its best stay.
+
+    Raises:
+        StudyError: it goes on.
+        StorageError: part of it can't be deleted.
+    """
+    if study.conducted:
+        raise StudyError(f"study {study.id} goes on; stop it before you delete it")
+    with storage.using(study.runs, storage.RUNS):
+        for run, trial in study.attempts():
+            if not trial.confirms:
+                files.delete(run.folder)
+        files.delete(study.folder)  # last: what was deleted in part is still there to be deleted
+
+
+def summarized(trial: TrialFile, run: Run, history: History) -> Trial:
     """What came of a trial whose run is over."""
     assert history.ended
     outcome = {State.FINISHED: Outcome.FINISHED, State.STOPPED: Outcome.PRUNED}
