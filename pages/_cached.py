@@ -56,7 +56,7 @@ def dataset(name: str) -> Dataset:
 def dataset_version(name: str) -> tuple[int, int] | None:
     """Differs once the dataset's file has come, gone, or been replaced."""
     place = places.place(name)
-    return _version(place) if place else None
+    return version(place) if place else None
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the images")
@@ -70,7 +70,7 @@ def history(run: Run) -> History:
     Raises:
         RunError: the events are damaged.
     """
-    return _history(run.folder, _version(run.folder / "events.jsonl"))
+    return _history(run.folder, version(run.folder / "events.jsonl"))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)  # each version of a live run is one more
@@ -103,7 +103,7 @@ def evaluation(run: Run) -> Evaluation:
     Raises:
         RunError: there are none (yet), or they are damaged.
     """
-    return _evaluation(run.folder, _version(run.folder / "test.npz"))
+    return _evaluation(run.folder, version(run.folder / "test.npz"))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -122,7 +122,7 @@ class Mistake(NamedTuple):
 
 def surest_mistake(run: Run, dataset_name: str) -> Mistake | None:
     """The one that the network was surest about; None: it made none, or the image isn't here."""
-    versions = _version(run.folder / "test.npz"), dataset_version(dataset_name)
+    versions = version(run.folder / "test.npz"), dataset_version(dataset_name)
     return _surest_mistake(run.folder, dataset_name, *versions)
 
 
@@ -149,7 +149,7 @@ def _surest_mistake(
 def network_version(run: Run) -> object:
     """Differs once a run has a newer network, or its first; quick, and raises nothing."""
     files = (run.folder / "model.tflite", run.folder / "test.npz", run.checkpoint)
-    return [_version(file) for file in files]
+    return [version(file) for file in files]
 
 
 def catalog() -> Catalog:
@@ -183,7 +183,7 @@ def load_ahead() -> None:
     timer.start()
 
 
-def _version(path: Path) -> tuple[int, int] | None:
+def version(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
     except OSError:

@@ -105,6 +105,12 @@ ASKED_ABOUT: Key[list[str]] = Key("asked_about", [])
 """The ids of the runs that the question stands whether to delete them."""
 ASKED_ABOUT_DATA: Key[str | None] = Key("asked_about_data", None)
 """The dataset that the question stands whether to remove it."""
+ASKED_ABOUT_STUDY: Key[str | None] = Key("asked_about_study", None)
+"""The id of the study that the question stands whether to delete it."""
+PICKED_TRIAL: Key[int | None] = Key("picked_trial", None)
+"""The number of the trial that was picked in the table of the study's."""
+SEARCH_LEFT: Key[dict[str, Any]] = Key("search_left", {})
+"""The widgets of the form on Search, by key, as they last were."""
 IMPORTED_DATA: Key[str | None] = Key("imported_data", None)
 """The dataset just imported, until another one is looked at."""
 

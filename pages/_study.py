@@ -1,7 +1,7 @@
 """A study as it goes on: how far it is, what mattered, what is best, and whether that was luck."""
 
+import zlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -9,29 +9,37 @@ import streamlit as st
 from mnist_core.config import FIELDS
 from mnist_core.fields import shown
 from mnist_core.figures import STATIC, Figure
-from mnist_core.presets import title
+from mnist_core.link import link_parameters
+from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.files import RunError
-from mnist_core.runs.folder import Run
 from mnist_core.search import conductor, figures
 from mnist_core.search import study as studies
-from mnist_core.search.study import Outcome, Result, Study, Trial, best
-from mnist_core.search.suggest import importances
+from mnist_core.search.study import Outcome, Plan, Result, Study, Trial, best
+from mnist_core.storage import StorageError
 from mnist_core.words import duration, reason
-from pages import _cached, _changes, _form, _names, _page, _state
+from pages import (
+    _cached,
+    _changes,
+    _compat,
+    _in_view,
+    _page,
+    _state,
+    _studies,
+    _study_export,
+)
 from pages._number import whole_number
 from pages._state import Notice
 
 REFRESH_SECONDS = 1.0
-
-
-def every() -> list[Study]:
-    """The studies here, newest first."""
-    return studies.every(_cached.store().folder)
+NEWEST = 50
+"""As many of the newest runs are looked at for those that a study has in training."""
+FORMS = {"accuracy": ".2%", "loss": ".4f"}
+OUTCOMES = {Outcome.FINISHED: "finished", Outcome.PRUNED: "stopped early", Outcome.FAILED: "failed"}
 
 
 def chosen() -> Study | None:
     """The study just chosen, else that of ``?study=``, else the newest; with a menu of them."""
-    found = every()
+    found = _studies.every()
     wanted = next(iter(_state.STUDY.get()), None)
     by_id = {study.id: study for study in found}
     if wanted and wanted not in by_id:
@@ -46,270 +54,248 @@ def chosen() -> Study | None:
     _state.STUDY.keep([study.id])
     picked = _state.PICKED_STUDY
     if len(found) > 1:
+        names = {study_id: _studies.name(by_id[study_id]) for study_id in by_id}
         st.selectbox(
             "Study",
             list(by_id),
             list(by_id).index(study.id),
-            format_func=lambda study_id: name(by_id[study_id]),
+            # Streamlit tells options apart by their labels.
+            format_func=lambda study_id: (
+                names[study_id]
+                if list(names.values()).count(names[study_id]) == 1
+                else f"{names[study_id]} · {study_id}"
+            ),
             key=picked.key(study.id),
             on_change=lambda: _state.STUDY.choose([picked.take()]),
         )
     return study
 
 
-def name(study: Study) -> str:
-    """What it is called: what it started from, and when."""
-    try:
-        return f"{title(study.plan.base)} · {_names.local_time(Run(study.folder)):%-d %b %H:%M}"
-    except RunError:
-        return study.id
-
-
 def wait_for_one() -> None:
     """Run the page again once there is a study."""
 
+    def found() -> bool:
+        try:
+            return bool(_studies.every())
+        except StorageError:
+            return True  # the page says so
+
     def part() -> None:
-        if every():
+        if found():
             st.rerun()
 
-    _changes.redraw_on_change(part, REFRESH_SECONDS, lambda _: bool(every()))
+    _compat.run_by_timer(part, REFRESH_SECONDS, found)
 
 
 def watch(study: Study) -> None:
     """The study, redrawn in place while it goes on."""
+    going_on, drawn = study.conducted, _studies.version(study)
 
-    def part() -> object:
-        seen = version(study)
-        trials, result, going_on = study.trials(), study.result(), study.conducted
-        st.header(_page.plain(name(study)))
-        status(study, trials, result, going_on)
-        with st.container():
-            if result and result.confirmed:
-                confirmed(study, trials, result)
-        if trials:
-            pictures(study, trials)
-            table(study, trials)
+    def status() -> object:
+        seen = _studies.version(study)
+        if study.conducted != going_on or _state.has_notices("searching"):
+            st.rerun()  # what surrounds it says something else, too
+        try:
+            show_status(study, going_on)
+        except RunError as error:
+            name_damage(error)
         return seen
 
-    _changes.redraw_on_change(part, REFRESH_SECONDS, lambda seen: seen != version(study))
+    def results() -> object:
+        seen = _studies.version(study)
+        try:
+            show_results(study)
+        except RunError as error:
+            name_damage(error)
+        return seen
+
+    def differs(seen: object) -> bool:
+        return _studies.version(study) != seen
+
+    st.header(_page.plain(_studies.name(study)), anchor=_studies.ANCHOR)
+    _in_view.show(f"#{_studies.ANCHOR}")
+    if going_on:
+        _changes.redraw_on_change(status, REFRESH_SECONDS, differs)
+        training_now(study)
+        _changes.redraw_on_change(results, REFRESH_SECONDS, differs)
+    else:
+        st.fragment(status)()
+        st.fragment(results)()
+        pages = _changes.pages()
+        _compat.run_by_timer(
+            lambda: None if _studies.version(study) == drawn else st.rerun(),
+            REFRESH_SECONDS,
+            lambda: _studies.version(study) != drawn and pages.take(),
+        )
+    with st.container():
+        deleting(study)
 
 
-def version(study: Study) -> object:
-    """Differs once there is something new to show; quick, and raises nothing."""
-    names = ("trials.jsonl", "control.json", "result.json")
-    return [_version(study.folder / name) for name in names], study.conducted
-
-
-def _version(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
+def name_damage(error: RunError) -> None:
+    words = _page.plain(str(error))
+    st.error(words, title="This study can't be read", icon=":material/broken_image:")
 
 
 # --- How far it is, and how it is steered ---
 
 
-def status(study: Study, trials: Sequence[Trial], result: Result | None, going_on: bool) -> None:
-    wanted, plan = study.wanted(), study.plan
+def show_status(study: Study, going_on: bool) -> None:
+    plan, wanted, trials = study.plan, study.wanted(), _studies.trials(study)
     asked = conductor.asked(plan, wanted)
     counts = {outcome: sum(t.outcome == outcome for t in trials) for outcome in Outcome}
-    told = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
-    share = min(1.0, len(trials) / asked)
-    if going_on and wanted.pause:
-        st.progress(share, f"Paused · {len(trials)} of {asked} trials · {told}")
-    elif going_on:
-        left = seconds_left(study, trials, asked)
-        words = f" · {duration(left)} left" if left else ""
-        confirming = " · confirming the best" if len(trials) >= asked else ""
-        st.progress(share, f"{len(trials)} of {asked} trials{confirming}{words} · {told}")
-    elif result:
-        st.success(f"{len(trials)} trials: {told}.", icon=":material/check:")
-    else:
-        st.warning(
-            "Its process has ended before it was over. What was tried is kept.",
-            title="The search was interrupted",
-            icon=":material/power_off:",
-        )
+    told = ", ".join(f"{number} {OUTCOMES[o]}" for o, number in counts.items() if number)
+    done = f"{len(trials)} of {asked} trials"
+    with st.container():
+        if going_on:
+            words = [done, told]
+            if wanted.pause and not wanted.stop:
+                words.insert(0, "Paused")
+            elif wanted.stop or len(trials) >= asked:
+                words.insert(1, "confirming the best")
+            elif left := seconds_left(plan, trials, asked):
+                words.insert(1, f"about {duration(left)} left")
+            st.progress(min(1.0, len(trials) / asked), " · ".join(filter(None, words)))
+        elif study.result():
+            st.success(f"{done}: {told or 'none came to an end'}.", icon=":material/check:")
+        else:
+            why = f" It wrote last: {_page.plain(study.last_words)}" if study.last_words else ""
+            st.warning(
+                f"{done}. Its process has ended before it was over; what was tried is kept.{why}",
+                title="The search was interrupted",
+                icon=":material/power_off:",
+            )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if going_on:
-            pause = "Go on" if wanted.pause else "Pause"
-            icon = ":material/play_arrow:" if wanted.pause else ":material/pause:"
-            st.button(
-                pause,
-                key="study_pause",
-                icon=icon,
-                on_click=want,
-                args=(study,),
-                kwargs={"pause": not wanted.pause},
-                help="No trial begins meanwhile; those that have begun go on.",
-            )
-            st.button(
-                "Stop",
-                key="study_stop",
-                icon=":material/stop:",
-                on_click=want,
-                args=(study,),
-                kwargs={"stop": True},
-                disabled=wanted.stop,
-                help="No trial begins any more; the best are confirmed.",
-            )
-        whole_number("More trials", 20, key=_state.MORE_TRIALS.name, width=140)
+            steering(study, wanted.pause, wanted.stop)
+        whole_number("More trials", 20, key=_state.MORE_TRIALS.name, width=130)
         st.button(
             "Search on",
             key="study_more",
             icon=":material/add:",
             on_click=search_on,
             args=(study, len(trials), asked),
+            help="Begins so many more trials, with all that was learned so far.",
         )
 
 
-def seconds_left(study: Study, trials: Sequence[Trial], asked: int) -> float:
-    """About as long as the trials so far took; 0 where none tells."""
-    if not trials or len(trials) >= asked:
+def steering(study: Study, paused: bool, stopped: bool) -> None:
+    st.button(
+        "Go on" if paused else "Pause",
+        key="study_pause",
+        icon=":material/play_arrow:" if paused else ":material/pause:",
+        on_click=want,
+        args=(study,),
+        kwargs={"pause": not paused},
+        disabled=stopped,
+        help="No trial begins meanwhile; those that have begun go on.",
+    )
+    st.button(
+        "Stop",
+        key="study_stop",
+        icon=":material/stop:",
+        on_click=want,
+        args=(study,),
+        kwargs={"stop": True},
+        disabled=stopped,
+        help="No trial begins any more; the best are confirmed.",
+    )
+
+
+def seconds_left(plan: Plan, trials: Sequence[Trial], asked: int) -> float:
+    """Of the trials, about, by those so far; 0 where none tells."""
+    if not trials:
         return 0.0
     each = sum(trial.ended - trial.began for trial in trials) / len(trials)
-    return each * (asked - len(trials)) / study.plan.workers
+    return each * (asked - len(trials)) / plan.workers
 
 
 def want(study: Study, **wishes: object) -> None:
+    """In a callback."""
     try:
         study.want(**wishes)
     except (ValueError, OSError) as error:
-        leave_error(error)
+        leave_error(reason(error))
 
 
 def search_on(study: Study, tried: int, asked: int) -> None:
     """In a callback: more trials, by a process that may have to be started for it."""
-    more = _state.MORE_TRIALS.get()
+    more, so_far = _state.MORE_TRIALS.get(), max(tried, asked)
+    most = studies.MOST_TRIALS - so_far
+    if not (more.is_integer() and 1 <= more <= most):
+        leave_error(
+            f"More trials: {more:,g} is refused; allowed: a whole number from 1 to {most:,}"
+        )
+        return
+    go_on(study, trials=so_far + int(more))
+
+
+def go_on(study: Study, **wishes: object) -> None:
+    """In a callback: have it conducted, with these wishes."""
     try:
-        study.want(trials=max(tried, asked) + int(more), stop=False, pause=False)
+        studies.check_here(study.plan)
+        study.want(**{"stop": False, "pause": False} | wishes)
         if not study.conducted:
             conductor.start(study)
     except (ValueError, OSError) as error:
-        leave_error(error)
+        leave_error(reason(error))
 
 
-def leave_error(error: Exception) -> None:
-    words = _page.plain(reason(error))
-    _state.leave_notice("searching", Notice(st.error, words, ":material/error:"))
+def leave_error(words: str) -> None:
+    _state.leave_notice("searching", Notice(st.error, _page.plain(words), ":material/error:"))
+
+
+def training_now(study: Study) -> None:
+    """The trials in training, redrawn in place, each with a link to where it is watched."""
+    view = _changes.entries(("newest", NEWEST), lambda: _cached.catalog().list(NEWEST, trials=True))
+
+    def part() -> Sequence[Entry]:
+        now = view.get()
+        for entry in reversed(now):
+            trial = entry.trial if isinstance(entry, Summary) and entry.state.live else None
+            if not (trial and trial.study == study.id):
+                continue
+            assert isinstance(entry, Summary)
+            done = entry.progress
+            what = f"Trial {trial.number}"
+            if trial.confirms:
+                what += f" with seed {entry.config.seed}"
+            with st.container(horizontal=True, vertical_alignment="bottom"):
+                st.progress(done.share, f"{what} · epoch {done.epoch} of {done.asked}")
+                st.page_link(
+                    "pages/train.py",
+                    label="Watch it",
+                    icon=":material/show_chart:",
+                    query_params=_state.RUN.link(entry.run.id),
+                )
+        return now
+
+    _changes.redraw_on_change(part, REFRESH_SECONDS, lambda shown: view.peek() is not shown)
 
 
 # --- What it found ---
 
 
-def pictures(study: Study, trials: Sequence[Trial]) -> None:
-    plan = study.plan
-    chart(figures.progress(trials, plan.aim), "progress", "Every trial, and the best so far")
-    shares = importances(plan, trials)
-    if shares:
-        st.subheader("What mattered")
-        st.caption("How much of the differences between good trials each setting explains.")
-        chart(figures.importance(shares), "importance", "How much each setting mattered")
-    st.subheader("All that varied, at once")
-    chart(figures.parallel(trials, plan.space, plan.aim), "parallel", "A line for each trial")
-    if plan.against:
-        st.subheader("Both aims")
-        front = figures.pareto(trials, plan.aim, plan.against)
-        chart(front, "pareto", "Both aims of each trial")
-    st.subheader("Setting by setting")
-    names = list(plan.space)
-    left, right = st.columns(2)
-    titles = {name: str(FIELDS[name].title) for name in names}
-    with left:
-        one = st.selectbox("Setting", names, format_func=titles.__getitem__, key="study_one")
-    with right:
-        other = st.selectbox(
-            "Together with",
-            [name for name in names if name != one],
-            index=None,
-            format_func=titles.__getitem__,
-            key="study_other",
-            placeholder="Another one",
-        )
-    if other:
-        figure = figures.contour(trials, one, other, plan.space, plan.aim)
-        chart(figure, "contour", f"What came of the trials along {titles[one]} and {titles[other]}")
-    else:
-        figure = figures.slice_of(trials, one, plan.space, plan.aim)
-        chart(figure, "slice", f"What came of the trials along {titles[one]}")
-    with st.expander("When each worker had which trial", icon=":material/schedule:"):
-        chart(figures.timeline(trials), "timeline", "When each worker had which trial")
+def show_results(study: Study) -> None:
+    trials, result = _studies.trials(study), study.result()
+    with st.container():
+        if result and result.confirmed:
+            confirmed(study.plan, trials, result)
+    if trials:
+        pictures(study, trials)
+        table(study.plan, trials)
+        _study_export.downloads(study)
 
 
-def chart(figure: Figure, key: str, alt: str) -> None:
-    st.plotly_chart(figure, key=f"study_{key}", config=STATIC, alt=alt)
-
-
-def table(study: Study, trials: Sequence[Trial]) -> None:
-    plan = study.plan
-    st.subheader("Trials")
-    ranked = best(trials, plan.aim)
-    ordered = [*ranked, *(t for t in reversed(trials) if t not in ranked)]
-    rows = [
-        {
-            "Trial": trial.number,
-            figures.AIMS[plan.aim]: trial.value(plan.aim),
-            "Outcome": trial.outcome.value,
-            **{
-                str(FIELDS[name].title): shown(FIELDS[name], getattr(trial.config, name))
-                if trial.config.uses(name)
-                else "–"
-                for name in plan.space
-            },
-            "Weights": trial.weights,
-            "Seconds": trial.seconds,
-        }
-        for trial in ordered
-    ]
-    form = "%.2f%%" if plan.aim == "accuracy" else "%.4f"
-    frame = pd.DataFrame(rows)
-    if plan.aim == "accuracy":
-        frame[figures.AIMS["accuracy"]] *= 100
-    event = st.dataframe(
-        frame,
-        key=f"study_table_{study.id}_{len(trials)}",
-        on_select="rerun",
-        selection_mode="single-row",
-        hide_index=True,
-        column_config={
-            figures.AIMS[plan.aim]: st.column_config.NumberColumn(format=form),
-            "Weights": st.column_config.NumberColumn(format="localized"),
-            "Seconds": st.column_config.NumberColumn(format="%.1f"),
-        },
-        height=min(420, 38 + 35 * len(rows)),
-        alt="The trials with what varied and what came of them, the best first",
-    )
-    picked = event.selection.rows
-    with st.container(horizontal=True):
-        if picked:
-            trial = ordered[picked[0]]
-            link = _state.RUN.link(trial.run)
-            _page.step(
-                "pages/train.py", "See how it learned", ":material/show_chart:", link, first=False
-            )
-            st.button(
-                "Use its settings",
-                key="study_use",
-                icon=":material/content_copy:",
-                on_click=_form.put_in_form,
-                args=(trial.config,),
-                help="Copies them into the form on Train.",
-            )
-        else:
-            st.caption("Tick a trial to see how it learned, or to use its settings on Train.")
-
-
-def confirmed(study: Study, trials: Sequence[Trial], result: Result) -> None:
+def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
     """The best, trained again with other seeds, and how much of its lead was luck."""
-    aim, by_number = study.plan.aim, {trial.number: trial for trial in trials}
+    by_number = {trial.number: trial for trial in trials}
     st.subheader("Confirmed with other seeds")
     rows = []
     for found in result.confirmed:
+        trial = by_number.get(found.number)
+        chosen_by = trial.value(plan.aim) if trial else None
         spread = "" if found.deviation is None else f" ± {found.deviation:.2%}"
-        chosen_by = by_number[found.number].value(aim)
-        form = ".2%" if aim == "accuracy" else ".4f"
+        form = FORMS[plan.aim]
         rows.append(
             {
                 "Trial": found.number,
@@ -325,3 +311,168 @@ def confirmed(study: Study, trials: Sequence[Trial], result: Result) -> None:
         "The best of many trials was chosen for what it reached with one seed; part of that is "
         "luck, which other seeds do not have. The test images were used for these runs alone."
     )
+
+
+def pictures(study: Study, trials: Sequence[Trial]) -> None:
+    plan = study.plan
+    st.subheader("The search so far")
+    chart(figures.progress(trials, plan.aim), "progress", "Every trial, and the best so far")
+    with st.container():
+        if plan.against:
+            st.subheader("Both aims")
+            front = figures.pareto(trials, plan.aim, plan.against)
+            chart(front, "pareto", "Both aims of each trial")
+    with st.container():
+        if shares := _studies.importances(study):
+            st.subheader("What mattered")
+            st.caption("How much of the differences between good trials each setting explains.")
+            chart(figures.importance(shares), "importance", "How much each setting mattered")
+    st.subheader("All that varied, at once")
+    st.caption("Drag along an axis to see only the trials within; a click there takes it back.")
+    chart(figures.parallel(trials, plan.space, plan.aim), "parallel", "A line for each trial")
+    st.subheader("Setting by setting")
+    names = list(plan.space)
+    left, right = st.columns(2)
+    titles = {name: str(FIELDS[name].title) for name in names}
+    with left:
+        one = st.selectbox("Setting", names, format_func=titles.__getitem__, key="study_one")
+    with right:
+        other = st.selectbox(
+            "Together with",
+            [name for name in names if name != one],
+            index=None,
+            format_func=titles.__getitem__,
+            key="study_other",
+            placeholder="Another one",
+        )
+    with st.container():
+        if other:
+            figure = figures.contour(trials, one, other, plan.space, plan.aim)
+            both = f"{titles[one]} and {titles[other]}"
+            chart(figure, "contour", f"What came of the trials along {both}")
+        else:
+            figure = figures.slice_of(trials, one, plan.space, plan.aim)
+            chart(figure, "slice", f"What came of the trials along {titles[one]}")
+    with st.expander("When each worker had which trial", icon=":material/schedule:"):
+        chart(figures.timeline(trials), "timeline", "When each worker had which trial")
+
+
+def chart(figure: Figure, key: str, alt: str) -> None:
+    st.plotly_chart(figure, key=f"study_{key}", config=STATIC, alt=alt)
+
+
+def table(plan: Plan, trials: Sequence[Trial]) -> None:
+    """The trials, of which one can be picked."""
+    st.subheader("Trials")
+    ordered = ranked(trials, plan)
+    numbers = [trial.number for trial in ordered]
+    picked = _state.PICKED_TRIAL.get()
+    rows = [numbers.index(picked)] if picked in numbers else []
+    # A table of its own for each order of trials: a click that the browser sent while it still
+    # showed another order names rows of that one.
+    key = f"study_table_{zlib.crc32(str(numbers).encode())}"
+    if st.session_state.get(key, {}).get("selection", {}).get("rows", []) != rows:
+        st.session_state[key] = {"selection": {"rows": rows}}
+    aim, form = figures.AIMS[plan.aim], "%.2f%%" if plan.aim == "accuracy" else "%.4f"
+    st.dataframe(
+        frame(plan, ordered),
+        key=key,
+        on_select=lambda: take_row(key, numbers),
+        selection_mode="single-row",
+        hide_index=True,
+        column_config={
+            aim: st.column_config.NumberColumn(format=form),
+            "Weights": st.column_config.NumberColumn(format="localized"),
+            "Seconds": st.column_config.NumberColumn(format="%.1f"),
+        },
+        height=min(420, 38 + 35 * len(ordered)),
+        alt="The trials with what varied and what came of them, the best first",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if rows:
+            trial = ordered[rows[0]]
+            st.markdown(f"**Trial {trial.number}**", width="content")
+            link = _state.RUN.link(trial.run)
+            for label, icon, query in (
+                ("See how it learned", ":material/show_chart:", link),
+                ("Use its settings", ":material/content_copy:", link_parameters(trial.config)),
+            ):
+                _page.step("pages/train.py", label, icon, query, first=False)
+        else:
+            st.caption("Tick a trial to see how it learned, or to use its settings on Train.")
+
+
+def take_row(table_key: str, numbers: Sequence[int]) -> None:
+    rows = st.session_state[table_key].selection.rows
+    _state.PICKED_TRIAL.set(numbers[rows[0]] if rows else None)
+
+
+def ranked(trials: Sequence[Trial], plan: Plan) -> list[Trial]:
+    """The best first; then those that did not come to their end, the newest first."""
+    top = best(trials, plan.aim)
+    valued = {trial.number for trial in top}
+    return [*top, *(trial for trial in reversed(trials) if trial.number not in valued)]
+
+
+def frame(plan: Plan, trials: Sequence[Trial]) -> pd.DataFrame:
+    """A row for each trial, for reading."""
+    scale = 100 if plan.aim == "accuracy" else 1
+    return pd.DataFrame(
+        [
+            {
+                "Trial": trial.number,
+                figures.AIMS[plan.aim]: None if value is None else scale * value,
+                "Outcome": OUTCOMES[trial.outcome],
+                **{
+                    str(FIELDS[name].title): shown(FIELDS[name], getattr(trial.config, name))
+                    if trial.config.uses(name)
+                    else "–"
+                    for name in plan.space
+                },
+                "Weights": trial.weights,
+                "Seconds": trial.seconds,
+            }
+            for trial, value in ((trial, trial.value(plan.aim)) for trial in trials)
+        ]
+    )
+
+
+# --- Deleting ---
+
+
+def deleting(study: Study) -> None:
+    """A button, and the question that it asks."""
+    if _state.ASKED_ABOUT_STUDY.get() != study.id:
+        st.button(
+            "Delete this study",
+            key="study_delete",
+            icon=":material/delete:",
+            on_click=_state.ASKED_ABOUT_STUDY.set,
+            args=(study.id,),
+            disabled=study.conducted,
+        )
+        return
+    with st.container(border=True):
+        st.markdown(
+            "Delete this study for good, with the runs that it only tried? Those that confirmed "
+            "its best stay on the page Runs."
+        )
+        with st.container(horizontal=True):
+            st.button(
+                "Yes, delete it",
+                type="primary",
+                icon=":material/delete:",
+                on_click=delete,
+                args=(study,),
+            )
+            st.button("Keep", on_click=_state.ASKED_ABOUT_STUDY.forget)
+
+
+def delete(study: Study) -> None:
+    _state.ASKED_ABOUT_STUDY.forget()
+    try:
+        studies.delete(study)
+    except (RunError, OSError) as error:
+        leave_error(reason(error))
+    else:
+        _state.STUDY.choose([])

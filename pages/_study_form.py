@@ -6,20 +6,22 @@ from typing import Any, get_args
 import streamlit as st
 
 from mnist_core.config import FIELDS, ConfigError, TrainingConfig, read_config
-from mnist_core.data import known, loading, places
+from mnist_core.data import known, places
 from mnist_core.data.loading import DatasetError
 from mnist_core.fields import choices, setting, shown, word
 from mnist_core.presets import PRESETS, apply_preset, presets_for, title
 from mnist_core.runs.catalog import Summary
 from mnist_core.search import conductor
 from mnist_core.search import study as studies
-from mnist_core.search.space import VARIABLE, Options, Range, Where, check, usual
+from mnist_core.search.space import VARIABLE, Options, Where, usual, within
 from mnist_core.search.study import Against, Aim, Method, Plan
 from mnist_core.words import reason
-from pages import _cached, _names, _page, _state
+from pages import _cached, _in_view, _names, _page, _state, _studies
 from pages._number import whole_number
 from pages._state import Notice
 
+PREFIX = "search_"
+"""What the keys of the form's fields begin with."""
 FIRST_VARIED = ("learning_rate", "dropout", "widths", "batch_size", "schedule")
 AIMS: dict[Aim, str] = {"accuracy": "Accuracy", "loss": "Loss"}
 AGAINST: dict[Against | None, str] = {
@@ -36,8 +38,18 @@ WHY_VALIDATION = (
 
 
 def form() -> None:
-    """All that a study needs, and the button that begins it."""
-    values: dict[str, Any] = {"base": base()}
+    """All that a study needs, and the button that begins it; what is filled in stays."""
+    for key, value in _state.SEARCH_LEFT.get().items():
+        st.session_state.setdefault(key, value)
+    st.fragment(_form)()
+
+
+def _form() -> None:
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    start = base(faults)
+    if start:
+        values["base"] = start
     names = st.multiselect(
         "What varies",
         VARIABLE,
@@ -47,17 +59,16 @@ def form() -> None:
         placeholder="Settings",
         help="All others stay as they are.",
     )
-    spaces, faults = {}, []
+    values["space"] = {}
     with st.container():
         for name in names:
             try:
-                spaces[name] = check(name, where(name))
-            except (ConfigError, ValueError) as error:
-                faults.append(str(error))
-    values["space"] = spaces
+                values["space"][name] = where(name)
+            except ConfigError as error:
+                faults.append(f"{FIELDS[name].title}{str(error).removeprefix(name)}")
     left, right = st.columns(2)
     with left:
-        values["trials"] = whole_number("Trials", 40, key="search_trials")
+        values["trials"] = plan_number("trials")
     with right:
         values["workers"] = workers()
     button_place = st.container()
@@ -71,9 +82,9 @@ def form() -> None:
         plan = None if faults else _read(values, faults)
         if faults:
             st.error("\n\n".join(map(_page.plain, faults)), icon=":material/error:")
-        st.button(
+        pressed = st.button(
             "Search",
-            key="search_begin",
+            key="begin_search",
             type="primary",
             icon=":material/travel_explore:",
             width="stretch",
@@ -83,10 +94,23 @@ def form() -> None:
         )
         if plan:
             st.caption(about(plan))
+    shown = {str(key): value for key, value in st.session_state.items()}
+    _state.SEARCH_LEFT.set({key: value for key, value in shown.items() if key.startswith(PREFIX)})
+    if pressed:
+        st.rerun()  # the study is beside the form
 
 
-def base() -> TrainingConfig:
-    """What the trials have in common: a preset's settings, the form's on Train, or a run's."""
+def plan_number(name: str, **options: Any) -> int | float:
+    """The widget of a whole number of the plan's."""
+    field = Plan.model_fields[name]
+    return whole_number(str(field.title), field.default, key=f"search_{name}", **options)
+
+
+def base(faults: list[str]) -> TrainingConfig | None:
+    """What the trials have in common: a preset's settings, the form's on Train, or a run's.
+
+    Where that can't be, None, and the reason is among the faults.
+    """
     dataset = st.selectbox(
         "Dataset",
         [name for name in places.names() if places.available(name)],
@@ -124,8 +148,8 @@ def base() -> TrainingConfig:
     try:
         return read_config(config.model_dump() | {"epochs": epochs}, by_title=True)
     except ConfigError as error:
-        st.error(_page.plain(str(error)), icon=":material/error:")
-        return config
+        faults += str(error).splitlines()
+        return None
 
 
 def where(name: str) -> Where:
@@ -142,37 +166,32 @@ def where(name: str) -> Where:
             key=f"search_among_{name}",
         )
         if not picked:
-            raise ConfigError(f"{field.title}: nothing to choose from")
+            raise ConfigError(f"{name} has nothing to choose from; allowed: one of them or more")
         return Options(values=tuple(picked))
-    update: dict[str, float] = {}
+    bounds: dict[str, float] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if part := setting(field).parts:
             unit = part[1].capitalize()
             for bound, words in (("fewest", f"{field.title} from"), ("most", "to")):
-                update[bound] = whole_number(
+                bounds[bound] = whole_number(
                     words, getattr(by_itself, bound), key=f"search_{bound}_{name}", width=150
                 )
         else:
             unit = str(field.title)
         for bound, words in (("low", f"{unit} from"), ("high", "to")):
-            update[bound] = st.number_input(
+            bounds[bound] = st.number_input(
                 words,
                 value=getattr(by_itself, bound),
                 format="%g",
                 key=f"search_{bound}_{name}",
                 width=150,
             )
-    return Range(**(by_itself.model_dump() | update))
+    return within(name, bounds)
 
 
 def workers() -> int | float:
     most = os.cpu_count() or 1
-    return whole_number(
-        "Trials at a time",
-        min(2, most),
-        key="search_workers",
-        help=f"At most {most}, the cores of this machine, which they share.",
-    )
+    return plan_number("workers", help=f"At most {most}, the cores here, which they share.")
 
 
 def details() -> dict[str, Any]:
@@ -198,18 +217,18 @@ def details() -> dict[str, Any]:
         help="Those that after an epoch are among the worst quarter.",
     )
     minutes = st.number_input(
-        "Minutes at most",
+        str(Plan.model_fields["minutes"].title),
         value=None,
         key="search_minutes",
         placeholder="As long as the trials take",
     )
     left, middle, right = st.columns(3)
     with left:
-        finalists = whole_number("Best trials to confirm", 3, key="search_finalists")
+        finalists = plan_number("finalists")
     with middle:
-        seeds = whole_number("With so many seeds each", 3, key="search_seeds")
+        seeds = plan_number("seeds")
     with right:
-        seed = whole_number("Seed of the search", 1, key="search_seed")
+        seed = plan_number("seed")
     return {
         "aim": aim,
         "against": against,
@@ -224,11 +243,10 @@ def details() -> dict[str, Any]:
 
 def _read(values: dict[str, Any], faults: list[str]) -> Plan | None:
     try:
-        plan = studies.read_plan(values)
-        studies.check_workers(plan.workers)
-        loading.outline(plan.base.dataset)
+        plan = studies.read_plan(values, by_title=True)
+        studies.check_here(plan)
     except (ConfigError, DatasetError) as error:
-        faults.append(str(error))
+        faults += str(error).splitlines()
         return None
     return plan
 
@@ -252,3 +270,4 @@ def begin(plan: Plan) -> None:
         _state.leave_notice("searching", Notice(st.error, words, ":material/error:"))
     else:
         _state.STUDY.choose([study.id])
+        _in_view.ask(f"#{_studies.ANCHOR}")

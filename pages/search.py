@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from mnist_core.runs.files import RunError
 from pages import _page, _state, _study, _study_form
 
 _page.begin("Search")
@@ -10,15 +9,12 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     _study_form.form()
 with right:
-    said = st.container()
-    with said:
+    with st.container():
         _state.show_notices("searching")
+    with st.container():
         study = _study.chosen()
     if study:
-        try:
-            _study.watch(study)
-        except RunError as error:
-            st.error(_page.plain(str(error)), icon=":material/broken_image:")
+        _study.watch(study)
     else:
         st.info(
             "Choose what may vary, press Search, and see here what matters.",

@@ -90,7 +90,7 @@ def write(run: Run) -> bytes:
     dataset = run.dataset()
     result = judge(run) if run.has_model else None
     pictures = _pictures(result, config.dataset) if result else None
-    page = _template().render(
+    page = template("report.html.jinja").render(
         run=run,
         name=labels.name or presets.title(config),
         labels=labels,
@@ -122,7 +122,8 @@ def write(run: Run) -> bytes:
     return page.encode()
 
 
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page of HTML to be filled in."""
     import jinja2  # not at the top: it is seldom needed, and the first page is waiting
 
     environment = jinja2.Environment(
@@ -132,7 +133,7 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         autoescape=True,  # names and notes are whatever somebody typed
     )
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(name)
 
 
 def _kept(value: object) -> str:

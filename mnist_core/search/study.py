@@ -43,6 +43,8 @@ from mnist_core.runs.store import RunStore
 from mnist_core.search.space import Where, check
 
 FOLDER = "studies"
+MOST_TRIALS = 10_000
+"""Of a study."""
 _STUDY_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 
 
@@ -71,7 +73,7 @@ class Plan(BaseModel):
     method: Method = "tpe"
     prune: bool = True
     """Whether trials that fall behind are stopped early."""
-    trials: int = Field(40, ge=1, le=10_000, title="Trials")
+    trials: int = Field(40, ge=1, le=MOST_TRIALS, title="Trials")
     minutes: float | None = Field(None, gt=0, title="Minutes at most")
     """Of conducting it, after which no trial begins; None: as long as the trials take."""
     workers: int = Field(1, ge=1, le=1_000, title="Trials at a time")
@@ -107,7 +109,7 @@ class Wanted(BaseModel):
     """No trial begins any more, and what was found is confirmed."""
     pause: bool = False
     """No trial begins until this is taken back."""
-    trials: int | None = Field(None, ge=1, le=10_000, title="Trials")
+    trials: int | None = Field(None, ge=1, le=MOST_TRIALS, title="Trials")
     """In place of the plan's."""
     minutes: float | None = Field(None, gt=0, title="Minutes at most")
     """In place of the plan's."""

@@ -17,7 +17,7 @@ from tests.cli.test_data import pets_zip
         ("train --dataset cats", "dataset is cats; allowed: mnist, mnist-sample"),
         ("train --preset best", "choose from article, fast, dense-best, tiny, cnn"),
         ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
-        ("fly", "choose from train, continue, evaluate, predict, download, import-data"),
+        ("fly", "choose from train, continue, search, evaluate, predict, download, import-data"),
         ("train --tensorboard loud", "tensorboard is loud; allowed: true or false"),
         ("export latest --format gif", "choose from keras, tflite, onnx, script, report, zip"),
         ("", "the following arguments are required: COMMAND"),

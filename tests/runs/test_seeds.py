@@ -59,7 +59,8 @@ def test_what_was_trained_otherwise_than_asked_is_left_out(store: RunStore) -> N
     other_files = finished(store, 6, 0.9, files)
 
     found = groups_of(store)
-    assert set(found) == {kept[0].id, again.id, other_files.id}
+    newest = max(kept[1].id, again.id)  # made in the same second, which comes first is chance
+    assert set(found) == {kept[0].id, newest, other_files.id}
 
 
 def test_one_seed_is_no_group(store: RunStore) -> None:
