@@ -33,8 +33,6 @@ from pages._state import Notice
 REFRESH_SECONDS = 1.0
 NEWEST = 50
 """As many of the newest runs are looked at for those that a study has in training."""
-FORMS = {"accuracy": ".2%", "loss": ".4f"}
-OUTCOMES = {Outcome.FINISHED: "finished", Outcome.PRUNED: "stopped early", Outcome.FAILED: "failed"}
 
 
 def chosen() -> Study | None:
@@ -143,8 +141,8 @@ def show_status(study: Study, going_on: bool) -> None:
     plan, wanted, trials = study.plan, study.wanted(), _studies.trials(study)
     asked = conductor.asked(plan, wanted)
     counts = {outcome: sum(t.outcome == outcome for t in trials) for outcome in Outcome}
-    told = ", ".join(f"{number} {OUTCOMES[o]}" for o, number in counts.items() if number)
-    done = f"{len(trials)} of {asked} trials"
+    told = ", ".join(f"{number:,} {figures.OUTCOMES[o]}" for o, number in counts.items() if number)
+    done = f"{len(trials):,} of {asked:,} trials"
     with st.container():
         if going_on:
             words = [done, told]
@@ -295,7 +293,7 @@ def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
         trial = by_number.get(found.number)
         chosen_by = trial.value(plan.aim) if trial else None
         spread = "" if found.deviation is None else f" ± {found.deviation:.2%}"
-        form = FORMS[plan.aim]
+        form = figures.FORMATS[plan.aim]
         rows.append(
             {
                 "Trial": found.number,
@@ -328,9 +326,13 @@ def pictures(study: Study, trials: Sequence[Trial]) -> None:
             st.caption("How much of the differences between good trials each setting explains.")
             chart(figures.importance(shares), "importance", "How much each setting mattered")
     st.subheader("All that varied, at once")
-    st.caption("Drag along an axis to see only the trials within; a click there takes it back.")
+    st.caption(
+        "A line for each trial, amber for the best. Drag along an axis to see only those within; a "
+        "click there takes it back."
+    )
     chart(figures.parallel(trials, plan.space, plan.aim), "parallel", "A line for each trial")
     st.subheader("Setting by setting")
+    st.caption("A dot for each trial, grey for the first and amber for the last ones.")
     names = list(plan.space)
     left, right = st.columns(2)
     titles = {name: str(FIELDS[name].title) for name in names}
@@ -385,6 +387,7 @@ def table(plan: Plan, trials: Sequence[Trial]) -> None:
             "Weights": st.column_config.NumberColumn(format="localized"),
             "Seconds": st.column_config.NumberColumn(format="%.1f"),
         },
+        placeholder="–",
         height=min(420, 38 + 35 * len(ordered)),
         alt="The trials with what varied and what came of them, the best first",
     )
@@ -422,7 +425,7 @@ def frame(plan: Plan, trials: Sequence[Trial]) -> pd.DataFrame:
             {
                 "Trial": trial.number,
                 figures.AIMS[plan.aim]: None if value is None else scale * value,
-                "Outcome": OUTCOMES[trial.outcome],
+                "Outcome": figures.OUTCOMES[trial.outcome],
                 **{
                     str(FIELDS[name].title): shown(FIELDS[name], getattr(trial.config, name))
                     if trial.config.uses(name)

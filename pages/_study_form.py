@@ -4,6 +4,7 @@ import os
 from typing import Any, get_args
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core.config import FIELDS, ConfigError, TrainingConfig, read_config
 from mnist_core.data import known, places
@@ -14,7 +15,7 @@ from mnist_core.runs.catalog import Summary
 from mnist_core.search import conductor
 from mnist_core.search import study as studies
 from mnist_core.search.space import VARIABLE, Options, Where, usual, within
-from mnist_core.search.study import Against, Aim, Method, Plan
+from mnist_core.search.study import Aim, Method, Plan
 from mnist_core.words import reason
 from pages import _cached, _in_view, _names, _page, _state, _studies
 from pages._number import whole_number
@@ -24,8 +25,10 @@ PREFIX = "search_"
 """What the keys of the form's fields begin with."""
 FIRST_VARIED = ("learning_rate", "dropout", "widths", "batch_size", "schedule")
 AIMS: dict[Aim, str] = {"accuracy": "Accuracy", "loss": "Loss"}
-AGAINST: dict[Against | None, str] = {
-    None: "Nothing else",
+BESIDE_LABEL: dict[str, Any] = {"label_visibility": "collapsed", "width": 112}
+NO_OTHER = "none"
+AGAINST = {
+    NO_OTHER: "Nothing else",
     "weights": "Fewer weights",
     "seconds": "Less time",
 }
@@ -169,24 +172,33 @@ def where(name: str) -> Where:
             raise ConfigError(f"{name} has nothing to choose from; allowed: one of them or more")
         return Options(values=tuple(picked))
     bounds: dict[str, float] = {}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if part := setting(field).parts:
-            unit = part[1].capitalize()
-            for bound, words in (("fewest", f"{field.title} from"), ("most", "to")):
+    part = setting(field).parts
+    if part:
+        with row(str(field.title)):
+            for bound in ("fewest", "most"):
                 bounds[bound] = whole_number(
-                    words, getattr(by_itself, bound), key=f"search_{bound}_{name}", width=150
+                    f"{field.title}: {bound}",
+                    getattr(by_itself, bound),
+                    key=f"search_{bound}_{name}",
+                    **BESIDE_LABEL,
                 )
-        else:
-            unit = str(field.title)
-        for bound, words in (("low", f"{unit} from"), ("high", "to")):
+    with row(f"{part[1].capitalize()} in each" if part else str(field.title)):
+        for bound, side in (("low", "from"), ("high", "to")):
             bounds[bound] = st.number_input(
-                words,
+                f"{field.title}: {side}",
                 value=getattr(by_itself, bound),
                 format="%g",
                 key=f"search_{bound}_{name}",
-                width=150,
+                **BESIDE_LABEL,
             )
     return within(name, bounds)
+
+
+def row(label: str) -> DeltaGenerator:
+    """A label, and beside it room for two fields."""
+    place = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    place.markdown(f":small[{label}]", width="stretch")
+    return place
 
 
 def workers() -> int | float:
@@ -199,10 +211,10 @@ def details() -> dict[str, Any]:
     aim = _page.choice(
         "Aim", get_args(Aim), "accuracy", format_func=AIMS.__getitem__, key="search_aim"
     )
-    against = st.segmented_control(
+    against = _page.choice(
         "And at the same time",
         [*AGAINST],
-        default=None,
+        NO_OTHER,
         format_func=AGAINST.__getitem__,
         key="search_against",
         help="With two aims there is no best trial, but a front of those that none beats in both.",
@@ -231,7 +243,7 @@ def details() -> dict[str, Any]:
         seed = plan_number("seed")
     return {
         "aim": aim,
-        "against": against,
+        "against": None if against == NO_OTHER else against,
         "method": method,
         "prune": prune,
         "minutes": minutes,

@@ -11,7 +11,6 @@ with left:
 with right:
     with st.container():
         _state.show_notices("searching")
-    with st.container():
         study = _study.chosen()
     if study:
         _study.watch(study)

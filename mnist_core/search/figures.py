@@ -14,13 +14,15 @@ import numpy as np
 from scipy.interpolate import griddata
 
 from mnist_core.config import FIELDS
-from mnist_core.fields import shown
+from mnist_core.fields import setting, shown
 from mnist_core.figures import FRAME, NEUTRAL, Figure, layout, plain
-from mnist_core.search.space import Options, Range, Space
+from mnist_core.search.space import Options, Range, Space, count_of
 from mnist_core.search.study import Aim, Outcome, Trial
 
 AIMS: Mapping[Aim, str] = {"accuracy": "Validation accuracy", "loss": "Validation loss"}
 FORMATS: Mapping[Aim, str] = {"accuracy": ".2%", "loss": ".4f"}
+OUTCOMES = {Outcome.FINISHED: "finished", Outcome.PRUNED: "stopped early", Outcome.FAILED: "failed"}
+"""What people call them."""
 SYMBOLS = {Outcome.FINISHED: "circle", Outcome.PRUNED: "x-thin", Outcome.FAILED: "cross-thin"}
 _GREY: Figure = {"color": NEUTRAL, "line": {"width": 1.5, "color": NEUTRAL}}
 SCALE = [[0, NEUTRAL], [0.6, "#0d9488"], [1, FRAME]]
@@ -43,7 +45,7 @@ def progress(trials: Sequence[Trial], aim: Aim) -> Figure:
                 {
                     "type": "scatter",
                     "mode": "markers",
-                    "name": outcome.value.capitalize(),
+                    "name": OUTCOMES[outcome].capitalize(),
                     "x": [trial.number for trial in known if trial.outcome == outcome],
                     "y": [_reached(trial, aim) for trial in known if trial.outcome == outcome],
                     "marker": {"symbol": symbol, "size": 7}
@@ -64,8 +66,8 @@ def progress(trials: Sequence[Trial], aim: Aim) -> Figure:
         ],
         "layout": layout(
             height=340,
-            xaxis={"title": {"text": "Trial"}},
-            yaxis={"title": {"text": AIMS[aim]}, "tickformat": _ticks(aim)},
+            xaxis={"title": {"text": "Trial"}, "range": [0, 1 + max(10, known[-1].number)]},
+            yaxis=_axis_of_aim(known, aim),
             hovermode="closest",
             showlegend=True,
         ),
@@ -83,13 +85,15 @@ def importance(shares: Mapping[str, float]) -> Figure:
                 "x": [share for _, share in rows],
                 "y": [plain(title(name)) for name, _ in rows],
                 "text": [f"{share:.0%}" for _, share in rows],
+                "textposition": "outside",
+                "cliponaxis": False,
                 "hovertemplate": "%{y}: %{x:.1%}<extra></extra>",
             }
         ],
         "layout": layout(
             height=80 + 32 * len(rows),
             margin={"l": 160, "r": 16, "t": 16, "b": 40},
-            xaxis={"tickformat": ".0%", "rangemode": "tozero", "fixedrange": True},
+            xaxis={"tickformat": ".0%", "range": [0, 1.08], "fixedrange": True},
             yaxis={"fixedrange": True},
         ),
     }
@@ -149,7 +153,7 @@ def slice_of(trials: Sequence[Trial], name: str, space: Space, aim: Aim) -> Figu
         "layout": layout(
             height=280,
             xaxis=_axis_of(name, space[name]),
-            yaxis={"title": {"text": AIMS[aim]}, "tickformat": _ticks(aim)},
+            yaxis=_axis_of_aim(known, aim),
             hovermode="closest",
         ),
     }
@@ -208,6 +212,8 @@ def pareto(trials: Sequence[Trial], aim: Aim, against: str) -> Figure:
     known = [trial for trial in trials if trial.value(aim) is not None]
     front = front_of(known, aim, against)
     titles = {"weights": "Weights", "seconds": "Seconds in training"}
+    costs = [cost for trial in known if (cost := getattr(trial, against)) > 0]
+    across = _log_axis(min(costs), max(costs)) if costs else {}
     hover = f"trial %{{text}}: %{{y:{FORMATS[aim]}}}, %{{x:,.4~g}} {against}<extra></extra>"
     return {
         "data": [
@@ -229,8 +235,8 @@ def pareto(trials: Sequence[Trial], aim: Aim, against: str) -> Figure:
         ],
         "layout": layout(
             height=340,
-            xaxis={"title": {"text": titles[against]}, "type": "log"},
-            yaxis={"title": {"text": AIMS[aim]}, "tickformat": _ticks(aim)},
+            xaxis={"title": {"text": titles[against]}} | across,
+            yaxis=_axis_of_aim(known, aim),
             hovermode="closest",
             showlegend=True,
         ),
@@ -269,7 +275,7 @@ def timeline(trials: Sequence[Trial]) -> Figure:
             {
                 "type": "bar",
                 "orientation": "h",
-                "name": outcome.value.capitalize(),
+                "name": OUTCOMES[outcome].capitalize(),
                 "y": [f"Worker {lane + 1}" for lane, *_ in some],
                 "base": [begin for _, begin, _, _ in some],
                 "x": [took for _, _, took, _ in some],
@@ -293,9 +299,14 @@ def timeline(trials: Sequence[Trial]) -> Figure:
 
 
 def title(parameter: str) -> str:
-    """What people call a parameter of Optuna's, e.g. ``"Hidden layers: layers"``."""
+    """What people call a parameter of Optuna's, e.g. ``"Hidden layers: units in 1"``."""
     name = parameter.partition(":")[0].rstrip("0123456789 ")
-    return str(FIELDS[name].title) + parameter.removeprefix(name)
+    words, part = str(FIELDS[name].title), setting(FIELDS[name]).parts
+    if not part:
+        return words
+    if parameter == count_of(name):
+        return f"{words}: how many"
+    return f"{words}: {part[1]} in {parameter.removeprefix(name).strip()}"
 
 
 def _reached(trial: Trial, aim: Aim) -> float:
@@ -325,13 +336,34 @@ def _axis_of(name: str, where: Range | Options) -> dict[str, Any]:
     if isinstance(where, Range):
         if where.most:
             axis["title"] = {"text": f"{FIELDS[name].title}: geometric mean"}
-        return axis | ({"type": "log"} if where.log else {})
+        return axis | (_log_axis(where.low, where.high) if where.log else {})
     options = [shown(FIELDS[name], value) for value in where.values]
     return axis | {
         "type": "category",
         "categoryorder": "array",
         "categoryarray": [plain(option) for option in options],
     }
+
+
+def _axis_of_aim(trials: Sequence[Trial], aim: Aim) -> dict[str, Any]:
+    """Over all that was reached; of a single value, some way around it."""
+    values = [value for trial in trials if not math.isnan(value := _reached(trial, aim))] or [0.5]
+    low, high = min(values), max(values)
+    margin = max(0.06 * (high - low), 0.005)
+    return {
+        "title": {"text": AIMS[aim]},
+        "tickformat": _ticks(aim),
+        "range": [low - margin, high + margin],
+    }
+
+
+def _log_axis(low: float, high: float) -> dict[str, Any]:
+    """Ticks at one and three times the powers of ten; of a short axis, at one, two and five."""
+    digits = (1, 3) if high > 30 * low else (1, 2, 5)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    words = [f"{tick:,.0f}" if tick >= 1 else f"{tick:g}" for tick in ticks]
+    return {"type": "log", "tickvals": ticks, "ticktext": words}
 
 
 def _axis(name: str, where: Range | Options, trials: Sequence[Trial]) -> dict[str, Any]:

@@ -1,0 +1,459 @@
+"""The page Search: its form gives the plan, beside it a study is shown, whatever became of it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import psutil
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.config import TrainingConfig
+from mnist_core.runs.events import Started, append_event
+from mnist_core.runs.folder import Owner
+from mnist_core.runs.folder import Trial as TrialFile
+from mnist_core.runs.store import RunStore
+from mnist_core.search import study as studies
+from mnist_core.search.study import Confirmed, Outcome, Result, Study, Trial, Wanted
+from pages import _page
+from tests.builders import epoch, fitting
+from tests.search.builders import BASE, plan, trial
+
+APP = str(Path(__file__).parents[2] / "app.py")
+PAGE = "pages/search.py"
+TRIALS = (
+    trial(1, BASE, 0.7, 0.8, weights=900),
+    trial(2, BASE.model_copy(update={"dropout": 0.3, "widths": (64, 32)}), 0.8, 0.95),
+    trial(3, BASE.model_copy(update={"dropout": 0.4}), 0.6, outcome=Outcome.PRUNED),
+    trial(4, BASE.model_copy(update={"schedule": "cosine"}), outcome=Outcome.FAILED),
+    trial(5, BASE.model_copy(update={"dropout": 0.1}), 0.8, 0.9),
+)
+CONFIRMED = Confirmed(
+    number=2,
+    runs=("20261128-000002-0001", "20261128-000002-0002"),
+    seeds=(2, 3),
+    test_accuracies=(0.93, 0.94),
+    values=(0.92, 0.94),
+)
+RESULT = Result(confirmed=(CONFIRMED,), seconds=60)
+
+
+@pytest.fixture
+def store(empty_machine: Path) -> Iterator[RunStore]:
+    store = RunStore(empty_machine / "runs")
+    yield store
+    for study in studies.every(store.folder):  # those that a test has had conducted
+        if (owner := study.owner) and owner.pid != os.getpid() and owner.alive:
+            conductor = psutil.Process(owner.pid)
+            processes = [conductor, *conductor.children(recursive=True)]
+            conductor.kill()
+            psutil.wait_procs(processes, timeout=60)
+
+
+def searched(
+    store: RunStore, *trials: Trial, result: Result | None = RESULT, **asked: Any
+) -> Study:
+    """A study of those trials; without a result, nobody knows what became of its process."""
+    study = studies.create(store.folder, plan(**{"trials": 5} | asked))
+    lines = "".join(f"{one.model_dump_json()}\n" for one in trials or TRIALS)
+    (study.folder / "trials.jsonl").write_text(lines)
+    if result:
+        study.write("result.json", result)
+    return study
+
+
+def going_on(store: RunStore, **asked: Any) -> Study:
+    study = searched(store, result=None, **{"trials": 20} | asked)
+    study.write("owner.json", Owner.this_process())
+    return study
+
+
+def opened(study: str | None = None) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=30)
+    if study:
+        app.query_params["study"] = study
+    return checked(app.switch_page(PAGE).run())
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception
+    return app
+
+
+def words(app: AppTest) -> str:
+    kinds: Sequence[Iterable[Any]] = (
+        *(app.markdown, app.caption, app.header, app.subheader),
+        *(app.error, app.warning, app.info, app.success),
+    )
+    bars: Sequence[Any] = app.get("progress")
+    texts = [*(element.value for kind in kinds for element in kind), *(bar.text for bar in bars)]
+    return "\n".join(texts)
+
+
+def links(app: AppTest) -> dict[str, str]:
+    """Label to the parameters of the address that it leads to."""
+    return {link.label: link.proto.query_string for link in app.page_link}
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    (button,) = [button for button in app.button if button.label == label]
+    assert not button.disabled
+    return checked(button.click().run())
+
+
+def labels(app: AppTest) -> list[str]:
+    """Of the buttons that can be pressed."""
+    return [button.label for button in app.button if not button.disabled]
+
+
+# --- The form ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "typed", "said"),
+    [
+        ("number_input", "trials", 0.0, "Trials: 0 is refused; allowed: a whole number from 1 to"),
+        ("number_input", "trials", 12.5, "Trials: 12.5 is refused; allowed: a whole number from 1"),
+        ("number_input", "workers", 999.0, "999 trials at a time are asked for; allowed: a whole"),
+        ("number_input", "epochs", 0.0, "Epochs: 0 is refused; allowed: a whole number from 1"),
+        ("number_input", "finalists", 50.0, "Best trials to confirm: 50 is refused; allowed: a wh"),
+        ("number_input", "minutes", -1.0, "Minutes at most: -1.0 is refused; allowed: a number a"),
+        ("number_input", "low_learning_rate", 5.0, "Learning rate is varied from 5 to 0.03; allow"),
+        ("number_input", "high_batch_size", 99.5, "Batch size is varied from 16 to 99.5; allowed:"),
+        ("number_input", "most_widths", 1.5, "Hidden layers is varied between 1 and 1.5 values; "),
+        ("multiselect", "among_schedule", [], "Learning-rate schedule has nothing to choose from"),
+        ("multiselect", "varied", [], "Nothing varies: choose at least one setting above."),
+    ],
+)
+def test_what_can_not_be_searched_is_named_and_stays_until_it_is_mended(
+    store: RunStore, kind: str, key: str, typed: Any, said: str
+) -> None:
+    app = opened()
+    before = getattr(app, kind)(key=f"search_{key}").value
+    app.number_input(key="search_high_dropout").set_value(0.25).run()
+
+    checked(getattr(app, kind)(key=f"search_{key}").set_value(typed).run())
+    assert said in app.error[0].value
+    assert "Search" not in labels(app)
+    assert getattr(app, kind)(key=f"search_{key}").value == typed
+
+    checked(getattr(app, kind)(key=f"search_{key}").set_value(before).run())
+    assert not app.error
+    assert "Search" in labels(app)
+    if key != "varied":
+        assert app.number_input(key="search_high_dropout").value == 0.25
+
+
+def test_what_was_filled_in_is_there_after_another_page(store: RunStore) -> None:
+    app = opened()
+    app.multiselect(key="search_varied").set_value(["dropout", "optimizer"]).run()
+    app.number_input(key="search_high_dropout").set_value(0.25).run()
+    app.segmented_control(key="search_against").set_value("weights").run()
+    app.switch_page("pages/data.py").run()
+    checked(app.switch_page(PAGE).run())
+
+    assert app.multiselect(key="search_varied").value == ["dropout", "optimizer"]
+    assert app.number_input(key="search_high_dropout").value == 0.25
+    assert app.segmented_control(key="search_against").value == "weights"
+
+
+def test_a_search_starts_from_a_preset_or_from_the_form_on_train(store: RunStore) -> None:
+    app = checked(AppTest.from_file(APP, default_timeout=30).run())
+    app.slider(key="dropout").set_value(0.7).run()
+    checked(app.switch_page(PAGE).run())
+
+    assert "Article" in app.selectbox(key="search_base").options
+    (form,) = [o for o in app.selectbox(key="search_base").options if o.startswith("The form on")]
+    app.selectbox(key="search_base").set_value("form")
+    app.multiselect(key="search_varied").set_value(["widths"]).run()
+    press(app, "Search")
+
+    (study,) = studies.every(store.folder)
+    assert form.startswith("The form on Train: ")
+    assert study.plan.base == TrainingConfig(dataset="mnist-sample", dropout=0.7, epochs=3)
+
+
+def test_the_button_has_a_process_conduct_what_the_form_says(store: RunStore) -> None:
+    app = opened()
+    assert "Choose what may vary" in app.info[0].value
+    app.multiselect(key="search_varied").set_value(["learning_rate", "widths"])
+    app.number_input(key="search_low_learning_rate").set_value(0.002)
+    app.number_input(key="search_trials").set_value(7.0)
+    app.toggle(key="search_prune").set_value(False).run()
+    assert "7 trials of 3 epochs, then 9 runs to confirm the best" in words(app)
+
+    press(app, "Search")
+
+    (study,) = studies.every(store.folder)
+    asked = plan("learning_rate=0.002..0.03", "widths", trials=7, prune=False)
+    assert study.plan == asked.model_copy(update={"base": BASE})
+    assert study.owner
+    assert str(study.folder) in psutil.Process(study.owner.pid).cmdline()
+    assert app.query_params["study"] == study.id
+    assert "0 of 7 trials" in words(app)
+    assert {"Pause", "Stop", "Search on"} <= {*labels(app)}
+    assert "Delete this study" not in labels(app)
+
+
+# --- A study ---
+
+
+def test_before_there_is_one_the_page_waits_for_it(store: RunStore) -> None:
+    app = opened()
+    assert not app.header
+    study = searched(store)
+
+    assert "4 of 5" not in words(app)
+    checked(app.run())
+    assert app.query_params["study"] == study.id
+
+
+def test_a_finished_study_is_shown_and_its_best_was_partly_luck(store: RunStore) -> None:
+    app = opened(searched(store).id)
+
+    assert "5 of 5 trials: 3 finished, 1 stopped early, 1 failed." in app.success[0].value
+    (table,) = [frame.value for frame in app.dataframe]
+    assert [*table["Trial"]] == [2, 5, 1, 4, 3]
+    assert [*table["Outcome"]] == ["finished"] * 3 + ["failed", "stopped early"]
+    assert table["Validation accuracy"][0] == pytest.approx(95)
+    assert table["Hidden layers"][0] == "64-32"
+    (row,) = app.table[0].value.reset_index().to_dict("records")
+    assert row == {
+        "Trial": 2,
+        "In the search": "95.00%",
+        "With other seeds": "93.00%",
+        "Luck": "+2.00%",
+        "Test accuracy": "93.50% ± 0.71%",
+        "Seeds": "2, 3",
+    }
+    assert "Both aims" not in words(app)
+    assert {"Pause", "Stop"}.isdisjoint(labels(app))
+
+
+@pytest.mark.parametrize("asked", [{"against": "weights"}, {"against": "seconds", "aim": "loss"}])
+def test_two_aims_have_a_front(store: RunStore, asked: dict[str, Any]) -> None:
+    app = opened(searched(store, **asked).id)
+
+    assert "Both aims" in words(app)
+    app.selectbox(key="study_one").set_value("dropout")
+    checked(app.selectbox(key="study_other").set_value("widths").run())
+
+
+def test_a_trial_is_picked_to_see_it_or_to_use_its_settings(store: RunStore) -> None:
+    app = opened(searched(store).id)
+    assert "Tick a trial" in words(app)
+    app.session_state["picked_trial"] = 2  # AppTest can't tick a row
+    checked(app.run())
+
+    assert parse_qs(links(app)["See how it learned"])["run"] == [TRIALS[1].run]
+    settings = {name: one for name, (one,) in parse_qs(links(app)["Use its settings"]).items()}
+    train = AppTest.from_file(APP, default_timeout=30)
+    for name, value in settings.items():
+        train.query_params[name] = value
+    press(train.run(), "Train")
+    (run,) = store.list()
+    assert run.config == TRIALS[1].config
+
+
+def test_while_it_goes_on_its_trials_in_training_are_shown(store: RunStore) -> None:
+    study = going_on(store)
+    run = store.create(BASE, TrialFile(study=study.id, number=6))
+    for event in (Started(), fitting(), epoch()):
+        append_event(run.folder, event)
+    other = store.create(BASE, TrialFile(study="20261128-000000-ffff", number=77))
+    append_event(other.folder, Started())
+
+    app = opened(study.id)
+
+    assert "5 of 20 trials · about 2 min 15 s left · 3 finished, 1 stopped early" in words(app)
+    assert "Trial 6 · epoch 2 of 3" in words(app)
+    assert "Trial 77" not in words(app)
+    assert links(app)["Watch it"] == f"run={run.id}"
+
+
+def test_a_study_is_paused_gone_on_with_stopped_and_given_more(store: RunStore) -> None:
+    study = going_on(store)
+    app = press(opened(study.id), "Pause")
+    assert study.wanted() == Wanted(pause=True)
+    assert "Paused · 5 of 20 trials" in words(app)
+
+    press(app, "Go on")
+    assert study.wanted() == Wanted()
+
+    app.number_input(key="more_trials").set_value(30.0)
+    press(app, "Search on")
+    assert study.wanted() == Wanted(trials=50)
+    assert "5 of 50 trials" in words(app)
+    assert study.owner == Owner.this_process()
+
+    press(app, "Stop")
+    assert study.wanted() == Wanted(trials=50, stop=True)
+    assert "confirming the best" in words(app)
+    assert {"Pause", "Stop"}.isdisjoint(labels(app))
+
+
+@pytest.mark.parametrize("more", [0.0, 12.5, -3.0, 1e9])
+def test_no_more_trials_than_there_may_be(store: RunStore, more: float) -> None:
+    study = going_on(store)
+    app = opened(study.id)
+    app.number_input(key="more_trials").set_value(more)
+    press(app, "Search on")
+
+    assert f"More trials: {more:,g} is refused; allowed: a whole number from 1 to 9,980" in words(
+        app
+    )
+    assert study.wanted() == Wanted()
+    checked(app.run())
+    assert not app.error
+
+
+def test_an_interrupted_study_says_why_and_goes_on(store: RunStore) -> None:
+    study = searched(store, result=None, trials=9)
+    (study.folder / "conductor.log").write_text("Traceback\nOSError: *no* room\n\n")
+    app = opened(study.id)
+    assert app.warning[0].value.startswith("5 of 9 trials.")
+    assert _page.plain("OSError: *no* room") in app.warning[0].value
+
+    app.number_input(key="more_trials").set_value(1.0)
+    press(app, "Search on")
+
+    assert study.owner
+    assert str(study.folder) in psutil.Process(study.owner.pid).cmdline()
+    assert study.wanted() == Wanted(trials=10)
+    assert "The search was interrupted" not in words(app)
+    assert "Pause" in labels(app)
+
+
+def test_two_sessions_see_the_same(store: RunStore) -> None:
+    study = going_on(store)
+    here, there = opened(study.id), opened(study.id)
+    press(here, "Pause")
+    checked(there.run())
+    assert "Go on" in labels(there)
+
+    (study.folder / "owner.json").unlink()
+    checked(there.run())
+    for label in ("Delete this study", "Yes, delete it"):
+        press(there, label)
+    assert studies.every(store.folder) == []
+    checked(here.run())
+    assert f"There is no study {study.id} here" in words(here)
+    assert not here.header
+
+
+def test_a_link_to_a_study_that_is_not_there_says_so_and_shows_the_newest(store: RunStore) -> None:
+    study = searched(store)
+    app = opened("20261128-000000-*b*")
+
+    assert "There is no study 20261128-000000-\\*b\\* here" in app.warning[0].value
+    assert app.query_params["study"] == study.id
+
+
+def test_studies_are_chosen_from_a_menu(store: RunStore) -> None:
+    one, other = searched(store), searched(store, TRIALS[0])
+    app = opened(one.id)
+    assert "5 of 5 trials" in words(app)
+    (menu,) = [box for box in app.selectbox if box.label == "Study"]
+    assert len(set(menu.options)) == 2
+    checked(menu.set_value(other.id).run())
+
+    assert app.query_params["study"] == other.id
+    assert "1 of 5 trials" in words(app)
+
+
+# --- What is odd ---
+
+
+def without_date(study: Study) -> Study:
+    return Study(study.folder.rename(study.folder.parent / "20269999-120000-abcd"))
+
+
+def linked(study: Study) -> Study:
+    place = study.folder.parent / "20260101-120000-abcd"
+    place.symlink_to(study.folder.rename(study.folder.parents[2] / "elsewhere"))
+    return Study(place)
+
+
+def written(name: str, content: str | None) -> Callable[[Study], Study]:
+    def write(study: Study) -> Study:
+        path = study.folder / name
+        path.unlink(missing_ok=True)
+        if content is None:
+            path.mkdir()
+        else:
+            path.write_text(content)
+        return study
+
+    return write
+
+
+ODD: dict[str, tuple[Callable[[Study], Study], str]] = {
+    "no date": (without_date, "5 of 5 trials"),
+    "link": (linked, "is a link, and links are not followed"),
+    "plan": (written("study.json", "{"), "study.json is damaged"),
+    "plan folder": (written("study.json", None), "study.json can't be read: Is a directory"),
+    "other plan": (written("study.json", '{"base": {"speed": 1}}'), "study.json is damaged: base"),
+    "depth": (written("study.json", "[" * 100_000), "study.json is damaged"),
+    "wishes": (written("control.json", "garbage"), "control.json is damaged"),
+    "trials": (written("trials.jsonl", "{}\n"), "trials.jsonl, line 1 is damaged"),
+    "trials folder": (written("trials.jsonl", None), "trials.jsonl can't be read: Is a directory"),
+    "torn": (written("trials.jsonl", TRIALS[0].model_dump_json() + '\n{"num'), "1 of 5 trials"),
+    "result": (written("result.json", "{}"), "result.json is damaged"),
+    "other result": (
+        written("result.json", RESULT.model_dump_json().replace('"number":2', '"number":9')),
+        "5 of 5 trials",
+    ),
+    "owner": (written("owner.json", "{"), "5 of 5 trials"),
+    "log": (written("conductor.log", None), "5 of 5 trials"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_study_is_named_takes_no_other_down_and_can_be_deleted(
+    store: RunStore, odd: str
+) -> None:
+    make, said = ODD[odd]
+    good, study = searched(store), make(searched(store))
+    app = opened(study.id)
+    assert _page.plain(said) in words(app)
+    (menu,) = [box for box in app.selectbox if box.label == "Study"]
+    checked(menu.set_value(good.id).run())
+    assert "5 of 5 trials: 3 finished" in app.success[0].value
+
+    app = opened(study.id)
+    for label in ("Delete this study", "Yes, delete it"):
+        press(app, label)
+    assert not os.path.lexists(study.folder)
+    assert studies.every(store.folder) == [good]
+    assert "5 of 5 trials: 3 finished" in app.success[0].value
+
+
+def test_a_study_that_is_kept_is_not_deleted(store: RunStore) -> None:
+    study = searched(store)
+    app = press(opened(study.id), "Delete this study")
+    assert "Delete this study for good" in words(app)
+    press(app, "Keep")
+
+    assert studies.every(store.folder) == [study]
+    assert "Delete this study" in labels(app)
+
+
+def test_a_study_whose_folder_goes_meanwhile_takes_no_page_down(store: RunStore) -> None:
+    study = searched(store)
+    app = opened(study.id)
+    shutil.rmtree(study.folder)
+    checked(app.run())
+    assert f"There is no study {study.id} here" in words(app)
+
+
+def test_where_studies_can_not_be_kept_the_page_says_so(store: RunStore) -> None:
+    store.folder.mkdir(parents=True)
+    place = store.folder / studies.FOLDER
+    place.write_text("no folder")
+    app = opened()
+    place.unlink()
+    assert _page.plain(str(store.folder)) in words(app)
+    assert "can't be used" in words(app)
