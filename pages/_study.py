@@ -12,11 +12,11 @@ from mnist_core.figures import STATIC, Figure
 from mnist_core.link import link_parameters
 from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.files import RunError
-from mnist_core.search import conductor, figures
+from mnist_core.search import figures
 from mnist_core.search import study as studies
-from mnist_core.search.study import Outcome, Plan, Result, Study, Trial, best
+from mnist_core.search.study import Plan, Result, Study, Trial, best
 from mnist_core.storage import StorageError
-from mnist_core.words import duration, reason
+from mnist_core.words import reason
 from pages import (
     _cached,
     _changes,
@@ -25,10 +25,10 @@ from pages import (
     _page,
     _state,
     _studies,
+    _study_by_hand,
     _study_export,
+    _study_steering,
 )
-from pages._number import whole_number
-from pages._state import Notice
 
 REFRESH_SECONDS = 1.0
 NEWEST = 50
@@ -94,7 +94,7 @@ def watch(study: Study) -> None:
         if study.conducted != going_on or _state.has_notices("searching"):
             st.rerun()  # what surrounds it says something else, too
         try:
-            show_status(study, going_on)
+            _study_steering.status(study, going_on)
         except RunError as error:
             name_damage(error)
         return seen
@@ -134,112 +134,7 @@ def name_damage(error: RunError) -> None:
     st.error(words, title="This study can't be read", icon=":material/broken_image:")
 
 
-# --- How far it is, and how it is steered ---
-
-
-def show_status(study: Study, going_on: bool) -> None:
-    plan, wanted, trials = study.plan, study.wanted(), _studies.trials(study)
-    asked = conductor.asked(plan, wanted)
-    counts = {outcome: sum(t.outcome == outcome for t in trials) for outcome in Outcome}
-    told = ", ".join(f"{number:,} {figures.OUTCOMES[o]}" for o, number in counts.items() if number)
-    done = f"{len(trials):,} of {asked:,} trials"
-    with st.container():
-        if going_on:
-            words = [done, told]
-            if wanted.pause and not wanted.stop:
-                words.insert(0, "Paused")
-            elif wanted.stop or len(trials) >= asked:
-                words.insert(1, "confirming the best")
-            elif left := seconds_left(plan, trials, asked):
-                words.insert(1, f"about {duration(left)} left")
-            st.progress(min(1.0, len(trials) / asked), " · ".join(filter(None, words)))
-        elif study.result():
-            st.success(f"{done}: {told or 'none came to an end'}.", icon=":material/check:")
-        else:
-            why = f" It wrote last: {_page.plain(study.last_words)}" if study.last_words else ""
-            st.warning(
-                f"{done}. Its process has ended before it was over; what was tried is kept.{why}",
-                title="The search was interrupted",
-                icon=":material/power_off:",
-            )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if going_on:
-            steering(study, wanted.pause, wanted.stop)
-        whole_number("More trials", 20, key=_state.MORE_TRIALS.name, width=130)
-        st.button(
-            "Search on",
-            key="study_more",
-            icon=":material/add:",
-            on_click=search_on,
-            args=(study, len(trials), asked),
-            help="Begins so many more trials, with all that was learned so far.",
-        )
-
-
-def steering(study: Study, paused: bool, stopped: bool) -> None:
-    st.button(
-        "Go on" if paused else "Pause",
-        key="study_pause",
-        icon=":material/play_arrow:" if paused else ":material/pause:",
-        on_click=want,
-        args=(study,),
-        kwargs={"pause": not paused},
-        disabled=stopped,
-        help="No trial begins meanwhile; those that have begun go on.",
-    )
-    st.button(
-        "Stop",
-        key="study_stop",
-        icon=":material/stop:",
-        on_click=want,
-        args=(study,),
-        kwargs={"stop": True},
-        disabled=stopped,
-        help="No trial begins any more; the best are confirmed.",
-    )
-
-
-def seconds_left(plan: Plan, trials: Sequence[Trial], asked: int) -> float:
-    """Of the trials, about, by those so far; 0 where none tells."""
-    if not trials:
-        return 0.0
-    each = sum(trial.ended - trial.began for trial in trials) / len(trials)
-    return each * (asked - len(trials)) / plan.workers
-
-
-def want(study: Study, **wishes: object) -> None:
-    """In a callback."""
-    try:
-        study.want(**wishes)
-    except (ValueError, OSError) as error:
-        leave_error(reason(error))
-
-
-def search_on(study: Study, tried: int, asked: int) -> None:
-    """In a callback: more trials, by a process that may have to be started for it."""
-    more, so_far = _state.MORE_TRIALS.get(), max(tried, asked)
-    most = studies.MOST_TRIALS - so_far
-    if not (more.is_integer() and 1 <= more <= most):
-        leave_error(
-            f"More trials: {more:,g} is refused; allowed: a whole number from 1 to {most:,}"
-        )
-        return
-    go_on(study, trials=so_far + int(more))
-
-
-def go_on(study: Study, **wishes: object) -> None:
-    """In a callback: have it conducted, with these wishes."""
-    try:
-        studies.check_here(study.plan)
-        study.want(**{"stop": False, "pause": False} | wishes)
-        if not study.conducted:
-            conductor.start(study)
-    except (ValueError, OSError) as error:
-        leave_error(reason(error))
-
-
-def leave_error(words: str) -> None:
-    _state.leave_notice("searching", Notice(st.error, _page.plain(words), ":material/error:"))
+# --- What it does ---
 
 
 def training_now(study: Study) -> None:
@@ -280,8 +175,9 @@ def show_results(study: Study) -> None:
             confirmed(study.plan, trials, result)
     if trials:
         pictures(study, trials)
-        table(study.plan, trials)
+        picked = table(study.plan, trials)
         _study_export.downloads(study)
+        _study_by_hand.form(study, picked, len(trials))
 
 
 def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
@@ -363,8 +259,8 @@ def chart(figure: Figure, key: str, alt: str) -> None:
     st.plotly_chart(figure, key=f"study_{key}", config=STATIC, alt=alt)
 
 
-def table(plan: Plan, trials: Sequence[Trial]) -> None:
-    """The trials, of which one can be picked."""
+def table(plan: Plan, trials: Sequence[Trial]) -> Trial | None:
+    """The trials; returns the one that is picked."""
     st.subheader("Trials")
     ordered = ranked(trials, plan)
     numbers = [trial.number for trial in ordered]
@@ -391,9 +287,9 @@ def table(plan: Plan, trials: Sequence[Trial]) -> None:
         height=min(420, 38 + 35 * len(ordered)),
         alt="The trials with what varied and what came of them, the best first",
     )
+    trial = ordered[rows[0]] if rows else None
     with st.container(horizontal=True, vertical_alignment="center"):
-        if rows:
-            trial = ordered[rows[0]]
+        if trial:
             st.markdown(f"**Trial {trial.number}**", width="content")
             link = _state.RUN.link(trial.run)
             for label, icon, query in (
@@ -403,6 +299,7 @@ def table(plan: Plan, trials: Sequence[Trial]) -> None:
                 _page.step("pages/train.py", label, icon, query, first=False)
         else:
             st.caption("Tick a trial to see how it learned, or to use its settings on Train.")
+    return trial
 
 
 def take_row(table_key: str, numbers: Sequence[int]) -> None:
@@ -476,6 +373,6 @@ def delete(study: Study) -> None:
     try:
         studies.delete(study)
     except (RunError, OSError) as error:
-        leave_error(reason(error))
+        _study_steering.leave_error(reason(error))
     else:
         _state.STUDY.choose([])

@@ -117,15 +117,12 @@ class Conductor:
         (self.study.folder / "result.json").unlink(missing_ok=True)
         self._take_up()
         self._write_all()
-        while self._begin(self._next_trial) or self._live or self._paused():
+        while self._begin() or self._live or self._paused():
             self._wait()
-        finalists = best([*self.trials.values()], self.plan.aim)[: self.plan.finalists]
-        while self._begin(lambda: self._next_confirming(finalists)) or self._live or self._paused():
-            self._wait()
-        result = Result(
-            confirmed=tuple(self._confirmed(finalists)), seconds=time.monotonic() - began
-        )
+        result = Result(confirmed=tuple(self._confirmed()), seconds=time.monotonic() - began)
         self.study.write("result.json", result)
+        # What is wanted from now on needs another process, also while the workers of this one end.
+        (self.study.folder / "owner.json").unlink(missing_ok=True)
         return result
 
     @property
@@ -162,10 +159,12 @@ class Conductor:
 
     # --- What comes next ---
 
-    def _begin(self, ask: Callable[[], tuple[runs.Trial, TrainingConfig] | None]) -> bool:
+    def _begin(self) -> bool:
         """Fill the workers; whether anything was begun."""
         begun = False
-        while len(self._live) < self.plan.workers and (wish := ask()):
+        while len(self._live) < self.plan.workers and (
+            wish := self._next_trial() or self._next_confirming()
+        ):
             trial, config = wish
             run = RunStore(self.study.runs).create(config, trial)
             self._submit(_Live(run, trial, config, run.history(), attempts=1))
@@ -203,9 +202,14 @@ class Conductor:
         spent = sum(trial.ended - trial.began for trial in self.trials.values())
         return minutes is not None and spent / self.plan.workers >= 60 * minutes
 
-    def _next_confirming(self, finalists: list[Trial]) -> tuple[runs.Trial, TrainingConfig] | None:
-        if self._paused():
+    def _finalists(self) -> list[Trial]:
+        return best([*self.trials.values()], self.plan.aim)[: self.plan.finalists]
+
+    def _next_confirming(self) -> tuple[runs.Trial, TrainingConfig] | None:
+        """The next run to confirm one of the best; None while a trial may still be better."""
+        if self._paused() or any(not live.trial.confirms for live in self._live):
             return None
+        finalists = self._finalists()
         live = {(live.trial.number, live.config.seed) for live in self._live}
         for seed in other_seeds(self.plan):
             for finalist in finalists:
@@ -261,10 +265,10 @@ class Conductor:
             run = store.create(dead.config, dead.trial)
         self._submit(_Live(run, dead.trial, dead.config, run.history(), dead.attempts + 1))
 
-    def _confirmed(self, finalists: list[Trial]) -> list[Confirmed]:
+    def _confirmed(self) -> list[Confirmed]:
         """The finalists with other seeds, the best first: by the images they are validated on."""
         found = []
-        for finalist in finalists:
+        for finalist in self._finalists():
             tested = [
                 (seed, trial.run, evaluated.test_accuracy, value)
                 for (number, seed), trial in sorted(self.confirming.items())

@@ -310,6 +310,35 @@ def test_no_more_trials_than_there_may_be(store: RunStore, more: float) -> None:
     assert not app.error
 
 
+def test_a_trial_is_added_by_hand(store: RunStore) -> None:
+    study = going_on(store)
+    app = opened(study.id)
+    app.session_state["picked_trial"] = 2
+    checked(app.run())
+    key = f"study_value_{study.id}_2"
+    assert app.text_input(key=f"{key}_widths").value == "64 32"
+    assert app.number_input(key=f"{key}_dropout").value == 0.3
+
+    for text, said in (("64 x", "Hidden layers"), ("64 9999", "Hidden layers, number 2: 9999 is")):
+        checked(app.text_input(key=f"{key}_widths").set_value(text).run())
+        assert said in app.error[0].value
+        assert "Add this trial" not in labels(app)
+    app.text_input(key=f"{key}_widths").set_value("64, 48").run()
+    press(app, "Add this trial")
+
+    wanted = TRIALS[1].config.model_copy(update={"widths": (64, 48)})
+    assert study.wanted() == Wanted(trials=21, added=(wanted,))
+
+
+def test_a_trial_by_hand_alone_wakes_a_study_that_is_over(store: RunStore) -> None:
+    study = searched(store, trials=40)  # it was stopped
+    study.want(stop=True)
+    press(opened(study.id), "Add this trial")
+
+    assert study.wanted() == Wanted(trials=6, added=(BASE,))
+    assert study.conducted
+
+
 def test_an_interrupted_study_says_why_and_goes_on(store: RunStore) -> None:
     study = searched(store, result=None, trials=9)
     (study.folder / "conductor.log").write_text("Traceback\nOSError: *no* room\n\n")

@@ -1,8 +1,9 @@
 """Studies that are really conducted, with real workers and real kills."""
 
 import os
+import shutil
 import signal
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -21,10 +22,6 @@ from tests.search.builders import plan
 ASKED = plan("learning_rate", "dropout", trials=6, finalists=1, seeds=2).model_copy(
     update={"base": SMALL}
 )
-
-
-def has_tried(study: Study, trials: int) -> bool:
-    return len(study.trials()) >= trials
 
 
 def figures(study: Study) -> list[tuple[object, ...]]:
@@ -74,14 +71,13 @@ def test_a_study_goes_on_where_its_conductor_was_killed(
     conducted: Study, pool: WorkerPool, tmp_path: Path
 ) -> None:
     study = studies.create(tmp_path / "runs", ASKED)
-    for trials in (1, 3):
-        conductor.start(study)
-        wait_until(partial(has_tried, study, trials))
-        assert study.owner
-        process = psutil.Process(study.owner.pid)
-        children = process.children()
-        os.kill(process.pid, signal.SIGKILL)
-        psutil.wait_procs([process, *children], timeout=60)
+    conductor.start(study)
+    wait_until(lambda: len(study.trials()) >= 2)
+    assert study.owner
+    process = psutil.Process(study.owner.pid)
+    children = process.children()
+    os.kill(process.pid, signal.SIGKILL)
+    psutil.wait_procs([process, *children], timeout=60)
     with (study.folder / "trials.jsonl").open("ab") as file:
         file.write(b'{"number": 6, "run":')  # as a death in the middle of a line leaves it
 
@@ -112,6 +108,35 @@ def test_a_trial_whose_worker_is_killed_is_tried_again(conducted: Study, tmp_pat
 
     assert killed
     assert figures(study) == figures(conducted)
+
+
+@pytest.mark.slow
+def test_what_is_added_while_the_best_are_confirmed_is_tried_and_may_be_the_best(
+    conducted: Study, pool: WorkerPool, tmp_path: Path
+) -> None:
+    shutil.copytree(conducted.runs, tmp_path / "runs")
+    study = studies.find(tmp_path / "runs", "latest")
+    before = {run.id for run, _ in study.attempts()}
+    for run, asked in study.attempts():
+        if asked.confirms:
+            shutil.rmtree(run.folder)
+    by_hand = SMALL.model_copy(update={"widths": (512,), "epochs": 4, "batch_size": 32})
+
+    def confirms() -> bool:
+        return any(asked.confirms for run, asked in study.attempts() if run.id not in before)
+
+    with ThreadPoolExecutor() as thread:
+        end = thread.submit(Conductor(study, pool).work)
+        wait_until(confirms)
+        study.want(trials=7, added=(by_hand,))
+        result = end.result()
+
+    *trials, added = study.trials()
+    assert figures(study)[:-1] == figures(conducted)
+    assert (added.number, added.added, added.config) == (7, True, by_hand)
+    assert not any(trial.added for trial in trials)
+    assert [confirmed.number for confirmed in result.confirmed] == [7]
+    assert not study.conducted
 
 
 @pytest.mark.slow

@@ -1,0 +1,56 @@
+"""The page Search in Chromium, with a process that really searches."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from benchmarks.dashboard import at_rest
+from mnist_core.search import study as studies
+from tests.browser.conftest import Server, nothing_twice
+from tests.browser.test_runs import tick
+from tests.conftest import wait_until
+
+LONG = 120_000  # ms; its process loads TensorFlow
+
+
+def fill(page: Page, label: str, text: str) -> None:
+    field = page.get_by_role("spinbutton", name=label, exact=True)
+    field.fill(text)
+    field.press("Enter")
+    at_rest(page)
+
+
+def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
+    server: Server, page: Page
+) -> None:
+    page.goto(server.url)
+    page.get_by_role("link", name="Search").click()
+    expect(page.get_by_text("Choose what may vary")).to_be_visible()
+    fill(page, "Trials", "3")
+    fill(page, "Epochs a trial", "1")
+    page.get_by_text("Aim and method").click()
+    fill(page, "Best trials to confirm", "1")
+    fill(page, "Seeds to confirm each", "2")
+    expect(page.get_by_text("3 trials of 1 epochs, then 2 runs to confirm")).to_be_visible()
+    at_rest(page)
+    with nothing_twice(page):
+        page.get_by_role("button", name="Search", exact=True).click()
+        expect(page.get_by_text("0 of 3 trials")).to_be_visible()
+        expect(page.get_by_role("link", name="Watch it")).to_be_visible(timeout=LONG)
+        expect(page.get_by_role("heading", name="Trials", exact=True)).to_be_visible(timeout=LONG)
+    (study,) = studies.every(server.runs)
+
+    page.reload()
+    expect(page).to_have_url(re.compile(f"study={study.id}"))
+    expect(page.get_by_text(re.compile("^3 of 3 trials: "))).to_be_visible(timeout=LONG)
+    expect(page.get_by_role("heading", name="Confirmed with other seeds")).to_be_visible()
+    wait_until(lambda: not study.conducted)
+
+    best = studies.best(study.trials(), "accuracy")[0]
+    at_rest(page)
+    tick(page, 0)
+    expect(page.get_by_text(f"Trial {best.number}", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Use its settings").click()
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    width = page.get_by_role("spinbutton", name="Units in 1")
+    expect(width).to_have_value(str(best.config.widths[0]))
