@@ -27,6 +27,7 @@ from pages import (
     _studies,
     _study_by_hand,
     _study_export,
+    _study_filter,
     _study_steering,
 )
 
@@ -262,7 +263,11 @@ def chart(figure: Figure, key: str, alt: str) -> None:
 def table(plan: Plan, trials: Sequence[Trial]) -> Trial | None:
     """The trials; returns the one that is picked."""
     st.subheader("Trials")
-    ordered = ranked(trials, plan)
+    with st.container():
+        ordered = ranked(_study_filter.filtered(plan, trials), plan)
+    if not ordered:
+        st.info("No trial has all of that.", icon=":material/search_off:")
+        return None
     numbers = [trial.number for trial in ordered]
     picked = _state.PICKED_TRIAL.get()
     rows = [numbers.index(picked)] if picked in numbers else []

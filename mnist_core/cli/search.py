@@ -154,14 +154,14 @@ class _Progress:
 
 
 def _best(study: Study, trial: Trial) -> dict[str, Any]:
-    key = "validation_accuracy" if study.plan.aim == "accuracy" else "validation_loss"
     settings = {
         name: getattr(trial.config, name) for name in study.plan.space if trial.config.uses(name)
     }
     return {
         "trial": trial.number,
         "run": trial.run,
-        key: trial.value(study.plan.aim),
+        "validation_accuracy": trial.accuracies[-1],
+        "validation_loss": trial.losses[-1],
         "settings": settings,
     }
 
@@ -177,7 +177,7 @@ def _print(line: dict[str, Any], study: Study) -> None:
         varied = ", ".join(
             f"{name} {shown(FIELDS[name], value)}" for name, value in best["settings"].items()
         )
-        value = best.get("validation_accuracy", best.get("validation_loss"))
+        value = best[f"validation_{study.plan.aim}"]
         print(f"Best: trial {best['trial']}, {_figure(study, value)} in validation: {varied}")
     if confirmed := line["confirmed"]:
         spread = confirmed["deviation"]

@@ -78,7 +78,7 @@ def report(study: Study) -> bytes:
         name=title(plan.base),
         dataset=known.title(plan.base.dataset),
         made=f"{made.day} {made:%B %Y, %H:%M}" if made else study.id,
-        space=[
+        varied=[
             (str(FIELDS[name].title), _among(name, where)) for name, where in plan.space.items()
         ],
         fixed=[
@@ -93,6 +93,7 @@ def report(study: Study) -> bytes:
         aim=figures.AIMS[plan.aim],
         fields={name: FIELDS[name] for name in plan.space},
         shown=shown,
+        outcomes=figures.OUTCOMES,
         charts=_charts(plan, trials) if trials else {},
         plotly=get_plotlyjs() if trials else "",
     )

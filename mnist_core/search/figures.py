@@ -167,7 +167,7 @@ def contour(trials: Sequence[Trial], name: str, other: str, space: Space, aim: A
         if t.value(aim) is not None and t.config.uses(name) and t.config.uses(other)
     ]
     values = [trial.value(aim) for trial in known]
-    points = np.array([[_unit(n, t, space[n]) for n in (name, other)] for t in known], float)
+    points = np.array([[unit_of(n, t, space[n]) for n in (name, other)] for t in known], float)
     traces: list[Figure] = []
     if len(known) >= CONTOUR_LEAST and np.ptp(points, axis=0).all():
         side = np.linspace(0, 1, CONTOUR_SIDE)
@@ -175,8 +175,8 @@ def contour(trials: Sequence[Trial], name: str, other: str, space: Space, aim: A
         traces.append(
             {
                 "type": "contour",
-                "x": [_from_unit(at, space[name]) for at in side],
-                "y": [_from_unit(at, space[other]) for at in side],
+                "x": [from_unit(at, space[name]) for at in side],
+                "y": [from_unit(at, space[other]) for at in side],
                 "z": [[None if math.isnan(v) else v for v in row] for row in between.tolist()],
                 "reversescale": aim == "loss",
                 "colorbar": {"tickformat": _ticks(aim), "thickness": 12},
@@ -369,7 +369,7 @@ def _log_axis(low: float, high: float) -> dict[str, Any]:
 def _axis(name: str, where: Range | Options, trials: Sequence[Trial]) -> dict[str, Any]:
     """A dimension of parallel coordinates: numbers, for there are no others."""
     field = FIELDS[name]
-    units = [_unit(name, trial, where) for trial in trials]
+    units = [unit_of(name, trial, where) for trial in trials]
     if isinstance(where, Options):
         names = [shown(field, value) for value in where.values]
         ticks = [i / max(1, len(names) - 1) for i in range(len(names))]
@@ -377,7 +377,7 @@ def _axis(name: str, where: Range | Options, trials: Sequence[Trial]) -> dict[st
         ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
         whole = field.annotation is not float
         names = [
-            f"{_from_unit(tick, where):,.0f}" if whole else f"{_from_unit(tick, where):.2g}"
+            f"{from_unit(tick, where):,.0f}" if whole else f"{from_unit(tick, where):.2g}"
             for tick in ticks
         ]
     return {
@@ -389,7 +389,7 @@ def _axis(name: str, where: Range | Options, trials: Sequence[Trial]) -> dict[st
     }
 
 
-def _unit(name: str, trial: Trial, where: Range | Options) -> float:
+def unit_of(name: str, trial: Trial, where: Range | Options) -> float:
     """Where a trial lies on the axis of a setting, from 0 to 1."""
     if isinstance(where, Options):
         value = getattr(trial.config, name)
@@ -401,7 +401,8 @@ def _unit(name: str, trial: Trial, where: Range | Options) -> float:
     return float((place - where.low) / (where.high - where.low))
 
 
-def _from_unit(at: float, where: Range | Options) -> Any:
+def from_unit(at: float, where: Range | Options) -> Any:
+    """The value at a place on the axis, from 0 to 1."""
     if isinstance(where, Options):
         return where.values[round(at * (len(where.values) - 1))]
     if where.log:

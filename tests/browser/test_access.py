@@ -14,6 +14,7 @@ from benchmarks.first_clicks import click_on_cell
 from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server, dashboard
 from tests.browser.test_walk import ENDLESS, press_train
+from tests.search.builders import searched
 
 ONE, OTHER = "20260101-000000-aaaa", "20260102-000000-bbbb"
 PAGES = {
@@ -37,10 +38,11 @@ STREAMLITS = {
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, trained: Run) -> Iterator[Server]:
-    """A server with two finished runs."""
+    """A server with two finished runs, and a study of two aims."""
     folder = tmp_path_factory.mktemp("server")
     for run_id in (ONE, OTHER):
         shutil.copytree(trained.folder, folder / "runs" / run_id)
+    searched(folder / "runs", against="weights")
     with dashboard(folder, folder / "runs") as server:
         yield server
 

@@ -17,28 +17,13 @@ from mnist_core.runs.folder import Owner
 from mnist_core.runs.folder import Trial as TrialFile
 from mnist_core.runs.store import RunStore
 from mnist_core.search import study as studies
-from mnist_core.search.study import Confirmed, Outcome, Result, Study, Trial, Wanted
+from mnist_core.search.study import Study, Wanted
 from pages import _page
 from tests.builders import epoch, fitting
-from tests.search.builders import BASE, plan, trial
+from tests.search.builders import BASE, RESULT, TRIALS, plan, searched
 
 APP = str(Path(__file__).parents[2] / "app.py")
 PAGE = "pages/search.py"
-TRIALS = (
-    trial(1, BASE, 0.7, 0.8, weights=900),
-    trial(2, BASE.model_copy(update={"dropout": 0.3, "widths": (64, 32)}), 0.8, 0.95),
-    trial(3, BASE.model_copy(update={"dropout": 0.4}), 0.6, outcome=Outcome.PRUNED),
-    trial(4, BASE.model_copy(update={"schedule": "cosine"}), outcome=Outcome.FAILED),
-    trial(5, BASE.model_copy(update={"dropout": 0.1}), 0.8, 0.9),
-)
-CONFIRMED = Confirmed(
-    number=2,
-    runs=("20261128-000002-0001", "20261128-000002-0002"),
-    seeds=(2, 3),
-    test_accuracies=(0.93, 0.94),
-    values=(0.92, 0.94),
-)
-RESULT = Result(confirmed=(CONFIRMED,), seconds=60)
 
 
 @pytest.fixture
@@ -53,20 +38,8 @@ def store(empty_machine: Path) -> Iterator[RunStore]:
             psutil.wait_procs(processes, timeout=60)
 
 
-def searched(
-    store: RunStore, *trials: Trial, result: Result | None = RESULT, **asked: Any
-) -> Study:
-    """A study of those trials; without a result, nobody knows what became of its process."""
-    study = studies.create(store.folder, plan(**{"trials": 5} | asked))
-    lines = "".join(f"{one.model_dump_json()}\n" for one in trials or TRIALS)
-    (study.folder / "trials.jsonl").write_text(lines)
-    if result:
-        study.write("result.json", result)
-    return study
-
-
 def going_on(store: RunStore, **asked: Any) -> Study:
-    study = searched(store, result=None, **{"trials": 20} | asked)
+    study = searched(store.folder, result=None, **{"trials": 20} | asked)
     study.write("owner.json", Owner.this_process())
     return study
 
@@ -204,7 +177,7 @@ def test_the_button_has_a_process_conduct_what_the_form_says(store: RunStore) ->
 def test_before_there_is_one_the_page_waits_for_it(store: RunStore) -> None:
     app = opened()
     assert not app.header
-    study = searched(store)
+    study = searched(store.folder)
 
     assert "4 of 5" not in words(app)
     checked(app.run())
@@ -212,7 +185,7 @@ def test_before_there_is_one_the_page_waits_for_it(store: RunStore) -> None:
 
 
 def test_a_finished_study_is_shown_and_its_best_was_partly_luck(store: RunStore) -> None:
-    app = opened(searched(store).id)
+    app = opened(searched(store.folder).id)
 
     assert "5 of 5 trials: 3 finished, 1 stopped early, 1 failed." in app.success[0].value
     (table,) = [frame.value for frame in app.dataframe]
@@ -235,7 +208,7 @@ def test_a_finished_study_is_shown_and_its_best_was_partly_luck(store: RunStore)
 
 @pytest.mark.parametrize("asked", [{"against": "weights"}, {"against": "seconds", "aim": "loss"}])
 def test_two_aims_have_a_front(store: RunStore, asked: dict[str, Any]) -> None:
-    app = opened(searched(store, **asked).id)
+    app = opened(searched(store.folder, **asked).id)
 
     assert "Both aims" in words(app)
     app.selectbox(key="study_one").set_value("dropout")
@@ -243,7 +216,7 @@ def test_two_aims_have_a_front(store: RunStore, asked: dict[str, Any]) -> None:
 
 
 def test_a_trial_is_picked_to_see_it_or_to_use_its_settings(store: RunStore) -> None:
-    app = opened(searched(store).id)
+    app = opened(searched(store.folder).id)
     assert "Tick a trial" in words(app)
     app.session_state["picked_trial"] = 2  # AppTest can't tick a row
     checked(app.run())
@@ -256,6 +229,23 @@ def test_a_trial_is_picked_to_see_it_or_to_use_its_settings(store: RunStore) -> 
     press(train.run(), "Train")
     (run,) = store.list()
     assert run.config == TRIALS[1].config
+
+
+def test_the_table_is_filtered(store: RunStore) -> None:
+    app = opened(searched(store.folder).id)
+
+    def numbers() -> list[int]:
+        return [*app.dataframe[0].value["Trial"]]
+
+    app.select_slider(key="study_filter_dropout").set_value((0.5, 1.0)).run()
+    assert numbers() == [2, 3]  # from a dropout of 0.25 on
+    assert "2 of 5 trials" in words(app)
+    app.select_slider(key="study_filter_dropout").set_value((0.0, 1.0))
+    app.multiselect(key="study_filter_schedule").set_value(["cosine"]).run()
+    assert numbers() == [4]
+    app.select_slider(key="study_filter_widths").set_value((0.0, 0.05)).run()
+    assert "No trial has all of that." in words(app)
+    assert not app.dataframe
 
 
 def test_while_it_goes_on_its_trials_in_training_are_shown(store: RunStore) -> None:
@@ -331,7 +321,7 @@ def test_a_trial_is_added_by_hand(store: RunStore) -> None:
 
 
 def test_a_trial_by_hand_alone_wakes_a_study_that_is_over(store: RunStore) -> None:
-    study = searched(store, trials=40)  # it was stopped
+    study = searched(store.folder, trials=40)  # it was stopped
     study.want(stop=True)
     press(opened(study.id), "Add this trial")
 
@@ -340,7 +330,7 @@ def test_a_trial_by_hand_alone_wakes_a_study_that_is_over(store: RunStore) -> No
 
 
 def test_an_interrupted_study_says_why_and_goes_on(store: RunStore) -> None:
-    study = searched(store, result=None, trials=9)
+    study = searched(store.folder, result=None, trials=9)
     (study.folder / "conductor.log").write_text("Traceback\nOSError: *no* room\n\n")
     app = opened(study.id)
     assert app.warning[0].value.startswith("5 of 9 trials.")
@@ -374,7 +364,7 @@ def test_two_sessions_see_the_same(store: RunStore) -> None:
 
 
 def test_a_link_to_a_study_that_is_not_there_says_so_and_shows_the_newest(store: RunStore) -> None:
-    study = searched(store)
+    study = searched(store.folder)
     app = opened("20261128-000000-*b*")
 
     assert "There is no study 20261128-000000-\\*b\\* here" in app.warning[0].value
@@ -382,7 +372,7 @@ def test_a_link_to_a_study_that_is_not_there_says_so_and_shows_the_newest(store:
 
 
 def test_studies_are_chosen_from_a_menu(store: RunStore) -> None:
-    one, other = searched(store), searched(store, TRIALS[0])
+    one, other = searched(store.folder), searched(store.folder, TRIALS[0])
     app = opened(one.id)
     assert "5 of 5 trials" in words(app)
     (menu,) = [box for box in app.selectbox if box.label == "Study"]
@@ -445,7 +435,7 @@ def test_an_odd_study_is_named_takes_no_other_down_and_can_be_deleted(
     store: RunStore, odd: str
 ) -> None:
     make, said = ODD[odd]
-    good, study = searched(store), make(searched(store))
+    good, study = searched(store.folder), make(searched(store.folder))
     app = opened(study.id)
     assert _page.plain(said) in words(app)
     (menu,) = [box for box in app.selectbox if box.label == "Study"]
@@ -461,7 +451,7 @@ def test_an_odd_study_is_named_takes_no_other_down_and_can_be_deleted(
 
 
 def test_a_study_that_is_kept_is_not_deleted(store: RunStore) -> None:
-    study = searched(store)
+    study = searched(store.folder)
     app = press(opened(study.id), "Delete this study")
     assert "Delete this study for good" in words(app)
     press(app, "Keep")
@@ -471,7 +461,7 @@ def test_a_study_that_is_kept_is_not_deleted(store: RunStore) -> None:
 
 
 def test_a_study_whose_folder_goes_meanwhile_takes_no_page_down(store: RunStore) -> None:
-    study = searched(store)
+    study = searched(store.folder)
     app = opened(study.id)
     shutil.rmtree(study.folder)
     checked(app.run())
