@@ -107,8 +107,8 @@ ASKED_ABOUT_DATA: Key[str | None] = Key("asked_about_data", None)
 """The dataset that the question stands whether to remove it."""
 ASKED_ABOUT_STUDY: Key[str | None] = Key("asked_about_study", None)
 """The id of the study that the question stands whether to delete it."""
-PICKED_TRIAL: Key[int | None] = Key("picked_trial", None)
-"""The number of the trial that was picked in the table of the study's."""
+PICKED_TRIAL: Key[tuple[str, int]] = Key("picked_trial", ("", 0))
+"""The study and the number of the trial that was picked in its table."""
 SEARCH_LEFT: Key[dict[str, Any]] = Key("search_left", {})
 """The widgets of the form on Search, by key, as they last were."""
 IMPORTED_DATA: Key[str | None] = Key("imported_data", None)

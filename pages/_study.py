@@ -92,8 +92,7 @@ def watch(study: Study) -> None:
 
     def status() -> object:
         seen = _studies.version(study)
-        if study.conducted != going_on or _state.has_notices("searching"):
-            st.rerun()  # what surrounds it says something else, too
+        draw_all_where_needed(study, going_on)
         try:
             _study_steering.status(study, going_on)
         except RunError as error:
@@ -103,7 +102,7 @@ def watch(study: Study) -> None:
     def results() -> object:
         seen = _studies.version(study)
         try:
-            show_results(study)
+            show_results(study, going_on)
         except RunError as error:
             name_damage(error)
         return seen
@@ -128,6 +127,12 @@ def watch(study: Study) -> None:
         )
     with st.container():
         deleting(study)
+
+
+def draw_all_where_needed(study: Study, going_on: bool) -> None:
+    """In a fragment: run the page again where what surrounds it has something else to say, too."""
+    if study.conducted != going_on or _state.has_notices("searching"):
+        st.rerun()
 
 
 def name_damage(error: RunError) -> None:
@@ -169,16 +174,27 @@ def training_now(study: Study) -> None:
 # --- What it found ---
 
 
-def show_results(study: Study) -> None:
-    trials, result = _studies.trials(study), study.result()
+def show_results(study: Study, going_on: bool) -> None:
+    plan, trials, result = study.plan, _studies.trials(study), study.result()
     with st.container():
         if result and result.confirmed:
-            confirmed(study.plan, trials, result)
-    if trials:
-        pictures(study, trials)
-        picked = table(study.plan, trials)
-        _study_export.downloads(study)
+            confirmed(plan, trials, result)
+    if not trials:
+        return
+    pictures(study, trials)
+
+    def by_setting() -> None:
+        along_settings(plan, trials)
+
+    def each() -> None:
+        draw_all_where_needed(study, going_on)
+        picked = table(study, trials)
         _study_by_hand.form(study, picked, len(trials))
+
+    for part in (by_setting, each):
+        # Of a study that is over, what is chosen there concerns nothing else.
+        part() if going_on else st.fragment(part)()
+    _study_export.downloads(study)
 
 
 def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
@@ -228,6 +244,10 @@ def pictures(study: Study, trials: Sequence[Trial]) -> None:
         "click there takes it back."
     )
     chart(figures.parallel(trials, plan.space, plan.aim), "parallel", "A line for each trial")
+
+
+def along_settings(plan: Plan, trials: Sequence[Trial]) -> None:
+    """What came of the trials along one setting, or two."""
     st.subheader("Setting by setting")
     st.caption("A dot for each trial, grey for the first and amber for the last ones.")
     names = list(plan.space)
@@ -252,16 +272,22 @@ def pictures(study: Study, trials: Sequence[Trial]) -> None:
         else:
             figure = figures.slice_of(trials, one, plan.space, plan.aim)
             chart(figure, "slice", f"What came of the trials along {titles[one]}")
-    with st.expander("When each worker had which trial", icon=":material/schedule:"):
-        chart(figures.timeline(trials), "timeline", "When each worker had which trial")
+    workers = "When each worker had which trial"
+    part = st.expander(
+        workers, icon=":material/schedule:", key="study_timeline_part", on_change="rerun"
+    )
+    if part.open:
+        with part:
+            chart(figures.timeline(trials), "timeline", workers)
 
 
 def chart(figure: Figure, key: str, alt: str) -> None:
     st.plotly_chart(figure, key=f"study_{key}", config=STATIC, alt=alt)
 
 
-def table(plan: Plan, trials: Sequence[Trial]) -> Trial | None:
+def table(study: Study, trials: Sequence[Trial]) -> Trial | None:
     """The trials; returns the one that is picked."""
+    plan = study.plan
     st.subheader("Trials")
     with st.container():
         ordered = ranked(_study_filter.filtered(plan, trials), plan)
@@ -269,18 +295,18 @@ def table(plan: Plan, trials: Sequence[Trial]) -> Trial | None:
         st.info("No trial has all of that.", icon=":material/search_off:")
         return None
     numbers = [trial.number for trial in ordered]
-    picked = _state.PICKED_TRIAL.get()
-    rows = [numbers.index(picked)] if picked in numbers else []
+    of_study, picked = _state.PICKED_TRIAL.get()
+    rows = [numbers.index(picked)] if of_study == study.id and picked in numbers else []
     # A table of its own for each order of trials: a click that the browser sent while it still
     # showed another order names rows of that one.
-    key = f"study_table_{zlib.crc32(str(numbers).encode())}"
+    key = f"study_table_{study.id}_{zlib.crc32(str(numbers).encode())}"
     if st.session_state.get(key, {}).get("selection", {}).get("rows", []) != rows:
         st.session_state[key] = {"selection": {"rows": rows}}
     aim, form = figures.AIMS[plan.aim], "%.2f%%" if plan.aim == "accuracy" else "%.4f"
     st.dataframe(
         frame(plan, ordered),
         key=key,
-        on_select=lambda: take_row(key, numbers),
+        on_select=lambda: take_row(study, key, numbers),
         selection_mode="single-row",
         hide_index=True,
         column_config={
@@ -307,9 +333,9 @@ def table(plan: Plan, trials: Sequence[Trial]) -> Trial | None:
     return trial
 
 
-def take_row(table_key: str, numbers: Sequence[int]) -> None:
+def take_row(study: Study, table_key: str, numbers: Sequence[int]) -> None:
     rows = st.session_state[table_key].selection.rows
-    _state.PICKED_TRIAL.set(numbers[rows[0]] if rows else None)
+    _state.PICKED_TRIAL.set((study.id, numbers[rows[0]] if rows else 0))
 
 
 def ranked(trials: Sequence[Trial], plan: Plan) -> list[Trial]:

@@ -9,7 +9,6 @@ from mnist_core.data import loading
 from mnist_core.data.loading import DatasetError
 from mnist_core.fields import applies, choices, setting, word
 from mnist_core.network import describe
-from mnist_core.search import conductor
 from mnist_core.search.study import Study, Trial
 from pages import _page, _study_steering
 from pages._number import as_whole, whole_number
@@ -38,7 +37,7 @@ def form(study: Study, start: Trial | None, tried: int) -> None:
             "Add this trial",
             key="study_add",
             icon=":material/add:",
-            on_click=add,
+            on_click=_study_steering.add,
             args=(study, config, tried),
             disabled=config is None,
             help="It is tried next, and the search learns from it. Tick a trial above to begin "
@@ -84,10 +83,3 @@ def read(values: dict[str, Any]) -> TrainingConfig | None:
         st.error("\n\n".join(lines), icon=":material/error:")
         return None
     return config
-
-
-def add(study: Study, config: TrainingConfig, tried: int) -> None:
-    """In a callback: have it tried, beside what the search tries by itself."""
-    wanted = study.wanted()
-    asked = conductor.asked(study.plan, wanted) if study.conducted else tried
-    _study_steering.go_on(study, added=(*wanted.added, config), trials=asked + 1)

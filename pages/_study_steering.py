@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from mnist_core.config import TrainingConfig
+from mnist_core.runs.files import RunError
 from mnist_core.search import conductor, figures
 from mnist_core.search import study as studies
 from mnist_core.search.study import Outcome, Plan, Study, Trial
@@ -112,6 +114,17 @@ def go_on(study: Study, **wishes: object) -> None:
             conductor.start(study)
     except (ValueError, OSError) as error:
         leave_error(reason(error))
+
+
+def add(study: Study, config: TrainingConfig, tried: int) -> None:
+    """In a callback: one more trial, beside those that the search asks for by itself."""
+    try:
+        wanted = study.wanted()
+    except RunError as error:
+        leave_error(str(error))
+        return
+    asked = conductor.asked(study.plan, wanted) if study.conducted else tried
+    go_on(study, added=(*wanted.added, config), trials=asked + 1)
 
 
 def leave_error(words: str) -> None:

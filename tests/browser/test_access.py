@@ -19,7 +19,7 @@ from tests.search.builders import searched
 ONE, OTHER = "20260101-000000-aaaa", "20260102-000000-bbbb"
 PAGES = {
     f"?run={ONE}": 2,
-    "search": 0,
+    "search": 3,
     f"evaluate?run={ONE}&take_home=true": 3,
     f"draw?run={ONE}&ask_about=Test+image": 0,
     f"runs?compare={ONE},{OTHER}": 5,

@@ -216,9 +216,10 @@ def test_two_aims_have_a_front(store: RunStore, asked: dict[str, Any]) -> None:
 
 
 def test_a_trial_is_picked_to_see_it_or_to_use_its_settings(store: RunStore) -> None:
-    app = opened(searched(store.folder).id)
+    study = searched(store.folder)
+    app = opened(study.id)
     assert "Tick a trial" in words(app)
-    app.session_state["picked_trial"] = 2  # AppTest can't tick a row
+    app.session_state["picked_trial"] = (study.id, 2)  # AppTest can't tick a row
     checked(app.run())
 
     assert parse_qs(links(app)["See how it learned"])["run"] == [TRIALS[1].run]
@@ -303,7 +304,7 @@ def test_no_more_trials_than_there_may_be(store: RunStore, more: float) -> None:
 def test_a_trial_is_added_by_hand(store: RunStore) -> None:
     study = going_on(store)
     app = opened(study.id)
-    app.session_state["picked_trial"] = 2
+    app.session_state["picked_trial"] = (study.id, 2)
     checked(app.run())
     key = f"study_value_{study.id}_2"
     assert app.text_input(key=f"{key}_widths").value == "64 32"
@@ -318,6 +319,16 @@ def test_a_trial_is_added_by_hand(store: RunStore) -> None:
 
     wanted = TRIALS[1].config.model_copy(update={"widths": (64, 48)})
     assert study.wanted() == Wanted(trials=21, added=(wanted,))
+
+
+def test_a_trial_by_hand_that_can_not_be_added_is_said_to_be(store: RunStore) -> None:
+    study = searched(store.folder)
+    app = opened(study.id)
+    (study.folder / "control.json").write_text("{")
+    press(app, "Add this trial")
+
+    assert [error.value for error in app.error if "control.json is damaged" in error.value]
+    assert not study.conducted
 
 
 def test_a_trial_by_hand_alone_wakes_a_study_that_is_over(store: RunStore) -> None:
