@@ -282,7 +282,7 @@ def timeline(trials: Sequence[Trial]) -> Figure:
                 "text": [str(number) for *_, number in some],
                 "marker": {"line": {"width": 1, "color": NEUTRAL}}
                 | ({} if outcome == Outcome.FINISHED else _GREY),
-                "textposition": "inside",
+                "textposition": "none",  # for the pointer alone: there may be thousands
                 "hovertemplate": "trial %{text}: %{x:.2f} minutes<extra></extra>",
             }
             for outcome, some in rows.items()

@@ -266,9 +266,10 @@ class Study:
             try:
                 trials.append(Trial.model_validate_json(line))
             except ValidationError as error:
+                why = error.errors()[0]["msg"]
                 raise RunError(
-                    f"{path}, line {number} is damaged: {error.errors()[0]['msg']}. To go on with "
-                    "the study makes it again of the runs"
+                    f"{path}, line {number} is damaged: {why}. digit-lab search --resume {self.id} "
+                    "makes it again of the runs"
                 ) from None
         return trials
 
