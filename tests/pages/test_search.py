@@ -20,6 +20,7 @@ from mnist_core.search import study as studies
 from mnist_core.search.study import Study, Wanted
 from pages import _page
 from tests.builders import epoch, fitting
+from tests.conftest import wait_until
 from tests.search.builders import BASE, RESULT, TRIALS, plan, searched
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -80,6 +81,13 @@ def press(app: AppTest, label: str) -> AppTest:
 def labels(app: AppTest) -> list[str]:
     """Of the buttons that can be pressed."""
     return [button.label for button in app.button if not button.disabled]
+
+
+def assert_conducted(study: Study) -> None:
+    """By a process of its own."""
+    assert study.owner
+    process = psutil.Process(study.owner.pid)
+    wait_until(lambda: str(study.folder) in process.cmdline())  # not at once after its start
 
 
 # --- The form ---
@@ -163,8 +171,7 @@ def test_the_button_has_a_process_conduct_what_the_form_says(store: RunStore) ->
     (study,) = studies.every(store.folder)
     asked = plan("learning_rate=0.002..0.03", "widths", trials=7, prune=False)
     assert study.plan == asked.model_copy(update={"base": BASE})
-    assert study.owner
-    assert str(study.folder) in psutil.Process(study.owner.pid).cmdline()
+    assert_conducted(study)
     assert app.query_params["study"] == study.id
     assert "0 of 7 trials" in words(app)
     assert {"Pause", "Stop", "Search on"} <= {*labels(app)}
@@ -350,8 +357,7 @@ def test_an_interrupted_study_says_why_and_goes_on(store: RunStore) -> None:
     app.number_input(key="more_trials").set_value(1.0)
     press(app, "Search on")
 
-    assert study.owner
-    assert str(study.folder) in psutil.Process(study.owner.pid).cmdline()
+    assert_conducted(study)
     assert study.wanted() == Wanted(trials=10)
     assert "The search was interrupted" not in words(app)
     assert "Pause" in labels(app)
