@@ -1,6 +1,7 @@
 """The form of the page Search: what varies, where, for what, and how long."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import streamlit as st
@@ -11,7 +12,7 @@ from mnist_core.data import known, places
 from mnist_core.data.loading import DatasetError
 from mnist_core.fields import choices, setting, shown, word
 from mnist_core.presets import PRESETS, apply_preset, presets_for, title
-from mnist_core.runs.catalog import Summary
+from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.search import conductor
 from mnist_core.search import study as studies
 from mnist_core.search.space import VARIABLE, Options, Where, usual, within
@@ -21,6 +22,8 @@ from pages import _cached, _in_view, _names, _page, _state, _studies
 from pages._number import whole_number
 from pages._state import Notice
 
+NEWEST = 20
+"""Runs that a search can start from."""
 PREFIX = "search_"
 """What the keys of the form's fields begin with."""
 FIRST_VARIED = ("learning_rate", "dropout", "widths", "batch_size", "schedule")
@@ -44,13 +47,14 @@ def form() -> None:
     """All that a study needs, and the button that begins it; what is filled in stays."""
     for key, value in _state.SEARCH_LEFT.get().items():
         st.session_state.setdefault(key, value)
-    st.fragment(_form)()
+    newest = _cached.catalog().list(NEWEST)  # here: a fragment would show an error as a traceback
+    st.fragment(_form)(newest)
 
 
-def _form() -> None:
+def _form(newest: Sequence[Entry]) -> None:
     values: dict[str, Any] = {}
     faults: list[str] = []
-    start = base(faults)
+    start = base(newest, faults)
     if start:
         values["base"] = start
     names = st.multiselect(
@@ -109,7 +113,7 @@ def plan_number(name: str, **options: Any) -> int | float:
     return whole_number(str(field.title), field.default, key=f"search_{name}", **options)
 
 
-def base(faults: list[str]) -> TrainingConfig | None:
+def base(newest: Sequence[Entry], faults: list[str]) -> TrainingConfig | None:
     """What the trials have in common: a preset's settings, the form's on Train, or a run's.
 
     Where that can't be, None, and the reason is among the faults.
@@ -130,7 +134,7 @@ def base(faults: list[str]) -> TrainingConfig | None:
     }
     if (form := _state.FORM_LEFT.get()) and form.dataset == dataset:
         offered["form"] = (f"The form on Train: {title(form)}", form)
-    for entry in _cached.catalog().list(20):
+    for entry in newest:
         if isinstance(entry, Summary) and entry.config.dataset == dataset:
             offered[entry.run.id] = (_names.label(entry), entry.config)
     with left:
