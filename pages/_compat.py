@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache, wraps
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import streamlit as st
+from streamlit import config
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
@@ -214,14 +215,15 @@ class Turns:
 
 @cache
 def mend_reruns() -> None:
-    """Mend five faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend six faults of Streamlit 1.67, for all fragments and all widgets.
 
-    They show where a fragment with ``run_every`` runs at the moment at which somebody clicks. And
-    have no more of them run than the server can.
+    They show where a fragment with ``run_every`` runs at the moment at which somebody clicks, or
+    where people click faster than they hear. And have no more of them run than the server can.
     """
     AppSession.request_rerun = _heeding_people(AppSession.request_rerun, Turns(RUNS_A_SECOND))  # type: ignore[method-assign,assignment]
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
     _hear_runs_out()
+    _tell_again()
     MediaFileMetadata.mark_for_delete = _after_a_while(MediaFileMetadata.mark_for_delete)  # type: ignore[method-assign,assignment]
 
 
@@ -286,6 +288,52 @@ def _hear_runs_out() -> None:
 
     AppSession._create_scriptrunner = create_scriptrunner  # type: ignore[method-assign,assignment]
     AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[method-assign,assignment]
+
+
+def _tell_again() -> None:
+    """A browser is told whole what it may have dropped until it hears.
+
+    With each request it names what it keeps, so that it is not sent again, and drops what no run
+    of the last ``maxCachedMessageAge`` has shown: a run that ends meanwhile, too. The answer would
+    then name what is gone, and all that the page shows from there on is "Connection error". So
+    what half as many runs have not shown is sent.
+    """
+    enqueue, request_rerun = AppSession._enqueue_forward_msg, AppSession.request_rerun
+    of_sessions: WeakKeyDictionary[AppSession, _Shown] = WeakKeyDictionary()
+
+    def enqueue_forward_msg(session: AppSession, message: ForwardMsg) -> None:
+        of_sessions.setdefault(session, _Shown()).take(message)
+        enqueue(session, message)
+
+    def request(session: AppSession, state: ClientState | None) -> None:
+        if state and state.cached_message_hashes:
+            shown, asked = of_sessions.get(session, _Shown()), ClientState()
+            asked.CopyFrom(state)
+            asked.cached_message_hashes[:] = filter(shown.lately, state.cached_message_hashes)
+            state = asked
+        request_rerun(session, state)
+
+    AppSession._enqueue_forward_msg = enqueue_forward_msg  # type: ignore[method-assign,assignment]
+    AppSession.request_rerun = request  # type: ignore[method-assign,assignment]
+
+
+class _Shown:
+    """What the runs of a session have shown, by its hash."""
+
+    def __init__(self) -> None:
+        self._runs = 0
+        self._newest: dict[str, int] = {}
+
+    def take(self, message: ForwardMsg) -> None:
+        if message.WhichOneof("type") == "script_finished":
+            self._runs += 1
+            oldest = self._runs - config.get_option("global.maxCachedMessageAge") / 2
+            self._newest = {hash_: run for hash_, run in self._newest.items() if run >= oldest}
+        elif shown := message.ref_hash or (message.metadata.cacheable and message.hash):
+            self._newest[shown] = self._runs
+
+    def lately(self, hash_: str) -> bool:
+        return hash_ in self._newest
 
 
 def _after_a_while(

@@ -133,6 +133,13 @@ def invites(page: Page) -> None:
     expect(page.get_by_text("Draw a digit from 0 to 9.")).to_be_visible()
 
 
+def stays_where_it_is(page: Page) -> None:
+    """The page has been drawn, and nothing that is still to come moves the canvas."""
+    invites(page)
+    at_rest(page)
+    page.evaluate("document.fonts.ready.then(() => null)")  # they move what lies below text
+
+
 def test_every_stroke_is_answered_and_can_be_taken_back(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/draw")
     invites(page)
@@ -164,9 +171,7 @@ def test_a_stroke_begun_at_once_after_clear_or_undo_stays_and_is_answered(
     server: Server, trained: Run, page: Page, words: str, by_keyboard: bool
 ) -> None:
     page.goto(f"{server.url}/draw")
-    invites(page)
-    at_rest(page)
-    page.evaluate("document.fonts.ready.then(() => null)")  # they move what lies below text
+    stays_where_it_is(page)
     strokes = [[(170, 12), (260, 20)], [(20, 5), (260, 24)], [(60, 100), (90, 250)]]
 
     for nth in range(10):
@@ -401,7 +406,7 @@ def test_on_a_phone_a_finger_draws_on_all_of_its_width_and_scrolls_below_it(
     server: Server, phone: Page
 ) -> None:
     phone.goto(f"{server.url}/draw")
-    invites(phone)
+    stays_where_it_is(phone)
     canvas(phone).scroll_into_view_if_needed()
     box = canvas(phone).bounding_box()
     assert box

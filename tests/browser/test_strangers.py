@@ -202,6 +202,7 @@ def test_data(lab: Lab, page: Page) -> None:
     page.get_by_text("More images: download them, or bring your own").click()
     page.get_by_role("textbox", name="Name").fill(WRITTEN[0])
     upload(page, f"{FILE}.npz", arrays((" " + WRITTEN[0], NAMES_OF["fatt"] + " ")).getvalue())
+    expect(page.get_by_role("button", name=f"Remove {FILE}.npz")).to_be_visible()
     page.get_by_role("button", name="Import").click()
     check(page, f"a class is called ' {WRITTEN[0]}'")
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import weakref
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from streamlit import config
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
@@ -232,28 +234,47 @@ for name in ("matrix", "look"):
 """
 
 
-def test_what_a_run_has_drawn_is_sent_though_the_next_begins_before_that_was_heard_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _compat.mend_reruns()
-    script = tmp_path / "app.py"
-    script.write_text(TWO_FRAGMENTS)
-    monkeypatch.setattr(Runtime, "_instance", None)
-    uploads = MemoryUploadedFileManager("/upload")
-    Runtime(RuntimeConfig(str(script), MemoryMediaFileStorage("/media"), uploads))
+InSession = Callable[[str, Callable[[AppSession], Awaitable[None]]], None]
 
+
+@pytest.fixture
+def in_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InSession:
+    """Runs what is to happen in a session that runs a script."""
+
+    def run(code: str, happens: Callable[[AppSession], Awaitable[None]]) -> None:
+        _compat.mend_reruns()
+        script = tmp_path / "app.py"
+        script.write_text(code)
+        monkeypatch.setattr(Runtime, "_instance", None)
+        uploads = MemoryUploadedFileManager("/upload")
+        Runtime(RuntimeConfig(str(script), MemoryMediaFileStorage("/media"), uploads))
+
+        async def session() -> None:
+            session = AppSession(ScriptData(str(script)), uploads, ScriptCache(), None, {})
+            await happens(session)
+            session.shutdown()
+
+        with ThreadPoolExecutor(1) as thread:  # this one may have a loop, a browser's
+            thread.submit(lambda: asyncio.run(session())).result()
+
+    return run
+
+
+async def heard_out(session: AppSession) -> None:
+    async with asyncio.timeout(30):
+        while session._scriptrunner:
+            await asyncio.sleep(0.01)
+
+
+def test_what_a_run_has_drawn_is_sent_though_the_next_begins_before_that_was_heard_of(
+    in_session: InSession,
+) -> None:
     def drawn_since(session: AppSession) -> list[tuple[str, str]]:
         """Texts, each with its fragment."""
         deltas = [message.delta for message in session._browser_queue.flush()]
         return [(d.new_element.text.body, d.fragment_id) for d in deltas if d.new_element.text.body]
 
-    async def heard_out(session: AppSession) -> None:
-        async with asyncio.timeout(30):
-            while session._scriptrunner:
-                await asyncio.sleep(0.01)
-
-    async def ask_twice() -> None:
-        session = AppSession(ScriptData(str(script)), uploads, ScriptCache(), None, {})
+    async def ask_twice(session: AppSession) -> None:
         session.request_rerun(None)
         await heard_out(session)
         matrix, look = drawn_since(session)
@@ -266,7 +287,38 @@ def test_what_a_run_has_drawn_is_sent_though_the_next_begins_before_that_was_hea
         await heard_out(session)
 
         assert drawn_since(session) == [matrix, look]
-        session.shutdown()
 
-    with ThreadPoolExecutor(1) as thread:  # this one may have a loop, a browser's
-        thread.submit(lambda: asyncio.run(ask_twice())).result()
+    in_session(TWO_FRAGMENTS, ask_twice)
+
+
+A_LONG_TEXT = """
+import streamlit as st
+
+st.text(st.query_params["shown"] * 20_000)
+"""
+
+
+def test_what_a_browser_may_drop_before_it_hears_is_told_again(in_session: InSession) -> None:
+    kept: set[str] = set()  # a browser drops some of that meanwhile
+
+    async def shows(session: AppSession, letter: str) -> str:
+        """What is sent where that text is to be shown."""
+        session.request_rerun(
+            ClientState(query_string=f"shown={letter}", cached_message_hashes=kept)
+        )
+        await heard_out(session)
+        messages = session._browser_queue.flush()
+        kept.update(message.hash for message in messages if message.metadata.cacheable)
+        (sent,) = [m for m in messages if m.ref_hash or m.delta.new_element.text.body]
+        return sent.delta.new_element.text.body[:1] or "as before"
+
+    async def show(session: AppSession) -> None:
+        assert await shows(session, "a") == "a"
+        assert await shows(session, "a") == "as before"
+        assert await shows(session, "b") == "b"
+        assert await shows(session, "a") == "as before"
+        for _ in range(config.get_option("global.maxCachedMessageAge")):
+            assert await shows(session, "b") == "as before"
+        assert await shows(session, "a") == "a"
+
+    in_session(A_LONG_TEXT, show)
