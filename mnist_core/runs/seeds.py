@@ -6,10 +6,35 @@ import math
 import statistics
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field, TypeAdapter, ValidationError
+
+from mnist_core.config import ConfigError, TrainingConfig, read_config
 from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
+
+MOST = 20
+"""Seeds that are asked for at once."""
+SEVERAL = f"a whole number from 1 to {MOST}"
+_SEVERAL: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=MOST)])
+
+
+def with_seeds(config: TrainingConfig, number: int | str) -> list[TrainingConfig]:
+    """The same settings with so many seeds: their own, and those that follow.
+
+    Raises:
+        ConfigError: the number is not allowed, or the seeds go beyond the greatest.
+    """
+    try:
+        several = _SEVERAL.validate_python(number)
+    except ValidationError:
+        raise ConfigError(f"seeds is {number}; allowed: {SEVERAL}") from None
+    return [
+        read_config(config.model_dump() | {"seed": config.seed + further})
+        for further in range(several)
+    ]
 
 
 @dataclass(frozen=True)
@@ -39,6 +64,10 @@ class Group:
         """Standard deviation of the test accuracy from seed to seed: of those that there could be,
         estimated by these."""
         return statistics.stdev(self.accuracies)
+
+    def in_words(self) -> str:
+        """What its settings reach: ``"98.13% ± 0.05%"``."""
+        return f"{self.mean:.2%} ± {self.deviation:.2%}"
 
 
 def groups(entries: Iterable[Entry]) -> dict[str, Group]:
