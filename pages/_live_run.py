@@ -15,6 +15,7 @@ from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
+from mnist_core.runs.seeds import but_for_seed
 from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration, reason
 from pages import _cached, _changes, _chosen, _curves, _form, _names, _page, _state
@@ -442,13 +443,16 @@ LATEST = 10
 """Among so many of the newest runs, others that are live are looked for."""
 
 
-def name_others(others: list[Summary]) -> None:
+def name_others(run: Run, others: list[Summary]) -> None:
     """Which other runs are live, whoever has started them, with links to watch them."""
     for other in others:
         what = "Waiting, too" if other.state == State.QUEUED else "In training, too"
+        name, seed = _names.run_name(other), other.config.seed
+        if run.config.seed != seed and but_for_seed(run.config) == but_for_seed(other.config):
+            name += f", seed {seed}"
         st.page_link(
             "pages/train.py",
-            label=_page.plain(f"{what}: {_names.run_name(other)}"),
+            label=_page.plain(f"{what}: {name}"),
             icon=":material/model_training:",
             query_params=_state.RUN.link(other.run.id),
         )

@@ -1,6 +1,8 @@
 """What runs are called, and what is said of them in a line."""
 
 import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,7 +10,7 @@ import streamlit as st
 
 from mnist_core import presets
 from mnist_core.data import known
-from mnist_core.runs.catalog import Damaged, Entry
+from mnist_core.runs.catalog import Damaged, Entry, Summary
 from mnist_core.runs.folder import Run
 from mnist_core.words import duration
 from pages import _cached
@@ -34,6 +36,30 @@ def run_name(entry: Entry) -> str:
     if isinstance(entry, Damaged):
         return made(entry.run)
     return entry.labels.name or presets.title(entry.config)
+
+
+def told_apart(entries: Sequence[Entry], names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """By id; a name that several have is followed by what tells them apart: the seed, or the id.
+
+    Args:
+        names: by id; by default, as :func:`run_name` has them.
+    """
+    names = names or {entry.run.id: run_name(entry) for entry in entries}
+    seeds: dict[str, set[int]] = defaultdict(set)
+    for entry in entries:
+        if isinstance(entry, Summary):
+            seeds[names[entry.run.id]].add(entry.config.seed)
+    seeded = {
+        entry.run.id: f"{names[entry.run.id]} · seed {entry.config.seed}"
+        if isinstance(entry, Summary) and len(seeds[names[entry.run.id]]) > 1
+        else names[entry.run.id]
+        for entry in entries
+    }
+    times = Counter(seeded.values())
+    return {
+        run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
+        for run_id, name in seeded.items()
+    }
 
 
 def made(run: Run) -> str:

@@ -1,6 +1,5 @@
 """Runs as rows of a table: the columns, the cells, and what to call each run."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,7 +39,7 @@ FIGURES = ("state", "accuracy", "interval", "loss", "weights", "epochs", "second
 
 def data(entries: Sequence[Entry], index: list[str] | None = None) -> pd.DataFrame:
     """A row for each run; the columns are those of :data:`COLUMNS`."""
-    names = _told_apart({entry.run.id: _names.run_name(entry) for entry in entries})
+    names = _names.told_apart(entries)
     rows = [_row(entry, names) for entry in entries]
     return pd.DataFrame(rows, index, list(COLUMNS))
 
@@ -83,20 +82,8 @@ def _figures(summary: Summary) -> dict[str, Any]:
 
 def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
     """By id, what to call each run where several are shown."""
-    return _told_apart(
-        {
-            s.run.id: f"{s.labels.name} · {s.config.network}"
-            if s.labels.name
-            else _names.run_name(s)
-            for s in summaries
-        }
-    )
-
-
-def _told_apart(names: dict[str, str]) -> dict[str, str]:
-    """By id; a name that several have is followed by what tells them apart."""
-    times = Counter(names.values())
-    return {
-        run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
-        for run_id, name in names.items()
+    names = {
+        s.run.id: f"{s.labels.name} · {s.config.network}" if s.labels.name else _names.run_name(s)
+        for s in summaries
     }
+    return _names.told_apart(summaries, names)

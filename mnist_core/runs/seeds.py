@@ -92,8 +92,15 @@ def groups(entries: Iterable[Entry]) -> dict[str, Group]:
 def _settings(summary: Summary) -> Hashable:
     """What is the same in all runs of a group."""
     assert summary.evaluated
-    config = summary.config.model_copy(update={"seed": 0, "tensorboard": False})
-    return config, summary.train_images, summary.evaluated.test_images
+    return but_for_seed(summary.config), summary.train_images, summary.evaluated.test_images
+
+
+def but_for_seed(config: TrainingConfig) -> TrainingConfig:
+    """What is the same in all configurations that differ by their seed alone.
+
+    Whether a run writes TensorBoard's files changes nothing in its training.
+    """
+    return config.model_copy(update={"seed": 0, "tensorboard": False})
 
 
 def _is_as_asked(summary: Summary) -> bool:
