@@ -15,7 +15,6 @@ from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
-from mnist_core.runs.seeds import but_for_seed
 from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration, reason
 from pages import _cached, _changes, _chosen, _curves, _form, _names, _page, _state
@@ -448,7 +447,7 @@ def name_others(run: Run, others: list[Summary]) -> None:
     for other in others:
         what = "Waiting, too" if other.state == State.QUEUED else "In training, too"
         name, seed = _names.run_name(other), other.config.seed
-        if run.config.seed != seed and but_for_seed(run.config) == but_for_seed(other.config):
+        if run.config.seed != seed and run.config.but_for_seed == other.but_for_seed:
             name += f", seed {seed}"
         st.page_link(
             "pages/train.py",

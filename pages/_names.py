@@ -38,27 +38,37 @@ def run_name(entry: Entry) -> str:
     return entry.labels.name or presets.title(entry.config)
 
 
-def told_apart(entries: Sequence[Entry], names: Mapping[str, str] | None = None) -> dict[str, str]:
-    """By id; a name that several have is followed by what tells them apart: the seed, or the id.
+def full_name(summary: Summary) -> str:
+    """What a run is called where several are shown, whose networks may differ."""
+    if not summary.labels.name:
+        return run_name(summary)
+    return f"{summary.labels.name} · {summary.config.network}"
+
+
+def told_apart(entries: Sequence[Entry], names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id; one that several runs have is followed by their seeds, else by their ids' end.
 
     Args:
-        names: by id; by default, as :func:`run_name` has them.
+        names: by id.
     """
-    names = names or {entry.run.id: run_name(entry) for entry in entries}
     seeds: dict[str, set[int]] = defaultdict(set)
-    for entry in entries:
-        if isinstance(entry, Summary):
-            seeds[names[entry.run.id]].add(entry.config.seed)
-    seeded = {
-        entry.run.id: f"{names[entry.run.id]} · seed {entry.config.seed}"
-        if isinstance(entry, Summary) and len(seeds[names[entry.run.id]]) > 1
-        else names[entry.run.id]
-        for entry in entries
-    }
-    times = Counter(seeded.values())
+    of_run = {entry.run.id: entry.config.seed for entry in entries if isinstance(entry, Summary)}
+    for run_id, seed in of_run.items():
+        seeds[names[run_id]].add(seed)
+    return with_ids(
+        {
+            run_id: f"{name} · seed {of_run[run_id]}" if len(seeds[name]) > 1 else name
+            for run_id, name in names.items()
+        }
+    )
+
+
+def with_ids(names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id; one that several runs have is followed by the end of their ids."""
+    times = Counter(names.values())
     return {
         run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
-        for run_id, name in seeded.items()
+        for run_id, name in names.items()
     }
 
 

@@ -1,6 +1,6 @@
 """Runs as rows of a table: the columns, the cells, and what to call each run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,11 +8,17 @@ import streamlit as st
 
 from mnist_core.data.known import title
 from mnist_core.runs.catalog import Damaged, Entry, Summary
+from mnist_core.runs.seeds import Group
 from pages import _names
 
 COLUMNS: dict[str, Any] = {
     "name": st.column_config.TextColumn("Name", pinned=True),
     "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
+    "seeds": st.column_config.TextColumn(
+        "Mean of seeds",
+        help="Of the test accuracies of the runs with these settings, each with another seed: "
+        "mean ± standard deviation, and how many there are.",
+    ),
     "state": st.column_config.TextColumn("State"),
     "dataset": st.column_config.TextColumn("Dataset"),
     "network": st.column_config.TextColumn("Network", help="Units in each hidden layer."),
@@ -22,6 +28,7 @@ COLUMNS: dict[str, Any] = {
     ),
     "loss": st.column_config.NumberColumn("Test loss", format="%.4f"),
     "epochs": st.column_config.NumberColumn("Epochs"),
+    "seed": st.column_config.NumberColumn("Seed", format="%d"),
     "seconds": st.column_config.NumberColumn("Time in training", format="%.1f s"),
     "epoch_seconds": st.column_config.NumberColumn("Seconds per epoch", format="%.2f"),
     "when": st.column_config.DatetimeColumn("When", format="D MMM YYYY, HH:mm"),
@@ -31,20 +38,37 @@ COLUMNS: dict[str, Any] = {
     "tags": st.column_config.ListColumn("Tags"),
     "note": st.column_config.TextColumn("Note"),
 }
-FIRST = ("name", "accuracy", "state", "dataset", "network", "when")
+FIRST = ("name", "accuracy", "seeds", "state", "dataset", "network", "when")
 """The columns that are seen at once; the table's tool bar has a menu for the others."""
-FIGURES = ("state", "accuracy", "interval", "loss", "weights", "epochs", "seconds", "epoch_seconds")
+FIGURES = (
+    *("state", "accuracy", "interval", "seeds", "loss", "weights", "epochs", "seconds"),
+    "epoch_seconds",
+)
 """The columns that say what came of a run."""
 
 
-def data(entries: Sequence[Entry], index: list[str] | None = None) -> pd.DataFrame:
-    """A row for each run; the columns are those of :data:`COLUMNS`."""
-    names = _names.told_apart(entries)
-    rows = [_row(entry, names) for entry in entries]
+def data(
+    entries: Sequence[Entry], groups: Mapping[str, Group], index: list[str] | None = None
+) -> pd.DataFrame:
+    """A row for each run; the columns are those of :data:`COLUMNS`.
+
+    Args:
+        groups: those that runs are in, by the run's id.
+    """
+    names = _names.told_apart(entries, {entry.run.id: _names.run_name(entry) for entry in entries})
+    rows = [_row(entry, names, groups.get(entry.run.id)) for entry in entries]
     return pd.DataFrame(rows, index, list(COLUMNS))
 
 
-def _row(entry: Entry, names: dict[str, str]) -> dict[str, Any]:
+def shown(
+    columns: Sequence[str], entries: Sequence[Entry], groups: Mapping[str, Group]
+) -> list[str]:
+    """The columns, but for the mean of seeds where no run has any other seed beside its own."""
+    several = any(entry.run.id in groups for entry in entries)
+    return [column for column in columns if several or column != "seeds"]
+
+
+def _row(entry: Entry, names: dict[str, str], group: Group | None) -> dict[str, Any]:
     """An entry's cells; those that move while the run trains stay empty until it is over."""
     cells: dict[str, Any] = dict.fromkeys(COLUMNS)
     cells |= {
@@ -60,6 +84,8 @@ def _row(entry: Entry, names: dict[str, str]) -> dict[str, Any]:
         "dataset": title(config.dataset),
         "network": config.network,
         "weights": entry.weights,
+        "seed": config.seed,
+        "seeds": group and f"{group.in_words()} ({len(group.seeds)})",
         "continues": entry.parent and names.get(entry.parent, entry.parent),
         "tags": list(entry.labels.tags),
         "note": entry.labels.note or entry.message or unfinished,
@@ -82,8 +108,4 @@ def _figures(summary: Summary) -> dict[str, Any]:
 
 def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
     """By id, what to call each run where several are shown."""
-    names = {
-        s.run.id: f"{s.labels.name} · {s.config.network}" if s.labels.name else _names.run_name(s)
-        for s in summaries
-    }
-    return _names.told_apart(summaries, names)
+    return _names.told_apart(summaries, {s.run.id: _names.full_name(s) for s in summaries})

@@ -1,7 +1,7 @@
 """Every run: find it, name it, compare it, delete it, and see which are the best."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -13,12 +13,13 @@ from mnist_core.runs.catalog import (
     Damaged,
     Entry,
     Summary,
-    leaderboards,
     mentions,
 )
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.leaderboard import leaderboards
+from mnist_core.runs.seeds import Group, groups
 from mnist_core.words import reason
 from pages import (
     _cached,
@@ -156,7 +157,7 @@ def all_tags(entries: list[Entry]) -> list[str]:
     return sorted({tag for e in entries if isinstance(e, Summary) for tag in e.labels.tags})
 
 
-def table(entries: list[Entry], picked: list[Entry]) -> None:
+def table(entries: list[Entry], picked: list[Entry], seeds: Mapping[str, Group]) -> None:
     """The runs, to be chosen by their rows."""
     ids = [entry.run.id for entry in entries]
     rows = sorted(ids.index(entry.run.id) for entry in picked if entry.run.id in ids)
@@ -166,12 +167,12 @@ def table(entries: list[Entry], picked: list[Entry]) -> None:
     if st.session_state.get(key, {}).get("selection", {}).get("rows", []) != rows:
         st.session_state[key] = {"selection": {"rows": rows}}
     st.dataframe(
-        _run_table.data(entries),
+        _run_table.data(entries, seeds),
         key=key,
         on_select=lambda: take_rows(key, ids),
         selection_mode="multi-row",
         column_config=_run_table.COLUMNS,
-        column_order=_run_table.FIRST,
+        column_order=_run_table.shown(_run_table.FIRST, entries, seeds),
         hide_index=True,
         placeholder="",
         height=min(420, 38 + 35 * len(entries)),
@@ -340,6 +341,7 @@ def outcome() -> None:
 
 _page.begin("Runs")
 entries = _cached.catalog().list()
+seeds = groups(entries)
 with st.container():
     outcome()
     picked = chosen(entries)
@@ -359,7 +361,7 @@ with st.container():
         found = filtered(entries)
         st.caption(f"{len(found):,} of {count(len(entries))}")
         if found:
-            table(found, picked)
+            table(found, picked, seeds)
         else:
             st.info("No run has all of that.", icon=":material/search_off:")
         if found or picked:
@@ -368,14 +370,21 @@ _export.uploader()
 if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]
     if 2 <= len(readable) <= COMPARED.most:
-        _comparison.show(readable)
+        _comparison.show(readable, seeds)
     elif len(readable) > COMPARED.most:
         st.info(f"At most {COMPARED.most} runs can be compared.", icon=":material/compare:")
-    boards = leaderboards(entries)
+    boards = leaderboards(entries, seeds)
     if boards:
         st.header("Leaderboard")
         st.caption(
-            "Only runs on the same number of images are ranked together. Times are those of the "
+            "Only runs on the same number of images are ranked together. "
+            + (
+                "Runs that differ by their seed alone have one place, by the mean of their "
+                "accuracies; ± is the standard deviation from seed to seed. "
+                if seeds
+                else ""
+            )
+            + "Times are those of the "
             "machine that each run was trained on; that of a continued run counts from its very "
             "beginning. The bar of an accuracy is its 95% interval: where two overlap, the "
             "difference may be chance. The pictures are what each was surest about, and wrong."

@@ -13,7 +13,6 @@ from pydantic import Field, TypeAdapter, ValidationError
 from mnist_core.config import ConfigError, TrainingConfig, read_config
 from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.events import State
-from mnist_core.runs.files import RunError
 
 MOST = 20
 """Seeds that are asked for at once."""
@@ -55,6 +54,11 @@ class Group:
         return [summary.config.seed for summary in self.summaries]
 
     @property
+    def best(self) -> Summary:
+        """The most accurate one; of several, that of the first seed."""
+        return self.summaries[self.accuracies.index(max(self.accuracies))]
+
+    @property
     def mean(self) -> float:
         """Of the test accuracies."""
         return statistics.fmean(self.accuracies)
@@ -82,7 +86,7 @@ def groups(entries: Iterable[Entry]) -> dict[str, Group]:
             alike.setdefault(_settings(entry), {}).setdefault(entry.config.seed, entry)
     found: dict[str, Group] = {}
     for by_seed in alike.values():
-        steady = [by_seed[seed] for seed in sorted(by_seed) if not _is_steered(by_seed[seed])]
+        steady = [by_seed[seed] for seed in sorted(by_seed) if not by_seed[seed].steered]
         if len(steady) > 1:
             group = Group(tuple(steady))
             found |= {summary.run.id: group for summary in steady}
@@ -92,28 +96,12 @@ def groups(entries: Iterable[Entry]) -> dict[str, Group]:
 def _settings(summary: Summary) -> Hashable:
     """What is the same in all runs of a group."""
     assert summary.evaluated
-    return but_for_seed(summary.config), summary.train_images, summary.evaluated.test_images
-
-
-def but_for_seed(config: TrainingConfig) -> TrainingConfig:
-    """What is the same in all configurations that differ by their seed alone.
-
-    Whether a run writes TensorBoard's files changes nothing in its training.
-    """
-    return config.model_copy(update={"seed": 0, "tensorboard": False})
+    return summary.but_for_seed, summary.train_images, summary.evaluated.test_images
 
 
 def _is_as_asked(summary: Summary) -> bool:
     is_over = summary.state == State.FINISHED and summary.evaluated is not None
     return is_over and summary.parent is None
-
-
-def _is_steered(summary: Summary) -> bool:
-    """Whether somebody has set its learning rate; asked last, for it reads a file."""
-    try:
-        return summary.run.control().learning_rate is not None
-    except RunError:
-        return True  # nobody can tell
 
 
 @dataclass(frozen=True)
