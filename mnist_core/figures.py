@@ -376,7 +376,7 @@ def _overlaid(
 ) -> Figure:
     legend = 24 * (len(histories) + len(groups))
     of_group = {run: group for group, seeds in groups.items() for run in seeds.drawn}
-    hues = dict.fromkeys(of_group.get(run, run) for run in histories)
+    hues = dict.fromkeys([*(of_group.get(run, run) for run in histories), *groups])
     colours = {hue: {"colour": number} for number, hue in enumerate(hues)}
     value = ".2%" if name == "accuracy" else ".4f"
     traces: list[Figure] = []
@@ -411,7 +411,13 @@ def _overlaid(
             yaxis=axis,
             hovermode="x unified" if along == "epochs" else "closest",
             showlegend=True,
-            legend={"x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
+            legend={
+                "x": 0,
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
+                "tracegroupgap": 0,
+            },
         ),
     }
 

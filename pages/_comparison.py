@@ -23,8 +23,7 @@ from mnist_core.fields import shown
 from mnist_core.runs.catalog import Summary, Version, version
 from mnist_core.runs.files import RunError
 from mnist_core.runs.history import History
-from mnist_core.runs.seeds import Group
-from mnist_core.runs.seeds import compare as seeds_compared
+from mnist_core.runs.seeds import Group, difference_between
 from mnist_core.words import sureness
 from pages import _cached, _changes, _curves, _images, _names, _page, _run_table, _tables
 from pages._live_chart import live_chart, load_plotly
@@ -215,7 +214,10 @@ def pair(picked: list[Summary], names: dict[str, str], seeds: Mapping[str, Group
         left, right = st.columns(2)
         first = by_id[left.selectbox("One run", list(names), format_func=names.__getitem__)]
         others = [run_id for run_id in names if run_id != first.run.id]
-        second = by_id[right.selectbox("Another run", others, format_func=names.__getitem__)]
+        same = seeds.get(first.run.id)  # that of other settings first, which are to be judged
+        begin = (n for n, other in enumerate(others) if not same or seeds.get(other) is not same)
+        another = right.selectbox("Another run", others, next(begin, 0), names.__getitem__)
+        second = by_id[another]
     one, other = names[first.run.id], names[second.run.id]
     try:
         with st.spinner("Checking the answers"):
@@ -236,12 +238,12 @@ def pair(picked: list[Summary], names: dict[str, str], seeds: Mapping[str, Group
         )
         found = None
     if found:
-        groups = seeds.get(first.run.id), seeds.get(second.run.id)
-        if groups[0] and groups[1] and groups[0] is not groups[1]:
-            difference = seeds_compared(groups[0], groups[1])
-            verdict(settings_in_words(difference, bold(one), bold(other)))
-        else:
-            verdict(in_words(found, bold(one), bold(other)))
+        difference = difference_between(seeds, first.run.id, second.run.id)
+        verdict(
+            settings_in_words(difference, bold(one), bold(other))
+            if difference
+            else in_words(found, bold(one), bold(other))
+        )
     matrices(results, one, other, found is not None)
     if found and len(found.only_first) + len(found.only_second):
         images = _images.test_images(results[0], first.config.dataset)

@@ -100,7 +100,7 @@ def names(standings: Sequence[Standing]) -> list[str]:
     """What to call each, and of how many seeds it is the mean."""
     of_runs = {
         standing.summary.run.id: _names.full_name(standing.summary)
-        + (f" · {len(standing.group.seeds)} seeds" if standing.group else "")
+        + (f" ·\u00a0{len(standing.group.seeds)}\u00a0seeds" if standing.group else "")
         for standing in standings
     }
     return [*_names.with_ids(of_runs).values()]

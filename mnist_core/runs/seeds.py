@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -134,3 +134,15 @@ def compare(first: Group, second: Group) -> Difference:
     freedom = error**4 / sum(e**2 / (size - 1) for e, size in zip(errors, sizes, strict=True))
     p_value = 2 * float(stdtr(freedom, -abs(difference) / error))
     return Difference(first, second, difference, p_value)
+
+
+def difference_between(groups: Mapping[str, Group], one: str, other: str) -> Difference | None:
+    """Between what the settings of two runs reach, by their ids; None: they are not in two groups.
+
+    Args:
+        groups: see :func:`groups`.
+    """
+    first, second = groups.get(one), groups.get(other)
+    if first is None or second is None or first is second:
+        return None
+    return compare(first, second)
