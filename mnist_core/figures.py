@@ -416,7 +416,7 @@ def _overlaid(
                 "yref": "container",
                 "y": 0,
                 "yanchor": "bottom",
-                "tracegroupgap": 0,
+                "tracegroupgap": 5,  # a row takes the 24 pixels that are left for it
             },
         ),
     }
