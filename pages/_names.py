@@ -52,15 +52,15 @@ def told_apart(entries: Sequence[Entry], names: Mapping[str, str]) -> dict[str, 
         names: by id.
     """
     seeds: dict[str, set[int]] = defaultdict(set)
-    of_run = {entry.run.id: entry.config.seed for entry in entries if isinstance(entry, Summary)}
-    for run_id, seed in of_run.items():
-        seeds[names[run_id]].add(seed)
-    return with_ids(
-        {
-            run_id: f"{name} · seed {of_run[run_id]}" if len(seeds[name]) > 1 else name
-            for run_id, name in names.items()
-        }
-    )
+    runs = [entry for entry in entries if isinstance(entry, Summary)]
+    for summary in runs:
+        seeds[names[summary.run.id]].add(summary.config.seed)
+    seeded = {
+        summary.run.id: f"{name} · seed {summary.config.seed}"
+        for summary in runs
+        if len(seeds[name := names[summary.run.id]]) > 1
+    }
+    return with_ids({**names, **seeded})
 
 
 def with_ids(names: Mapping[str, str]) -> dict[str, str]:

@@ -638,6 +638,16 @@ def test_runs_of_several_seeds_are_rows_of_their_own_that_tell_the_mean(store: R
     assert "seeds" in app.dataframe[0].proto.column_order
 
 
+def test_a_damaged_run_may_be_called_like_others(store: RunStore) -> None:
+    damaged = store.create(SAMPLE)
+    (damaged.folder / "config.json").write_text("{")
+    name = table(page()).index[0]
+    for run in seeds(store, [10, 20]):
+        run.set_labels(Labels(name=name))
+
+    assert set(table(page()).index) == {name, f"{name} · seed 1", f"{name} · seed 2"}
+
+
 def test_without_a_second_seed_nothing_is_said_of_any(store: RunStore) -> None:
     app = page(trained(store, "One"), trained(store, "Other"))
 
