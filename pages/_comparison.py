@@ -32,26 +32,22 @@ IMAGES_ON_A_PAGE = 8
 REFRESH_SECONDS = 0.8
 
 
-def show(picked: list[Summary], seeds: Mapping[str, Group]) -> None:
-    """All that can be said of these runs together.
-
-    Args:
-        seeds: the groups that runs are in, by the run's id.
-    """
+def show(picked: list[Summary], beside: _run_table.Beside) -> None:
+    """All that can be said of these runs together."""
     st.header("Comparison")
     names = _run_table.distinct_names(picked)
     load_plotly()
-    curves(picked, names, seeds)
+    curves(picked, names, beside.groups)
     settings(picked, names)
     st.subheader("Figures")
     st.dataframe(
-        _run_table.data(picked, seeds, index=list(names.values())).rename_axis("Run"),
+        _run_table.data(picked, beside, index=list(names.values())).rename_axis("Run"),
         column_config=_run_table.COLUMNS,
-        column_order=_run_table.shown(_run_table.FIGURES, picked, seeds),
+        column_order=_run_table.shown(_run_table.FIGURES, picked, beside),
         placeholder="",
         alt="The figures of the compared runs, a row for each",
     )
-    pair(picked, names, seeds)
+    pair(picked, names, beside.groups)
 
 
 def curves(picked: list[Summary], names: dict[str, str], seeds: Mapping[str, Group]) -> None:

@@ -1,7 +1,7 @@
 """Runs as rows of a table: the columns, the cells, and what to call each run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +14,12 @@ from pages import _names
 COLUMNS: dict[str, Any] = {
     "name": st.column_config.TextColumn("Name", pinned=True),
     "accuracy": st.column_config.NumberColumn("Test accuracy", format="%.2f%%"),
+    "lead": st.column_config.NumberColumn(
+        "To the baseline",
+        format="%+.2f",
+        help="Percentage points by which the test accuracy is above that of the baseline, or "
+        "below; of runs that were tested on the same images.",
+    ),
     "seeds": st.column_config.TextColumn(
         "Mean of seeds",
         help="Of the test accuracies of the runs with these settings, each with another seed: "
@@ -38,37 +44,39 @@ COLUMNS: dict[str, Any] = {
     "tags": st.column_config.ListColumn("Tags"),
     "note": st.column_config.TextColumn("Note"),
 }
-FIRST = ("name", "accuracy", "seeds", "state", "dataset", "network", "when")
+FIRST = ("name", "accuracy", "lead", "seeds", "state", "dataset", "network", "when")
 """The columns that are seen at once; the table's tool bar has a menu for the others."""
 FIGURES = (
-    *("state", "accuracy", "interval", "seeds", "loss", "weights", "epochs", "seconds"),
-    "epoch_seconds",
+    *("state", "accuracy", "lead", "interval", "seeds", "loss", "weights", "epochs"),
+    *("seconds", "epoch_seconds"),
 )
 """The columns that say what came of a run."""
 
 
-def data(
-    entries: Sequence[Entry], groups: Mapping[str, Group], index: list[str] | None = None
-) -> pd.DataFrame:
-    """A row for each run; the columns are those of :data:`COLUMNS`.
+class Beside(NamedTuple):
+    """What a run's figures are seen beside."""
 
-    Args:
-        groups: those that runs are in, by the run's id.
-    """
+    groups: Mapping[str, Group]
+    """Those of seeds that runs are in, by the run's id."""
+    baseline: Summary | None
+    """The run that the others' accuracies are told from."""
+
+
+def data(entries: Sequence[Entry], beside: Beside, index: list[str] | None = None) -> pd.DataFrame:
+    """A row for each run; the columns are those of :data:`COLUMNS`."""
     names = _names.told_apart(entries, {entry.run.id: _names.run_name(entry) for entry in entries})
-    rows = [_row(entry, names, groups.get(entry.run.id)) for entry in entries]
+    rows = [_row(entry, names, beside) for entry in entries]
     return pd.DataFrame(rows, index, list(COLUMNS))
 
 
-def shown(
-    columns: Sequence[str], entries: Sequence[Entry], groups: Mapping[str, Group]
-) -> list[str]:
-    """The columns, but for the mean of seeds where no run has any other seed beside its own."""
-    several = any(entry.run.id in groups for entry in entries)
-    return [column for column in columns if several or column != "seeds"]
+def shown(columns: Sequence[str], entries: Sequence[Entry], beside: Beside) -> list[str]:
+    """The columns, but for those that would be empty: of seeds, and of a baseline."""
+    several = any(entry.run.id in beside.groups for entry in entries)
+    empty = {"seeds": not several, "lead": beside.baseline is None}
+    return [column for column in columns if not empty.get(column)]
 
 
-def _row(entry: Entry, names: dict[str, str], group: Group | None) -> dict[str, Any]:
+def _row(entry: Entry, names: dict[str, str], beside: Beside) -> dict[str, Any]:
     """An entry's cells; those that move while the run trains stay empty until it is over."""
     cells: dict[str, Any] = dict.fromkeys(COLUMNS)
     cells |= {
@@ -78,19 +86,34 @@ def _row(entry: Entry, names: dict[str, str], group: Group | None) -> dict[str, 
     }
     if isinstance(entry, Damaged):
         return cells | {"note": entry.reason}
-    config = entry.config
+    config, group = entry.config, beside.groups.get(entry.run.id)
     unfinished = f"on {entry.elsewhere}" if entry.elsewhere else ""
     cells |= {
         "dataset": title(config.dataset),
         "network": config.network,
         "weights": entry.weights,
         "seed": config.seed,
+        "lead": beside.baseline and _lead(entry, beside.baseline),
         "seeds": group and f"{group.in_words()} ({len(group.seeds)})",
         "continues": entry.parent and names.get(entry.parent, entry.parent),
         "tags": list(entry.labels.tags),
         "note": entry.labels.note or entry.message or unfinished,
     }
     return cells if entry.state.live else cells | _figures(entry)
+
+
+def _lead(summary: Summary, baseline: Summary) -> float | None:
+    """In percentage points of the test accuracy; None where that was of other images."""
+    if summary.run == baseline.run:
+        return None
+    (dataset, tested), (other, other_tested) = (
+        (each.config.dataset, each.evaluated) for each in (summary, baseline)
+    )
+    if not (tested and other_tested and dataset == other):
+        return None
+    if tested.test_images != other_tested.test_images:
+        return None
+    return 100 * (tested.test_accuracy - other_tested.test_accuracy)
 
 
 def _figures(summary: Summary) -> dict[str, Any]:

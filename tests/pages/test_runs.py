@@ -613,6 +613,43 @@ def test_runs_without_answers_have_nothing_to_compare_image_by_image(store: RunS
     assert not app.get("plotly_chart")
 
 
+# --- A baseline ---
+
+
+def test_others_are_told_from_the_baseline_until_there_is_none(store: RunStore) -> None:
+    base, better = trained(store, "Base", range(20)), trained(store, "Better", range(5))
+    trained(store, "Worse", range(30))
+    trained(store, "Part", labels=np.arange(500, dtype=np.uint8) % 10)
+    trained(store, "Whole", config=TrainingConfig())
+    asked(store, Started(), FITTING, Ended(state=State.FAILED), name="Failed")
+    app = press(page(base), "Take as baseline")
+    leads = table(app)["lead"].dropna().to_dict()
+
+    assert app.query_params["baseline"] == base.id
+    assert ":material/flag: Baseline: **Base**, seed 1, 98.00%" in words(app)
+    assert leads == {"Better": pytest.approx(1.5), "Worse": pytest.approx(-1)}
+    assert "lead" in app.dataframe[0].proto.column_order
+
+    app.query_params["compare"] = f"{base.id},{better.id}"
+    (figures,) = (f for f in checked(app.run()).dataframe if "figures of the" in f.proto.alt)
+    assert figures.value["lead"].to_list()[1] == pytest.approx(1.5)
+
+    press(app, "No baseline")
+    assert "baseline" not in app.query_params
+    assert "lead" not in app.dataframe[0].proto.column_order
+
+
+def test_a_baseline_that_there_is_not_is_named_once(store: RunStore) -> None:
+    base, other = trained(store, "Base"), trained(store, "Other")
+    app = press(page(base), "Take as baseline")
+    press(press(app, "Delete"), "Yes, delete 1 run")
+    assert f"{base.id} can't be the baseline" in words(app)
+
+    assert "baseline" not in words(checked(app.run()))
+    assert list(table(app).index) == ["Other"]
+    assert store.list() == [other]
+
+
 # --- Several seeds ---
 
 WIDE = SAMPLE.model_copy(update={"widths": (64,)})
