@@ -332,6 +332,7 @@ def _shortened(name: str, most: int) -> str:
 AXES = {"epochs": "Epoch", "seconds": "Seconds in training", "images": "Images seen"}
 """What the curves of several runs can be drawn along, and the axis' title."""
 _SYMBOLS = ("circle", "diamond", "square", "cross", "x", "triangle-up", "star", "pentagon")
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 
 class Seeds(NamedTuple):
@@ -380,10 +381,12 @@ def _overlaid(
     colours = {hue: {"colour": number} for number, hue in enumerate(hues)}
     value = ".2%" if name == "accuracy" else ".4f"
     traces: list[Figure] = []
-    for group, seeds in groups.items():
+    for (group, seeds), dash in zip(groups.items(), cycle(_DASHES), strict=False):
         curves = [_curve(history, name, training, view) for history in seeds.histories]
         shared = {"meta": colours[group], "name": plain(group), "legendgroup": group}
-        traces += [trace | shared for trace in _mean_and_band(curves, along, name, value, view)]
+        if found := _band_and_mean(curves, along, name, value, view):
+            band, mean = found
+            traces += [band | shared, mean | shared | {"line": {"width": 3, "dash": dash}}]
     for (run, history), symbol in zip(histories.items(), cycle(_SYMBOLS), strict=False):
         curve = _curve(history, name, training, view)
         drawn = thin(curve.values, COMPARED_BUCKETS)
@@ -442,15 +445,16 @@ def _curve(history: History, name: str, training: bool, view: View) -> _Curve:
     return _Curve({"epochs": ends, "seconds": elapsed, "images": ends * images}, values)
 
 
-def _mean_and_band(
+def _band_and_mean(
     curves: Sequence[_Curve], along: str, name: str, value: str, view: View
-) -> list[Figure]:
+) -> tuple[Figure, Figure] | None:
     """Traces of the mean of curves, and of the standard deviation around it.
 
-    They go as far as all of the curves do: one that was stopped early ends them.
+    They go as far as all of the curves do: one that was stopped early ends them. None where one has
+    no points.
     """
     if not all(len(curve.values) for curve in curves):
-        return []
+        return None
     last = min(curve.places["epochs"][-1] for curve in curves)
     at = curves[0].places["epochs"]
     at = at[at <= last]
@@ -471,26 +475,22 @@ def _mean_and_band(
     seen = np.isfinite(mean)
     x, low, high = (part[seen] for part in (places.mean(axis=0), low, high))
     shared: Figure = {"type": "scatter", "mode": "lines"}
-    return [
-        {
-            "x": np.concatenate([x, x[::-1]]),
-            "y": _height(name, np.concatenate([low, high[::-1]]), view.log),
-            "fill": "toself",
-            "line": {"width": 0},
-            "opacity": 0.4,
-            "hoverinfo": "skip",
-            "showlegend": False,
-        }
-        | shared,
-        {
-            "x": x,
-            "y": _height(name, mean[seen], view.log),
-            "customdata": np.column_stack([mean, deviation])[seen],
-            "line": {"width": 3},
-            "hovertemplate": f"%{{customdata[0]:{value}}} ± %{{customdata[1]:{value}}}",
-        }
-        | shared,
-    ]
+    band = {
+        "x": np.concatenate([x, x[::-1]]),
+        "y": _height(name, np.concatenate([low, high[::-1]]), view.log),
+        "fill": "toself",
+        "line": {"width": 0},
+        "opacity": 0.4,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    line = {
+        "x": x,
+        "y": _height(name, mean[seen], view.log),
+        "customdata": np.column_stack([mean, deviation])[seen],
+        "hovertemplate": f"%{{customdata[0]:{value}}} ± %{{customdata[1]:{value}}}",
+    }
+    return shared | band, shared | line
 
 
 def confusion_matrix(

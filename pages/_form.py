@@ -351,9 +351,9 @@ def train_buttons(config: TrainingConfig | None) -> None:
                 on_click=start,
                 args=(config, SEEDS),
                 disabled=config is None,
-                help=f"Trains these settings {SEEDS} times, with the seed above and the next ones: "
-                "how much of the accuracy is chance? The runs wait in the queue, and Runs shows "
-                "their mean and standard deviation.",
+                help=f"Trains these settings {SEEDS} times, with their seed and the next ones: how "
+                "much of the accuracy is chance? The runs wait in the queue, and Runs shows their "
+                "mean and standard deviation.",
             )
     else:
         st.info(

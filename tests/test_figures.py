@@ -425,6 +425,15 @@ def test_seeds_have_their_mean_and_deviation_as_far_as_all_of_them_go(log: bool)
     go.Figure(loss)
 
 
+def test_means_can_be_told_apart_without_colours() -> None:
+    runs = {"a": history(epochs=1), "b": history(epochs=1)}
+    groups = {name: figures.Seeds([*runs.values()], {name}) for name in runs}
+    accuracy, _ = figures.overlaid_curves({}, groups=groups)
+
+    dashes = [trace["line"].get("dash") for trace in accuracy["data"] if "customdata" in trace]
+    assert dashes == ["solid", "dash"]
+
+
 @pytest.mark.parametrize("along", figures.AXES)
 def test_the_mean_of_batches_is_taken_at_the_same_places(along: str) -> None:
     often, seldom = long(epochs=2), history(epochs=2)
