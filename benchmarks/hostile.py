@@ -33,10 +33,12 @@ from mnist_core.export import formats
 from mnist_core.inference import ModelError, Predictor
 from mnist_core.link import form_values, read_link
 from mnist_core.runs import archive, snapshot, trash
-from mnist_core.runs.catalog import Catalog, leaderboards, mentions
+from mnist_core.runs.catalog import Catalog, mentions
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.judging import judge
+from mnist_core.runs.leaderboard import leaderboards
+from mnist_core.runs.seeds import groups
 from mnist_core.runs.store import RunStore
 from mnist_core.storage import StorageError
 
@@ -454,9 +456,10 @@ def feed_network_zip(chance: Random | None, folder: Path) -> None:
 def look_at(run: Run) -> None:
     """All that the pages and commands read of a run that can be read."""
     store = RunStore(run.folder.parent)
-    for entry in Catalog(store).list():
+    entries = Catalog(store).list()
+    leaderboards(entries, groups(entries))
+    for entry in entries:
         mentions(entry, "a b")
-        leaderboards([entry])
     shot = snapshot.take(run, run.history())
     shot.history.marks()
     assert shot.stage

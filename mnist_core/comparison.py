@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mnist_core import words
 from mnist_core.config import FIELDS, TrainingConfig
 from mnist_core.evaluation import Evaluation, mistakes
+from mnist_core.runs.seeds import Difference
 
 
 class NotComparable(ValueError):  # noqa: N818
@@ -71,6 +72,10 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
 
 CHANCE = 0.05
 """What comes up less often than this by chance counts as rare."""
+_RARE = (
+    f"Less than {CHANCE} counts as more than chance, so one comparison in twenty finds a "
+    "difference where there is none."
+)
 
 
 class Verdict(NamedTuple):
@@ -108,21 +113,57 @@ def in_words(found: Comparison, one: str, other: str) -> Verdict:
     judgement = (
         f"{chance}: {better} is better." if better else f"{chance}: this one may well be chance."
     )
-    p = "p < 0.0001" if found.p_value < LEAST_P else f"p = {found.p_value:.2g}"
     method = (
         f"On the other {found.images - total:,} of the {found.images:,} test images, both are "
         f"right or both wrong, which says nothing about the difference. If the networks were "
         f"equally good, each of these {words.images(total)} would fall to one or the other as if a "
         f"coin were tossed. How often coins fall at least this unevenly is McNemar's exact test: "
-        f"{p}. Less than {CHANCE} counts as more than chance, so one comparison in twenty finds "
-        "a difference where there is none. The test is about these two networks: the same "
-        "settings with another seed give another network."
+        f"{_p(found.p_value)}. {_RARE} The test is about these two networks: the same settings "
+        "with another seed give another network."
+    )
+    return Verdict(facts, judgement, better, method)
+
+
+def settings_in_words(found: Difference, one: str, other: str) -> Verdict:
+    """Say which settings reach more, of two that were trained with several seeds each.
+
+    Args:
+        one, other: the names of a network of either.
+    """
+    first, second = found.first, found.second
+    facts = (
+        f"The settings of {one} reach {first.in_words()} on average of {len(first.seeds)} seeds, "
+        f"those of {other} {second.in_words()} of {len(second.seeds)}."
+    )
+    if not found.difference:
+        return Verdict(facts, "That is as much: neither are better.", None, "")
+    better = None
+    if found.p_value < CHANCE:
+        better = one if found.difference < 0 else other
+    chance = (
+        f"By the chance of seeds alone, a difference this large would arise "
+        f"{_how_often(found.p_value)}"
+    )
+    judgement = (
+        f"{chance}: those of {better} are better."
+        if better
+        else f"{chance}: this one may well be chance."
+    )
+    method = (
+        "The runs of either side differ by their seed alone. How often seeds make two means differ "
+        "at least this much if the settings are equally good is Welch's t-test, which takes the "
+        f"spread of each side for its own: {_p(found.p_value)}. {_RARE} The test is about the "
+        "settings, on these test images; with few seeds, it finds large differences alone."
     )
     return Verdict(facts, judgement, better, method)
 
 
 LEAST_P = 1e-4
 """What is smaller is not told any more exactly."""
+
+
+def _p(p_value: float) -> str:
+    return f"p < {LEAST_P:.4f}" if p_value < LEAST_P else f"p = {p_value:.2g}"
 
 
 def _how_often(p_value: float) -> str:

@@ -414,6 +414,14 @@ class TrainingConfig(BaseModel):
         return applies(FIELDS[name], vars(self))
 
     @property
+    def but_for_seed(self) -> str:
+        """The same for configurations that train alike from another chance, and for no others.
+
+        Whether a run writes TensorBoard's files changes nothing in its training.
+        """
+        return self.model_dump_json(exclude={"seed", "tensorboard"})
+
+    @property
     def augments(self) -> bool:
         """Whether training images are altered at all."""
         return any(getattr(self, name) for name in AUGMENTATIONS)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, cycle
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -332,6 +332,16 @@ def _shortened(name: str, most: int) -> str:
 AXES = {"epochs": "Epoch", "seconds": "Seconds in training", "images": "Images seen"}
 """What the curves of several runs can be drawn along, and the axis' title."""
 _SYMBOLS = ("circle", "diamond", "square", "cross", "x", "triangle-up", "star", "pentagon")
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+
+class Seeds(NamedTuple):
+    """Runs that differ by their seed alone."""
+
+    histories: Sequence[History]
+    """Of two or more, whether they are drawn by themselves or not."""
+    drawn: Collection[str]
+    """The names of those that are."""
 
 
 def overlaid_curves(
@@ -339,6 +349,7 @@ def overlaid_curves(
     along: str = "epochs",
     training: bool = False,
     view: View = View(),
+    groups: Mapping[str, Seeds] | None = None,
 ) -> tuple[Figure, Figure]:
     """Accuracy and loss of several runs, a trace for each; up to eight look different.
 
@@ -346,40 +357,51 @@ def overlaid_curves(
         histories: by the run's name in the legend.
         along: a key of :data:`AXES`.
         training: the smoothed line of the batches, instead of the validation after each epoch.
+        groups: by name in the legend; each has the mean of its runs as a line, the standard
+            deviation around it as a band, and one colour.
     """
-    accuracy = _overlaid(histories, along, "accuracy", training, view)
+    accuracy = _overlaid(histories, along, "accuracy", training, view, groups or {})
     accuracy["layout"]["yaxis"]["title"] = {"text": "Accuracy"}
-    loss = _overlaid(histories, along, "loss", training, view)
+    loss = _overlaid(histories, along, "loss", training, view, groups or {})
     loss["layout"]["yaxis"]["title"] = {"text": "Loss"}
     return accuracy, loss
 
 
 def _overlaid(
-    histories: Mapping[str, History], along: str, name: str, training: bool, view: View
+    histories: Mapping[str, History],
+    along: str,
+    name: str,
+    training: bool,
+    view: View,
+    groups: Mapping[str, Seeds],
 ) -> Figure:
-    legend = 24 * len(histories)
-    traces = []
+    legend = 24 * (len(histories) + len(groups))
+    of_group = {run: group for group, seeds in groups.items() for run in seeds.drawn}
+    hues = dict.fromkeys([*(of_group.get(run, run) for run in histories), *groups])
+    colours = {hue: {"colour": number} for number, hue in enumerate(hues)}
+    value = ".2%" if name == "accuracy" else ".4f"
+    traces: list[Figure] = []
+    for (group, seeds), dash in zip(groups.items(), cycle(_DASHES), strict=False):
+        curves = [_curve(history, name, training, view) for history in seeds.histories]
+        shared = {"meta": colours[group], "name": plain(group), "legendgroup": group}
+        if found := _band_and_mean(curves, along, name, value, view):
+            band, mean = found
+            traces += [band | shared, mean | shared | {"line": {"width": 3, "dash": dash}}]
     for (run, history), symbol in zip(histories.items(), cycle(_SYMBOLS), strict=False):
-        if training:
-            batches = history.all_batches
-            ends, elapsed = batches.at, batches.elapsed
-            values = smooth(getattr(batches, name), view.smoothing)
-        else:
-            ends, values = history.validation(name)
-            elapsed = np.fromiter(accumulate(epoch.seconds for epoch in history.epochs), float)
-        images = history.fitting.train_images if history.fitting else 1
-        places = {"epochs": ends, "seconds": elapsed, "images": ends * images}[along]
-        drawn = thin(values, COMPARED_BUCKETS)
+        curve = _curve(history, name, training, view)
+        drawn = thin(curve.values, COMPARED_BUCKETS)
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": plain(run),
-                "x": places[drawn],
-                "y": _height(name, values[drawn], view.log),
-                "customdata": values[drawn],
+                "x": curve.places[along][drawn],
+                "y": _height(name, curve.values[drawn], view.log),
+                "customdata": curve.values[drawn],
+                "line": {"width": 1 if run in of_group else 2},
                 "marker": {"symbol": symbol, "size": 6 if len(drawn) <= FEW else 4},
-                "hovertemplate": "%{customdata:.2%}" if name == "accuracy" else "%{customdata:.4f}",
+                "hovertemplate": f"%{{customdata:{value}}}",
+                "meta": colours[of_group.get(run, run)],
             }
         )
     axis, reach = _reach(name, traces, view.log)
@@ -392,9 +414,83 @@ def _overlaid(
             yaxis=axis,
             hovermode="x unified" if along == "epochs" else "closest",
             showlegend=True,
-            legend={"x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
+            legend={
+                "x": 0,
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
+                "tracegroupgap": 5,  # a row takes the 24 pixels that are left for it
+            },
         ),
     }
+
+
+class _Curve(NamedTuple):
+    """One figure of a run as it went; all ``(n,)``."""
+
+    places: dict[str, Series]
+    """Where on each of :data:`AXES`."""
+    values: Series
+
+
+def _curve(history: History, name: str, training: bool, view: View) -> _Curve:
+    if training:
+        batches = history.all_batches
+        ends, elapsed = batches.at, batches.elapsed
+        values = smooth(getattr(batches, name), view.smoothing)
+    else:
+        ends, values = history.validation(name)
+        elapsed = np.fromiter(accumulate(epoch.seconds for epoch in history.epochs), float)
+    images = history.fitting.train_images if history.fitting else 1
+    return _Curve({"epochs": ends, "seconds": elapsed, "images": ends * images}, values)
+
+
+def _band_and_mean(
+    curves: Sequence[_Curve], along: str, name: str, value: str, view: View
+) -> tuple[Figure, Figure] | None:
+    """Traces of the mean of curves, and of the standard deviation around it.
+
+    They go as far as all of the curves do: one that was stopped early ends them. None where one has
+    no points.
+    """
+    if not all(len(curve.values) for curve in curves):
+        return None
+    last = min(curve.places["epochs"][-1] for curve in curves)
+    at = curves[0].places["epochs"]
+    at = at[at <= last]
+    at = at[np.unique(np.linspace(0, len(at) - 1, 2 * COMPARED_BUCKETS).astype(int))]
+
+    def there(of_curve: Series, curve: _Curve) -> Series:
+        found: Series = np.interp(at, curve.places["epochs"], of_curve)
+        return found
+
+    values = np.stack([there(curve.values, curve) for curve in curves])
+    places = np.stack([there(curve.places[along], curve) for curve in curves])
+    mean, deviation = values.mean(axis=0), values.std(axis=0, ddof=1)
+    low, high = np.maximum(mean - deviation, 0), mean + deviation
+    if name == "accuracy":
+        high = np.minimum(high, 1)
+    elif view.log:  # where there may be no room for all of it
+        low = np.maximum(low, values.min(axis=0))
+    seen = np.isfinite(mean)
+    x, low, high = (part[seen] for part in (places.mean(axis=0), low, high))
+    shared: Figure = {"type": "scatter", "mode": "lines"}
+    band = {
+        "x": np.concatenate([x, x[::-1]]),
+        "y": _height(name, np.concatenate([low, high[::-1]]), view.log),
+        "fill": "toself",
+        "line": {"width": 0},
+        "opacity": 0.4,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    line = {
+        "x": x,
+        "y": _height(name, mean[seen], view.log),
+        "customdata": np.column_stack([mean, deviation])[seen],
+        "hovertemplate": f"%{{customdata[0]:{value}}} ± %{{customdata[1]:{value}}}",
+    }
+    return shared | band, shared | line
 
 
 def confusion_matrix(

@@ -57,7 +57,7 @@ LISTS = {"widths": ("layers", "width"), "filters": ("blocks", "filters")}
 """Field to the parameter that says how many, and to the one for each (``width_1``, ``width_2``)."""
 SWITCHES = {"patience": "early_stopping"}
 """Field that may be None, to the parameter that switches it on."""
-OTHERS = {"run", "compare"}
+OTHERS = {"run", "compare", "baseline"}
 """What the pages write into a link beside the settings."""
 
 

@@ -17,10 +17,11 @@ RUN_ANCHOR = "run"
 """Where Train shows the chosen run."""
 
 
-def submit(run: Run) -> None:
-    """In a callback: have it trained, and show it."""
-    _cached.pool().submit(run)
-    _state.RUN.choose([run.id])
+def submit(*runs: Run) -> None:
+    """In a callback: have them trained in their order, and show the first."""
+    for run in runs:
+        _cached.pool().submit(run)
+    _state.RUN.choose([runs[0].id])
     _in_view.ask(f"#{RUN_ANCHOR}")
 
 

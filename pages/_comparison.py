@@ -1,5 +1,6 @@
 """Two to eight runs beside each other, and two of them image by image."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 
 from mnist_core import figures
 from mnist_core.comparison import (
-    Comparison,
     NotComparable,
+    Verdict,
     compare,
     differing,
     in_words,
+    settings_in_words,
 )
 from mnist_core.config import FIELDS
 from mnist_core.evaluation import Evaluation
@@ -21,34 +23,36 @@ from mnist_core.fields import shown
 from mnist_core.runs.catalog import Summary, Version, version
 from mnist_core.runs.files import RunError
 from mnist_core.runs.history import History
+from mnist_core.runs.seeds import Group, difference_between
 from mnist_core.words import sureness
-from pages import _cached, _changes, _curves, _images, _page, _run_table, _tables
+from pages import _cached, _changes, _curves, _images, _names, _page, _run_table, _tables
 from pages._live_chart import live_chart, load_plotly
 
 IMAGES_ON_A_PAGE = 8
 REFRESH_SECONDS = 0.8
 
 
-def show(picked: list[Summary]) -> None:
+def show(picked: list[Summary], beside: _run_table.Beside) -> None:
     """All that can be said of these runs together."""
     st.header("Comparison")
     names = _run_table.distinct_names(picked)
     load_plotly()
-    curves(picked, names)
+    curves(picked, names, beside.groups)
     settings(picked, names)
     st.subheader("Figures")
     st.dataframe(
-        _run_table.data(picked, index=list(names.values())).rename_axis("Run"),
+        _run_table.data(picked, beside, index=list(names.values())).rename_axis("Run"),
         column_config=_run_table.COLUMNS,
-        column_order=_run_table.FIGURES,
+        column_order=_run_table.shown(_run_table.FIGURES, picked, beside),
         placeholder="",
         alt="The figures of the compared runs, a row for each",
     )
-    pair(picked, names)
+    pair(picked, names, beside.groups)
 
 
-def curves(picked: list[Summary], names: dict[str, str]) -> None:
+def curves(picked: list[Summary], names: dict[str, str], seeds: Mapping[str, Group]) -> None:
     """The runs' curves in one figure each, redrawn while one of them is live."""
+    groups = groups_of(picked, seeds)
 
     def versions() -> list[Version]:
         return [version(str(summary.run.folder)) for summary in picked]
@@ -78,28 +82,35 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
                 histories[names[summary.run.id]] = _cached.history(summary.run)
             except RunError as error:
                 st.error(_page.plain(str(error)), icon=":material/broken_image:")
+        means: dict[str, figures.Seeds] = {}
+        for name, group in groups.items():
+            try:
+                mean = together(group, names, histories)
+            except RunError as error:
+                st.error(_page.plain(str(error)), icon=":material/broken_image:")
+            else:
+                if len(mean.histories) > 1:
+                    means[name] = mean
         accuracy, loss = figures.overlaid_curves(
-            histories, along, training=images == "Training", view=view
+            histories, along, training=images == "Training", view=view, groups=means
         )
         left, right = st.columns(2)
         alt = f"{images} {{}} of the compared runs along {ALONG[along].lower()}"
+        if means:
+            alt += ", and the mean and standard deviation of those that differ by their seed alone"
         with left:
             live_chart(accuracy, "compared_accuracy", alt.format("accuracy"))
         with right:
             live_chart(loss, "compared_loss", alt.format("loss"))
-        part = "val_" if images == "Validation" else ""
+        if means:
+            st.caption(
+                "The thick lines are the mean of runs that differ by their seed alone, chosen or "
+                "not; the bands are as wide as their standard deviation to either side."
+            )
         _tables.below(
             f"{images} accuracy and loss by epoch",
             "compared_table",
-            lambda: pd.DataFrame(
-                {
-                    f"{name}: {figure}": pd.Series(
-                        {epoch.epoch: getattr(epoch, part + figure) for epoch in history.epochs}
-                    )
-                    for name, history in histories.items()
-                    for figure in ("accuracy", "loss")
-                }
-            ).rename_axis("Epoch"),
+            lambda: by_epoch(histories, means, "val_" if images == "Validation" else ""),
         )
         blind = [names[s.run.id] for s in picked if not s.config.validation_share]
         if blind and images == "Validation":
@@ -115,6 +126,49 @@ def curves(picked: list[Summary], names: dict[str, str]) -> None:
         _changes.redraw_on_change(part, REFRESH_SECONDS, lambda drawn: drawn != versions())
     else:
         st.fragment(part)()
+
+
+def groups_of(picked: list[Summary], seeds: Mapping[str, Group]) -> dict[str, Group]:
+    """The groups that some of the runs are in, by what to call them."""
+    found = {group.summaries[0].run.id: group for s in picked if (group := seeds.get(s.run.id))}
+    names = _names.with_ids({i: _names.full_name(g.best) for i, g in found.items()})
+    return {f"{names[i]} · mean of {len(g.seeds)} seeds": g for i, g in found.items()}
+
+
+def together(group: Group, names: dict[str, str], histories: dict[str, History]) -> figures.Seeds:
+    """A group for the curves.
+
+    Args:
+        histories: those that are drawn by themselves, by name.
+
+    Raises:
+        RunError: another one is damaged.
+    """
+    ids = [summary.run.id for summary in group.summaries]
+    read = {name: histories[name] for i in ids if (name := names.get(i, "")) in histories}
+    others = [_cached.history(s.run) for s in group.summaries if s.run.id not in names]
+    return figures.Seeds([*read.values(), *others], read.keys())
+
+
+def by_epoch(
+    histories: dict[str, History], means: Mapping[str, figures.Seeds], part: str
+) -> pd.DataFrame:
+    """What the curves show, as a table: a row for each epoch."""
+
+    def column(history: History, figure: str) -> "pd.Series[float]":
+        return pd.Series({e.epoch: getattr(e, part + figure) for e in history.epochs}, dtype=float)
+
+    columns = {
+        f"{name}: {figure}": column(history, figure)
+        for name, history in histories.items()
+        for figure in ("accuracy", "loss")
+    }
+    for name, seeds in means.items():
+        for figure in ("accuracy", "loss"):
+            each = pd.DataFrame([column(history, figure) for history in seeds.histories])
+            columns[f"{name}: {figure}"] = each.mean(skipna=False)
+            columns[f"{name}: deviation of {figure}"] = each.std(skipna=False)
+    return pd.DataFrame(columns).rename_axis("Epoch")
 
 
 ALONG = {"epochs": "Epochs", "seconds": "Time in training", "images": "Images seen"}
@@ -147,8 +201,8 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
 
 
 @st.fragment
-def pair(picked: list[Summary], names: dict[str, str]) -> None:
-    """Two of the runs, image by image."""
+def pair(picked: list[Summary], names: dict[str, str], seeds: Mapping[str, Group]) -> None:
+    """Two of the runs: whether one is better, and image by image."""
     st.header("Image by image")
     first, second = picked[:2]
     if len(picked) > 2:
@@ -156,7 +210,10 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
         left, right = st.columns(2)
         first = by_id[left.selectbox("One run", list(names), format_func=names.__getitem__)]
         others = [run_id for run_id in names if run_id != first.run.id]
-        second = by_id[right.selectbox("Another run", others, format_func=names.__getitem__)]
+        same = seeds.get(first.run.id)  # that of other settings first, which are to be judged
+        begin = (n for n, other in enumerate(others) if not same or seeds.get(other) is not same)
+        another = right.selectbox("Another run", others, next(begin, 0), names.__getitem__)
+        second = by_id[another]
     one, other = names[first.run.id], names[second.run.id]
     try:
         with st.spinner("Checking the answers"):
@@ -177,7 +234,12 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
         )
         found = None
     if found:
-        verdict(found, one, other)
+        difference = difference_between(seeds, first.run.id, second.run.id)
+        verdict(
+            settings_in_words(difference, bold(one), bold(other))
+            if difference
+            else in_words(found, bold(one), bold(other))
+        )
     matrices(results, one, other, found is not None)
     if found and len(found.only_first) + len(found.only_second):
         images = _images.test_images(results[0], first.config.dataset)
@@ -189,9 +251,8 @@ def pair(picked: list[Summary], names: dict[str, str]) -> None:
                 alone(found.only_second, other, one, results[0], images)
 
 
-def verdict(found: Comparison, one: str, other: str) -> None:
-    """Whether the difference is more than chance, in words."""
-    words = in_words(found, bold(one), bold(other))
+def verdict(words: Verdict) -> None:
+    """Whether the difference is more than chance."""
     if words.better:
         title, kind, icon = "More than chance", st.success, ":material/check_circle:"
     elif words.method:

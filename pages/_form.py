@@ -33,6 +33,8 @@ from mnist_core.presets import (
     presets_for,
     tuned_on,
 )
+from mnist_core.runs.folder import Run
+from mnist_core.runs.seeds import with_seeds
 from mnist_core.words import duration, reason
 from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _page, _state
 from pages._number import whole_number
@@ -244,10 +246,10 @@ def part_widgets(group: Group, values: dict[str, Any]) -> DeltaGenerator | None:
 
 
 def form() -> DeltaGenerator:
-    """All settings, and the button that trains with them; the reason where they don't fit.
+    """All settings, and the buttons that train with them; the reason where they don't fit.
 
     Returns:
-        The place below the button.
+        The place below the buttons.
     """
     notice_place = st.container()
     dataset = field_widget("dataset", places.default_name())
@@ -260,7 +262,7 @@ def form() -> DeltaGenerator:
         values["epochs"] = field_widget("epochs")
     with right:
         values["dropout"] = field_widget("dropout")
-    # What comes and goes with the settings stands below the button, which so keeps its place.
+    # What comes and goes with the settings stands below the buttons, which so keep their place.
     train_place, about_place, below_place = st.container(), st.container(), st.container()
     places_above = {}
     for group in PARTS:
@@ -277,7 +279,7 @@ def form() -> DeltaGenerator:
         with train_place:
             lines = map(_page.plain, str(error).splitlines())
             st.error("\n\n".join(lines), icon=":material/error:")
-            train_button(None)
+            train_buttons(None)
     with notice_place:
         _link.notice(values)
     with preset_place:
@@ -287,7 +289,7 @@ def form() -> DeltaGenerator:
     if config:
         _state.FORM_LEFT.set(config)
         with train_place:
-            train_button(config)
+            train_buttons(config)
         if preview_place := places_above["augmentation"]:
             with preview_place:
                 _augmentation.preview(config)
@@ -325,19 +327,34 @@ def about_preset(preset: str, dataset: str) -> str:
     return words
 
 
-def train_button(config: TrainingConfig | None) -> None:
-    """It trains with ``config``; without one, it stands there and can't be pressed."""
+SEEDS = 3
+"""How many one press trains with: the fewest that show how far chance goes."""
+
+
+def train_buttons(config: TrainingConfig | None) -> None:
+    """They train with ``config``; without one, they stand there and can't be pressed."""
     if config is None or places.available(config.dataset):
-        st.button(
-            "Train",
-            key="train",
-            type="primary",
-            icon=":material/play_arrow:",
-            width="stretch",
-            on_click=start,
-            args=(config,),
-            disabled=config is None,
-        )
+        with st.container(horizontal=True, gap="small"):
+            st.button(
+                "Train",
+                key="train",
+                type="primary",
+                icon=":material/play_arrow:",
+                width="stretch",
+                on_click=start,
+                args=(config,),
+                disabled=config is None,
+            )
+            st.button(
+                f"{SEEDS} seeds",
+                key="train_seeds",
+                on_click=start,
+                args=(config, SEEDS),
+                disabled=config is None,
+                help=f"Trains these settings {SEEDS} times, with their seed and the next ones: how "
+                "much of the accuracy is chance? The runs wait in the queue, and Runs shows their "
+                "mean and standard deviation.",
+            )
     else:
         st.info(
             f"{_page.plain(known.title(config.dataset))} is not on this machine yet; the MNIST "
@@ -398,9 +415,14 @@ def about(seconds: float) -> str:
     return taken if taken.startswith("under") else f"about {taken}"
 
 
-def start(config: TrainingConfig) -> None:
+def start(config: TrainingConfig, seeds: int = 1) -> None:
+    """In a callback: have the settings trained with so many seeds, and show the first run."""
+    runs: list[Run] = []
     try:
-        _chosen.submit(_cached.store().create(config))
-    except OSError as error:
+        for seeded in with_seeds(config, seeds):
+            runs.append(_cached.store().create(seeded))  # noqa: PERF401, those before a failure count
+    except (ConfigError, OSError) as error:
         words = _page.plain(reason(error))
         _state.leave_notice("training", Notice(st.error, words, ":material/error:"))
+    if runs:
+        _chosen.submit(*runs)

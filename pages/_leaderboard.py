@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from mnist_core.data.known import title
-from mnist_core.runs.catalog import Leaderboard, Summary
+from mnist_core.runs.catalog import Summary
+from mnist_core.runs.leaderboard import Leaderboard, Standing
 from mnist_core.words import sureness
-from pages import _cached, _images, _run_table
+from pages import _cached, _images, _names
 
 STYLE = """
 <style>
@@ -36,10 +37,10 @@ ol.board.pictures li { grid-template-columns: 1.75rem 2.75rem 1fr auto; }
 
 
 def show(board: Leaderboard) -> None:
-    """One board: the most accurate runs and, of those over the bar, the smallest and fastest."""
+    """One board: the most accurate and, of those over the bar, the smallest and fastest."""
     st.subheader(title(board.dataset))
     st.caption(f"{board.train_images:,} images to train on, {board.test_images:,} to test with.")
-    columns: list[tuple[str, list[Summary], Callable[[Sequence[Summary]], list[str]]]] = [
+    columns: list[tuple[str, list[Standing], Callable[[Sequence[Standing]], list[str]]]] = [
         ("Best accuracy", board.most_accurate, by_accuracy)
     ]
     if board.bar is not None:
@@ -48,53 +49,61 @@ def show(board: Leaderboard) -> None:
             (f"Fastest to {board.bar:.0%}", board.fastest, by_seconds),
         ]
     with st.grid(3, min_column_width=300):
-        for name, summaries, rows in columns:
+        for name, standings, rows in columns:
             with st.container():
                 st.markdown(f"**{name}**")
-                if not summaries:
+                if not standings:
                     st.caption(f"No run has reached {board.bar:.0%} on the test images yet.")
                     continue
                 pictures = "pictures" if rows is by_accuracy else ""
                 label = html.escape(f"{name} on {title(board.dataset)}")
                 st.html(
                     f'{STYLE}<ol class="board {pictures}" role="list" aria-label="{label}">'
-                    f"{''.join(rows(summaries))}</ol>"
+                    f"{''.join(rows(standings))}</ol>"
                 )
 
 
-def by_accuracy(summaries: Sequence[Summary]) -> list[str]:
-    """With the interval that each accuracy lies in, on one scale, and its surest mistake."""
-    intervals = [summary.interval or (0.0, 0.0) for summary in summaries]
+def by_accuracy(standings: Sequence[Standing]) -> list[str]:
+    """With the interval that each accuracy lies in, on one scale, and a surest mistake."""
+    intervals = [standing.interval for standing in standings]
     least, most = min(low for low, _ in intervals), max(high for _, high in intervals)
-    names = _run_table.distinct_names(summaries)
     return [
         row(
-            names[summary.run.id],
-            f"{summary.evaluated.test_accuracy:.2%}" if summary.evaluated else "",
+            name,
+            standing.group.in_words() if standing.group else f"{standing.accuracy:.2%}",
             (low - least) / (most - least),
             (high - low) / (most - least),
-            picture(summary),
+            picture(standing.summary),
         )
-        for summary, (low, high) in zip(summaries, intervals, strict=True)
+        for name, standing, (low, high) in zip(names(standings), standings, intervals, strict=True)
     ]
 
 
-def by_weights(summaries: Sequence[Summary]) -> list[str]:
-    return by([summary.weights or 0 for summary in summaries], "{:,}", summaries)
+def by_weights(standings: Sequence[Standing]) -> list[str]:
+    return by([standing.weights for standing in standings], "{:,}", standings)
 
 
-def by_seconds(summaries: Sequence[Summary]) -> list[str]:
-    return by([summary.train_seconds or 0 for summary in summaries], "{:.1f} s", summaries)
+def by_seconds(standings: Sequence[Standing]) -> list[str]:
+    return by([standing.seconds for standing in standings], "{:.1f} s", standings)
 
 
-def by(figures: Sequence[float], words: str, summaries: Sequence[Summary]) -> list[str]:
+def by(figures: Sequence[float], words: str, standings: Sequence[Standing]) -> list[str]:
     """With bars from zero."""
-    names = _run_table.distinct_names(summaries)
     most = max(figures) or 1
     return [
-        row(names[summary.run.id], words.format(figure), 0, figure / most)
-        for summary, figure in zip(summaries, figures, strict=True)
+        row(name, words.format(figure), 0, figure / most)
+        for name, figure in zip(names(standings), figures, strict=True)
     ]
+
+
+def names(standings: Sequence[Standing]) -> list[str]:
+    """What to call each, and of how many seeds it is the mean."""
+    of_runs = {
+        standing.summary.run.id: _names.full_name(standing.summary)
+        + (f" ·\u00a0{len(standing.group.seeds)}\u00a0seeds" if standing.group else "")
+        for standing in standings
+    }
+    return [*_names.with_ids(of_runs).values()]
 
 
 def row(name: str, figure: str, start: float, length: float, picture: str = "") -> str:

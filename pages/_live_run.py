@@ -442,13 +442,16 @@ LATEST = 10
 """Among so many of the newest runs, others that are live are looked for."""
 
 
-def name_others(others: list[Summary]) -> None:
+def name_others(run: Run, others: list[Summary]) -> None:
     """Which other runs are live, whoever has started them, with links to watch them."""
     for other in others:
         what = "Waiting, too" if other.state == State.QUEUED else "In training, too"
+        name, seed = _names.run_name(other), other.config.seed
+        if run.config.seed != seed and run.config.but_for_seed == other.but_for_seed:
+            name += f", seed {seed}"
         st.page_link(
             "pages/train.py",
-            label=_page.plain(f"{what}: {_names.run_name(other)}"),
+            label=_page.plain(f"{what}: {name}"),
             icon=":material/model_training:",
             query_params=_state.RUN.link(other.run.id),
         )

@@ -1,6 +1,8 @@
 """What runs are called, and what is said of them in a line."""
 
 import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,7 +10,7 @@ import streamlit as st
 
 from mnist_core import presets
 from mnist_core.data import known
-from mnist_core.runs.catalog import Damaged, Entry
+from mnist_core.runs.catalog import Damaged, Entry, Summary
 from mnist_core.runs.folder import Run
 from mnist_core.words import duration
 from pages import _cached
@@ -34,6 +36,40 @@ def run_name(entry: Entry) -> str:
     if isinstance(entry, Damaged):
         return made(entry.run)
     return entry.labels.name or presets.title(entry.config)
+
+
+def full_name(summary: Summary) -> str:
+    """What a run is called where several are shown, whose networks may differ."""
+    if not summary.labels.name:
+        return run_name(summary)
+    return f"{summary.labels.name} · {summary.config.network}"
+
+
+def told_apart(entries: Sequence[Entry], names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id; one that several runs have is followed by their seeds, else by their ids' end.
+
+    Args:
+        names: by id.
+    """
+    seeds: dict[str, set[int]] = defaultdict(set)
+    runs = [entry for entry in entries if isinstance(entry, Summary)]
+    for summary in runs:
+        seeds[names[summary.run.id]].add(summary.config.seed)
+    seeded = {
+        summary.run.id: f"{name} · seed {summary.config.seed}"
+        for summary in runs
+        if len(seeds[name := names[summary.run.id]]) > 1
+    }
+    return with_ids({**names, **seeded})
+
+
+def with_ids(names: Mapping[str, str]) -> dict[str, str]:
+    """Names by id; one that several runs have is followed by the end of their ids."""
+    times = Counter(names.values())
+    return {
+        run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
+        for run_id, name in names.items()
+    }
 
 
 def made(run: Run) -> str:

@@ -218,6 +218,8 @@ STUDY = Chosen("study", most=1)
 """The study that Search shows."""
 COMPARED = Chosen("compare", most=8)
 """Those that Runs shows beside each other."""
+BASELINE = Chosen("baseline", most=1)
+"""The run that Runs tells the others' accuracies from."""
 
 
 # --- What is left to be said in the page's next run ---

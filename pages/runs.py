@@ -13,12 +13,13 @@ from mnist_core.runs.catalog import (
     Damaged,
     Entry,
     Summary,
-    leaderboards,
     mentions,
 )
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.leaderboard import leaderboards
+from mnist_core.runs.seeds import groups
 from mnist_core.words import reason
 from pages import (
     _cached,
@@ -31,7 +32,7 @@ from pages import (
     _run_table,
     _state,
 )
-from pages._state import COMPARED, Key, Notice
+from pages._state import BASELINE, COMPARED, Key, Notice
 
 
 def is_live(entry: Entry) -> bool:
@@ -156,7 +157,35 @@ def all_tags(entries: list[Entry]) -> list[str]:
     return sorted({tag for e in entries if isinstance(e, Summary) for tag in e.labels.tags})
 
 
-def table(entries: list[Entry], picked: list[Entry]) -> None:
+def baseline(entries: list[Entry]) -> Summary | None:
+    """The run that the others are told from, if one was chosen, and words on it."""
+    chosen = next(iter(BASELINE.get()), None)
+    if not chosen:
+        return None
+    found = next((entry for entry in entries if entry.run.id == chosen), None)
+    if not (isinstance(found, Summary) and found.evaluated):
+        st.warning(
+            f"The run {_page.plain(chosen)} can't be the baseline: it is not here, or has not been "
+            "tested.",
+            icon=":material/search_off:",
+        )
+        BASELINE.keep([])
+        return None
+    BASELINE.keep([chosen])
+    name, accuracy = _page.plain(_names.run_name(found)), found.evaluated.test_accuracy
+    words = f"Baseline: **{name}**, seed {found.config.seed}, {accuracy:.2%}"
+    st.markdown(f":material/flag: {words}", width="content")
+    st.button(
+        "No baseline",
+        type="tertiary",
+        icon=":material/clear:",
+        on_click=BASELINE.choose,
+        args=([],),
+    )
+    return found
+
+
+def table(entries: list[Entry], picked: list[Entry], beside: _run_table.Beside) -> None:
     """The runs, to be chosen by their rows."""
     ids = [entry.run.id for entry in entries]
     rows = sorted(ids.index(entry.run.id) for entry in picked if entry.run.id in ids)
@@ -166,12 +195,12 @@ def table(entries: list[Entry], picked: list[Entry]) -> None:
     if st.session_state.get(key, {}).get("selection", {}).get("rows", []) != rows:
         st.session_state[key] = {"selection": {"rows": rows}}
     st.dataframe(
-        _run_table.data(entries),
+        _run_table.data(entries, beside),
         key=key,
         on_select=lambda: take_rows(key, ids),
         selection_mode="multi-row",
         column_config=_run_table.COLUMNS,
-        column_order=_run_table.FIRST,
+        column_order=_run_table.shown(_run_table.FIRST, entries, beside),
         hide_index=True,
         placeholder="",
         height=min(420, 38 + 35 * len(entries)),
@@ -201,6 +230,14 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
         st.button("Clear selection", icon=":material/clear:", on_click=COMPARED.choose, args=([],))
         st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
         if len(picked) == 1:
+            if isinstance(picked[0], Summary) and picked[0].evaluated:
+                st.button(
+                    "Take as baseline",
+                    icon=":material/flag:",
+                    on_click=BASELINE.choose,
+                    args=([picked[0].run.id],),
+                    help="The table then tells by how much the others are above it, or below.",
+                )
             links(picked[0])
     with st.container():
         if _state.ASKED_ABOUT.get() == [entry.run.id for entry in picked]:
@@ -340,6 +377,7 @@ def outcome() -> None:
 
 _page.begin("Runs")
 entries = _cached.catalog().list()
+seeds = groups(entries)
 with st.container():
     outcome()
     picked = chosen(entries)
@@ -357,9 +395,11 @@ training_now(entries)
 with st.container():
     if entries:
         found = filtered(entries)
-        st.caption(f"{len(found):,} of {count(len(entries))}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"{len(found):,} of {count(len(entries))}", width="content")
+            beside = _run_table.Beside(seeds, baseline(entries))
         if found:
-            table(found, picked)
+            table(found, picked, beside)
         else:
             st.info("No run has all of that.", icon=":material/search_off:")
         if found or picked:
@@ -368,14 +408,21 @@ _export.uploader()
 if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]
     if 2 <= len(readable) <= COMPARED.most:
-        _comparison.show(readable)
+        _comparison.show(readable, beside)
     elif len(readable) > COMPARED.most:
         st.info(f"At most {COMPARED.most} runs can be compared.", icon=":material/compare:")
-    boards = leaderboards(entries)
+    boards = leaderboards(entries, seeds)
     if boards:
         st.header("Leaderboard")
         st.caption(
-            "Only runs on the same number of images are ranked together. Times are those of the "
+            "Only runs on the same number of images are ranked together. "
+            + (
+                "Runs that differ by their seed alone have one place, by the mean of their "
+                "accuracies; ± is the standard deviation from seed to seed. "
+                if seeds
+                else ""
+            )
+            + "Times are those of the "
             "machine that each run was trained on; that of a continued run counts from its very "
             "beginning. The bar of an accuracy is its 95% interval: where two overlap, the "
             "difference may be chance. The pictures are what each was surest about, and wrong."

@@ -41,7 +41,7 @@ with right:
         others = _live_run.also_live(run)
         try:
             with said:
-                _live_run.name_others(others)
+                _live_run.name_others(run, others)
                 _live_run.name_other_dataset(run)
             live = _live_run.watch(run, below_form)
         except RunError as error:

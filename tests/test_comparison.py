@@ -7,9 +7,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_core.comparison import NotComparable, Verdict, compare, differing, in_words
+from mnist_core.comparison import (
+    NotComparable,
+    Verdict,
+    compare,
+    differing,
+    in_words,
+    settings_in_words,
+)
 from mnist_core.config import TrainingConfig
 from mnist_core.evaluation import Evaluation, evaluate
+from mnist_core.runs import seeds
+from mnist_core.runs.catalog import Catalog
+from mnist_core.runs.store import RunStore
+from tests.conftest import SMALL
+from tests.runs.test_seeds import finished
 
 NAMES = ("cat", "dog")
 
@@ -163,3 +175,42 @@ def test_networks_that_know_other_classes_are_not_compared() -> None:
 
     with pytest.raises(NotComparable, match="their classes have other names"):
         compare(first, evaluate(probabilities, labels, ("cat", "emu")))
+
+
+@pytest.mark.parametrize(
+    ("other", "better", "judgement", "p"),
+    [
+        ((0.10, 0.11, 0.12), "Cora", "less than once in 10,000 times: those of Cora", "p < 0.0001"),
+        ((0.95, 0.96, 0.97), "Dora", "about once in 280 times: those of Dora", "p = 0.0036."),
+        ((0.90, 0.91, 0.95), None, "about 59 times in 100: this one may well", "p = 0.59."),
+    ],
+)
+def test_settings_are_judged_by_their_seeds(
+    store: RunStore, other: tuple[float, ...], better: str | None, judgement: str, p: str
+) -> None:
+    verdict = settings_in_words(two_groups(store, (0.90, 0.91, 0.92), other), "Cora", "Dora")
+
+    assert verdict.facts.startswith(
+        "The settings of Cora reach 91.00% ± 1.00% on average of 3 seeds, those of Dora "
+    )
+    assert verdict.better == better
+    assert f"a difference this large would arise {judgement}" in verdict.judgement
+    assert f"Welch's t-test, which takes the spread of each side for its own: {p}" in verdict.method
+
+
+def test_settings_that_reach_the_same_are_not_judged(store: RunStore) -> None:
+    verdict = settings_in_words(two_groups(store, (0.5, 0.75), (0.75, 0.5)), "Cora", "Dora")
+
+    assert verdict[1:] == ("That is as much: neither are better.", None, "")
+
+
+def two_groups(
+    store: RunStore, first: tuple[float, ...], second: tuple[float, ...]
+) -> seeds.Difference:
+    """Between runs of two settings, each with the seeds 1 and up, of these accuracies."""
+    ids = []
+    for dropout, accuracies in ((0.1, first), (0.2, second)):
+        config = SMALL.model_copy(update={"dropout": dropout})
+        ids += [finished(store, n, one, config).id for n, one in enumerate(accuracies, 1)]
+    found = seeds.groups(Catalog(store).list())
+    return seeds.compare(found[ids[0]], found[ids[-1]])

@@ -404,6 +404,56 @@ def test_eight_overlaid_runs_can_be_told_apart_without_colours() -> None:
     assert len({trace(accuracy, name)["marker"]["symbol"] for name in runs}) == 8
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_seeds_have_their_mean_and_deviation_as_far_as_all_of_them_go(log: bool) -> None:
+    runs = {"a": history(epochs=2), "b": history(epochs=3)}
+    for past, reached in zip(runs.values(), (0.5, 0.7), strict=True):
+        past.epochs[1] = past.epochs[1].model_copy(update={"val_accuracy": reached})
+    together = figures.Seeds([*runs.values()], {"a"})
+    accuracy, loss = figures.overlaid_curves(runs, view=View(log=log), groups={"both": together})
+    band, mean, _, other, _ = accuracy["data"]
+
+    assert mean["x"] == [1, 2]
+    assert np.array(mean["customdata"]) == pytest.approx(np.array([[0.4, 0], [0.6, 0.1 * 2**0.5]]))
+    height = [0.4, 0.6 - 0.1 * 2**0.5, 0.6 + 0.1 * 2**0.5, 0.4]
+    assert band["x"] == [1, 2, 2, 1]
+    assert band["y"] == pytest.approx([1 - y for y in height] if log else height)
+    assert (band["fill"], band["hoverinfo"]) == ("toself", "skip")
+    colours = {trace["name"]: trace.get("meta") for trace in accuracy["data"]}
+    assert colours["both"] == colours["a"] != colours["b"] == other["meta"]
+    go.Figure(accuracy)
+    go.Figure(loss)
+
+
+def test_means_can_be_told_apart_without_colours() -> None:
+    runs = {"a": history(epochs=1), "b": history(epochs=1)}
+    groups = {name: figures.Seeds([*runs.values()], {name}) for name in runs}
+    accuracy, _ = figures.overlaid_curves({}, groups=groups)
+
+    dashes = [trace["line"].get("dash") for trace in accuracy["data"] if "customdata" in trace]
+    assert dashes == ["solid", "dash"]
+
+
+@pytest.mark.parametrize("along", figures.AXES)
+def test_the_mean_of_batches_is_taken_at_the_same_places(along: str) -> None:
+    often, seldom = long(epochs=2), history(epochs=2)
+    together = figures.Seeds([often, seldom], set())
+    for figure in figures.overlaid_curves({}, along, True, PLAIN, {"both": together}):
+        band, mean, _ = figure["data"]
+        edge, line = (
+            np.frombuffer(base64.b64decode(trace["x"]["bdata"]), "<f4") for trace in (band, mean)
+        )
+        assert 0 < len(line) <= 2 * figures.COMPARED_BUCKETS
+        assert (edge == [*line, *line[::-1]]).all()
+
+
+def test_where_a_seed_has_no_point_there_is_no_mean() -> None:
+    together = figures.Seeds([history(epochs=2), history(epochs=0)], set())
+    accuracy, _ = figures.overlaid_curves({}, groups={"both": together})
+
+    assert [trace["name"] for trace in accuracy["data"]] == ["Reach"]
+
+
 def test_a_difference_is_the_second_matrix_less_the_first_coloured_by_worth() -> None:
     other = np.array([[10, 0, 0], [1, 990, 9], [0, 0, 0]])
     (heatmap,) = figures.confusion_difference(CONFUSION, other, NAMES)["data"]

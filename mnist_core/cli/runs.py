@@ -6,6 +6,7 @@ import argparse
 import itertools
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mnist_core.config import FIELDS
 from mnist_core.evaluation import Evaluation
 from mnist_core.export import formats
 from mnist_core.fields import shown
-from mnist_core.runs import archive, trash
+from mnist_core.runs import archive, seeds, trash
 from mnist_core.runs.catalog import Catalog, Damaged, Summary, summarize
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Run
@@ -129,7 +130,8 @@ def _compare(options: argparse.Namespace) -> int:
     differences = comparison.differing([summary.config for summary in summaries])
     tested = [summary for summary in summaries if summary.evaluated and summary.run.has_model]
     judged = {summary.run.id: judge(summary.run) for summary in tested}
-    pairs = [_Pair(one, other, judged) for one, other in itertools.combinations(judged, 2)]
+    groups = seeds.groups(Catalog(RunStore(Settings.from_environment().runs)).list())
+    pairs = [_Pair(one, other, judged, groups) for one, other in itertools.combinations(judged, 2)]
     if options.json:
         line = {
             "runs": [_figures(summary) for summary in summaries],
@@ -220,26 +222,47 @@ def _summary(run: Run) -> Summary:
 class _Pair:
     """Two runs' answers to the test images, compared where they are the same images."""
 
-    def __init__(self, one: str, other: str, judged: dict[str, Evaluation]) -> None:
+    def __init__(
+        self,
+        one: str,
+        other: str,
+        judged: Mapping[str, Evaluation],
+        groups: Mapping[str, seeds.Group],
+    ) -> None:
         self.one, self.other = one, other
         self.found: comparison.Comparison | None = None
+        self.difference: seeds.Difference | None = None
         try:
             self.found = comparison.compare(judged[one], judged[other])
         except comparison.NotComparable as error:
             self.why_not = str(error)
+        else:
+            self.difference = seeds.difference_between(groups, one, other)
 
     def in_words(self) -> str:
         if not self.found:
             return f"{self.one} and {self.other} can't be compared: {self.why_not}."
-        words = comparison.in_words(self.found, self.one, self.other)
+        words = (
+            comparison.settings_in_words(self.difference, self.one, self.other)
+            if self.difference
+            else comparison.in_words(self.found, self.one, self.other)
+        )
         return " ".join(filter(None, (words.facts, words.judgement, words.method)))
 
     def as_json(self) -> dict[str, Any]:
-        pair = {"runs": [self.one, self.other], "words": self.in_words()}
-        if not self.found:
-            return pair
-        alone = [len(self.found.only_first), len(self.found.only_second)]
-        return pair | {"images": self.found.images, "only": alone, "p_value": self.found.p_value}
+        pair: dict[str, Any] = {"runs": [self.one, self.other], "words": self.in_words()}
+        if self.found:
+            alone = [len(self.found.only_first), len(self.found.only_second)]
+            pair |= {"images": self.found.images, "only": alone, "p_value": self.found.p_value}
+        if self.difference:
+            groups = (self.difference.first, self.difference.second)
+            pair["settings"] = {
+                "test_accuracy": [group.mean for group in groups],
+                "deviation": [group.deviation for group in groups],
+                "seeds": [group.seeds for group in groups],
+                "p_value": self.difference.p_value,
+            }
+        return pair
 
 
 # --- export and import ----------------------------------------------------------------------------

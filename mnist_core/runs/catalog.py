@@ -1,4 +1,4 @@
-"""Every run at a glance: what was asked, what came of it, and which are the best.
+"""Every run at a glance: what was asked, and what came of it.
 
 A summary takes a run's configuration and the first and last of its events, so that thousands of
 runs list at once. What lies between, the curves, is in ``history.History``.
@@ -7,8 +7,9 @@ runs list at once. What lies between, the curves, is in ``history.History``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -75,6 +76,19 @@ class Summary:
             return None
         images = self.evaluated.test_images
         return wilson_interval(round(self.evaluated.test_accuracy * images), images)
+
+    @cached_property
+    def but_for_seed(self) -> str:
+        """See :attr:`TrainingConfig.but_for_seed`; kept, for it is asked of thousands."""
+        return self.config.but_for_seed
+
+    @cached_property
+    def steered(self) -> bool:
+        """Whether somebody has set its learning rate, or nobody can tell; of a run that is over."""
+        try:
+            return self.run.control().learning_rate is not None
+        except RunError:
+            return True
 
     @property
     def epoch_seconds(self) -> float | None:
@@ -241,63 +255,3 @@ def mentions(entry: Entry, words: str) -> bool:
         parts += [config.network, presets.title(config)]
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())
-
-
-# --- The best -------------------------------------------------------------------------------------
-
-
-class Leaderboard(NamedTuple):
-    """The best runs on the same images, the very best first."""
-
-    dataset: str
-    train_images: int
-    """How many there were to learn from, those for validation included."""
-    test_images: int
-    bar: float | None
-    """The test accuracy that the last two lists ask for; None: they are empty."""
-    most_accurate: list[Summary]
-    smallest: list[Summary]
-    """Fewest weights."""
-    fastest: list[Summary]
-    """Least time in training, with that of the runs that were continued."""
-
-
-def leaderboards(entries: Iterable[Entry], places: int = 5) -> list[Leaderboard]:
-    """A board for each dataset that a network has been tested on: the known ones, then others.
-
-    Where there were different numbers of its images, such as the whole of CIFAR-10 and a part of
-    it, each has a board of its own, the largest first: an accuracy on other images is no better
-    and no worse.
-
-    Args:
-        places: how many runs a list has at most.
-    """
-    boards: dict[tuple[str, int, int], list[Summary]] = {}
-    for entry in entries:
-        if isinstance(entry, Summary) and entry.evaluated:
-            images = (entry.train_images or 0, entry.evaluated.test_images)
-            boards.setdefault((entry.config.dataset, *images), []).append(entry)
-
-    def order(board: tuple[str, int, int]) -> tuple[bool, int, str, int, int]:
-        dataset, train_images, test_images = board
-        own = dataset not in known.SPECS
-        rank = 0 if own else list(known.SPECS).index(dataset)
-        return own, rank, dataset, -test_images, -train_images
-
-    return [_board(*board, boards[board], places) for board in sorted(boards, key=order)]
-
-
-def _board(
-    dataset: str, train_images: int, test_images: int, tested: list[Summary], places: int
-) -> Leaderboard:
-    bar = known.bar(dataset)
-    runs = sorted(tested, key=_accuracy)[::-1]
-    good = [summary for summary in runs if bar is not None and _accuracy(summary) >= bar]
-    smallest = sorted(good, key=lambda summary: summary.weights or 0)
-    fastest = sorted(good, key=lambda summary: summary.train_seconds or 0)
-    lists = (runs[:places], smallest[:places], fastest[:places])
-    return Leaderboard(dataset, train_images, test_images, bar, *lists)
-
-
-def _accuracy(summary: Summary) -> float:
-    return summary.evaluated.test_accuracy if summary.evaluated else 0.0

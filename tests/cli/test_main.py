@@ -15,6 +15,7 @@ from tests.cli.test_data import pets_zip
         ("train --dropout 2", "dropout is 2; allowed: a number from 0 to 0.9"),
         ("train --widths 512 x", "widths is x; allowed: 1 to 8 layers of 1 to 4,096 units each"),
         ("train --dataset cats", "dataset is cats; allowed: mnist, mnist-sample"),
+        ("train --seeds 0", "seeds is 0; allowed: a whole number from 1 to 20"),
         ("train --preset best", "choose from article, fast, dense-best, tiny, cnn"),
         ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
         ("fly", "choose from train, continue, search, evaluate, predict, download, import-data"),

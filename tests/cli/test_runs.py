@@ -115,6 +115,24 @@ def test_compare_as_json(store: RunStore) -> None:
     assert [pair["only"] for pair in found["pairs"]] == [[1, 0], [1, 0], [0, 0]]
 
 
+def test_compare_judges_settings_by_their_seeds(store: RunStore) -> None:
+    good, *_ = [finished(store, wrong, seed=seed) for seed, wrong in enumerate((2, 3, 4))]
+    bad, _ = [finished(store, wrong, seed=seed, dropout=0.5) for seed, wrong in ((1, 20), (7, 21))]
+    done = command(store.folder, "compare", good.id, bad.id, "--json")
+
+    assert done.returncode == 0, done.stderr
+    (pair,) = json.loads(done.stdout)["pairs"]
+    assert f"those of {good.id} are better" in pair["words"]
+    assert "Welch's t-test" in pair["words"]
+    assert pair["only"] == [18, 0]
+    assert pair["settings"] == {
+        "test_accuracy": [pytest.approx(0.97), pytest.approx(0.795)],
+        "deviation": [pytest.approx(0.01), pytest.approx(0.0070711, abs=1e-6)],
+        "seeds": [[0, 1, 2], [1, 7]],
+        "p_value": pytest.approx(0.0004, abs=0.0002),
+    }
+
+
 def test_compare_does_without_results(store: RunStore) -> None:
     tested, failed = finished(store), store.create(SMALL)
     append_event(failed.folder, Ended(state=State.FAILED))

@@ -4,14 +4,21 @@ import json
 import os
 import re
 import shutil
+import signal
+import statistics
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from mnist_core.cli import train
+from mnist_core.cli.main import main
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
+from mnist_core.training.pool import WorkerPool
 from tests.cli.conftest import PROJECT, command
 from tests.conftest import wait_until
 
@@ -76,3 +83,48 @@ def test_train_ends_with_one_line_of_json(tmp_path: Path) -> None:
     assert result["test_loss"] > 0
     assert (run.config.widths, run.config.schedule, run.config.seed) == ((32, 16), "one-cycle", 3)
     assert run.has_model
+
+
+@pytest.fixture
+def here(store: RunStore, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> RunStore:
+    """Where the command, called in this process, has runs trained by the worker that is there."""
+    monkeypatch.setenv("DIGIT_LAB_RUNS", str(store.folder))
+    monkeypatch.setattr(train, "WorkerPool", lambda workers: nullcontext(pool))
+    return store
+
+
+SEEDS = ["train", "--dataset", "mnist-sample", "--widths", "16", "--seed", "5"]
+
+
+def test_train_with_several_seeds_ends_with_their_mean(
+    here: RunStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SEEDS, "--epochs", "1", "--seeds", "3", "--json"]) == 0
+    said = capsys.readouterr()
+    result = json.loads(said.out.splitlines()[-1])
+    reached = [run["test_accuracy"] for run in result["runs"]]
+
+    assert {here.get(run["run"]).config.seed for run in result["runs"]} == {5, 6, 7}
+    assert [run["seed"] for run in result["runs"]] == result["seeds"] == [5, 6, 7]
+    assert result["test_accuracy"] == pytest.approx(statistics.fmean(reached))
+    assert result["deviation"] == pytest.approx(statistics.stdev(reached))
+    assert all(f"Seed {seed}: Epoch 1/1  loss" in said.err for seed in (5, 6, 7))
+
+
+def test_ctrl_c_stops_all_seeds_and_keeps_what_was_learned(
+    here: RunStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def press() -> None:
+        wait_until(lambda: any(run.history().batches for run in here.list()))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    code = main([*SEEDS, "--epochs", "200", "--seeds", "2"])
+    pressing.join()
+    said = capsys.readouterr()
+
+    assert code == 1
+    assert re.search(r"Run .*: seed 5, test accuracy", said.out)
+    assert "Seed 6: Stopped before it began." in said.err
+    assert "mean and standard deviation" not in said.out

@@ -502,6 +502,7 @@ def test_the_figures_of_compared_runs_stand_beside_each_other(store: RunStore) -
         "State",
         "Test accuracy",
         "95% interval",
+        "Mean of seeds",
         "Test loss",
         "Weights",
         "Epochs",
@@ -512,6 +513,7 @@ def test_the_figures_of_compared_runs_stand_beside_each_other(store: RunStore) -
         "finished",
         pytest.approx(99),
         "98.17% to 99.46%",
+        "97.50% ± 2.12% (2)",
         0.25,
         12_730,
         2,
@@ -522,6 +524,7 @@ def test_the_figures_of_compared_runs_stand_beside_each_other(store: RunStore) -
         "finished",
         pytest.approx(96),
         "94.60% to 97.05%",
+        "97.50% ± 2.12% (2)",
         0.75,
         12_730,
         2,
@@ -608,6 +611,166 @@ def test_runs_without_answers_have_nothing_to_compare_image_by_image(store: RunS
     assert "no test results" in words(app)
     assert len(curves(app)) == 2
     assert not app.get("plotly_chart")
+
+
+# --- A baseline ---
+
+
+def test_others_are_told_from_the_baseline_until_there_is_none(store: RunStore) -> None:
+    base, better = trained(store, "Base", range(20)), trained(store, "Better", range(5))
+    trained(store, "Worse", range(30))
+    trained(store, "Part", labels=np.arange(500, dtype=np.uint8) % 10)
+    trained(store, "Whole", config=TrainingConfig())
+    asked(store, Started(), FITTING, Ended(state=State.FAILED), name="Failed")
+    app = press(page(base), "Take as baseline")
+    leads = table(app)["lead"].dropna().to_dict()
+
+    assert app.query_params["baseline"] == base.id
+    assert ":material/flag: Baseline: **Base**, seed 1, 98.00%" in words(app)
+    assert leads == {"Better": pytest.approx(1.5), "Worse": pytest.approx(-1)}
+    assert "lead" in app.dataframe[0].proto.column_order
+
+    app.query_params["compare"] = f"{base.id},{better.id}"
+    (figures,) = (f for f in checked(app.run()).dataframe if "figures of the" in f.proto.alt)
+    assert figures.value["lead"].to_list()[1] == pytest.approx(1.5)
+
+    press(app, "No baseline")
+    assert "baseline" not in app.query_params
+    assert "lead" not in app.dataframe[0].proto.column_order
+
+
+def test_a_baseline_that_there_is_not_is_named_once(store: RunStore) -> None:
+    base, other = trained(store, "Base"), trained(store, "Other")
+    app = press(page(base), "Take as baseline")
+    press(press(app, "Delete"), "Yes, delete 1 run")
+    assert f"{base.id} can't be the baseline" in words(app)
+
+    assert "baseline" not in words(checked(app.run()))
+    assert list(table(app).index) == ["Other"]
+    assert store.list() == [other]
+
+
+# --- Several seeds ---
+
+WIDE = SAMPLE.model_copy(update={"widths": (64,)})
+
+
+def seeds(store: RunStore, wrong: list[int], config: TrainingConfig = SAMPLE) -> list[Run]:
+    """Runs of the same settings, with the seeds 1 and up, each wrong on so many images."""
+    return [
+        trained(store, "", range(many), config.model_copy(update={"seed": seed}))
+        for seed, many in enumerate(wrong, 1)
+    ]
+
+
+def test_runs_of_several_seeds_are_rows_of_their_own_that_tell_the_mean(store: RunStore) -> None:
+    seeds(store, [10, 20, 30])
+    trained(store, "Alone", config=WIDE)
+    app = page()
+    rows = table(app)[["accuracy", "seed", "seeds"]].T.to_dict("list")
+
+    assert set(rows) == {"Alone", *(f"Dense 16, 2 epochs · seed {n}" for n in (1, 2, 3))}
+    assert rows["Dense 16, 2 epochs · seed 3"] == [pytest.approx(97), 3, "98.00% ± 1.00% (3)"]
+    assert pd.isna(rows["Alone"][2])
+    assert "seeds" in app.dataframe[0].proto.column_order
+
+
+def test_a_damaged_run_may_be_called_like_others(store: RunStore) -> None:
+    damaged = store.create(SAMPLE)
+    (damaged.folder / "config.json").write_text("{")
+    name = table(page()).index[0]
+    for run in seeds(store, [10, 20]):
+        run.set_labels(Labels(name=name))
+
+    assert set(table(page()).index) == {name, f"{name} · seed 1", f"{name} · seed 2"}
+
+
+def test_without_a_second_seed_nothing_is_said_of_any(store: RunStore) -> None:
+    app = page(trained(store, "One"), trained(store, "Other"))
+
+    assert all("seeds" not in frame.proto.column_order for frame in app.dataframe)
+    assert "differ by their seed" not in words(app)
+
+
+def test_several_seeds_have_one_place_on_the_leaderboard(store: RunStore) -> None:
+    seeds(store, [0, 20, 40])
+    trained(store, "Alone", range(10), config=WIDE)
+    (best, smallest, _) = (
+        [(name.replace("\xa0", " "), figure) for name, figure, *_ in rows]
+        for _, rows in boards(page())
+    )
+
+    assert best == [
+        ("Alone · 64", "99.00%"),
+        ("Dense 16, 2 epochs · 3 seeds", "98.00% ± 2.00%"),
+    ]
+    assert len(smallest) == 2
+
+
+def test_the_curves_of_several_seeds_have_their_mean_and_a_band(store: RunStore) -> None:
+    one, other, _ = seeds(store, [10, 20, 30])
+    app = page(one, other, *seeds(store, [5, 6], WIDE)[:1])
+    (alt, accuracy), _ = curves(app)
+    by_name = {trace["name"]: trace for trace in accuracy}  # of each mean, after its band
+
+    assert list(by_name) == [
+        "Dense 16, 2 epochs · mean of 3 seeds",
+        "Dense 64, 2 epochs · mean of 2 seeds",
+        "Dense 16, 2 epochs · seed 1",
+        "Dense 16, 2 epochs · seed 2",
+        "Dense 64, 2 epochs",
+    ]
+    assert [trace["meta"]["colour"] for trace in by_name.values()] == [0, 1, 0, 0, 1]
+    assert sum(trace.get("fill") == "toself" for trace in accuracy) == 2
+    assert alt.endswith("the mean and standard deviation of those that differ by their seed alone")
+
+    app.session_state["compared_table"] = True
+    (columns,) = (f.value for f in checked(app.run()).dataframe if "by epoch" in f.proto.alt)
+    name = "Dense 16, 2 epochs · mean of 3 seeds"
+    assert columns[f"{name}: accuracy"].to_list() == pytest.approx([0.9, 0.9])
+    assert columns[f"{name}: deviation of accuracy"].to_list() == pytest.approx([0, 0])
+
+
+def test_settings_with_several_seeds_each_are_judged_by_these(store: RunStore) -> None:
+    (one, again, _), (other, _) = seeds(store, [10, 12, 14]), seeds(store, [40, 41], WIDE)
+    app = page(one, again, other)
+    assert "McNemar" not in words(app)  # of three, those of other settings stand first
+    app = page(one, other)
+
+    assert app.success[0].proto.title == "More than chance"
+    assert app.success[0].value.startswith(
+        "The settings of **Dense 16, 2 epochs** reach 98.80% ± 0.20% on average of 3 seeds, those "
+        "of **Dense 64, 2 epochs** 95.95% ± 0.07% of 2."
+    )
+    assert "those of **Dense 16, 2 epochs** are better" in words(app)
+    assert "Welch's t-test" in words(app)
+    assert "McNemar" not in words(app)
+    assert "Only Dense 16, 2 epochs is right: 30" in words(app)
+
+
+def test_seeds_of_the_same_settings_are_judged_image_by_image(store: RunStore) -> None:
+    one, other, _ = seeds(store, [0, 6, 30])
+    wide = trained(store, "Wide", range(20), WIDE)
+
+    assert "McNemar's exact test: p = 0.031." in words(page(one, other))
+    app = page(one, other, wide)  # of a single seed
+    assert "**Wide · 64** gets no image right" in words(app)
+    assert "McNemar" in words(app)
+
+
+def test_a_seed_that_can_not_be_read_is_named_and_the_rest_is_shown(store: RunStore) -> None:
+    one, other, third = seeds(store, [10, 20, 30])
+    events = third.folder / "events.jsonl"
+    lines = events.read_text().splitlines(keepends=True)
+    lines.insert(3, '{"kind": "epoch"}\n')  # a summary reads the first and the last alone
+    events.write_text("".join(lines))
+    app = page(one, other)
+
+    assert str(events) in app.error[0].value.replace("\\", "")
+    assert [t["name"] for t in curves(app)[0][1]] == [
+        f"Dense 16, 2 epochs · seed {n}" for n in (1, 2)
+    ]
+    assert set(table(app)["seeds"]) == {"98.00% ± 1.00% (3)"}
 
 
 # --- Leaderboards ---

@@ -162,6 +162,37 @@ def test_what_is_no_whole_number_is_named_as_it_was_typed(
     assert buttons(app) == REFUSED
 
 
+def test_one_press_trains_with_three_seeds_one_after_the_other(app: AppTest) -> None:
+    app.number_input(key="seed").set_value(7).run()
+    app.number_input(key="epochs").set_value(200).run()
+    checked(app.button(key="train_seeds").click().run())
+    by_seed = {run.config.seed: run for run in _cached.store().list()}
+    links = [(link.value, link.proto.query_string) for link in app.page_link]
+
+    assert sorted(by_seed) == [7, 8, 9]
+    assert len({run.config.model_copy(update={"seed": 7}) for run in by_seed.values()}) == 1
+    assert app.query_params["run"] == by_seed[7].id
+    for seed in (8, 9):
+        name = f"Waiting, too: Dense 512-256, 200 epochs, seed {seed}"
+        assert (name, f"run={by_seed[seed].id}") in links
+
+    for seed in (9, 8, 7):  # each by itself
+        app.query_params["run"] = by_seed[seed].id
+        checked(app.run())
+        checked(app.button(key="stop").click().run())
+        ended = wait_for_end(by_seed[seed]).ended
+        assert ended
+        assert ended.state == State.STOPPED
+
+
+def test_seeds_beyond_the_greatest_are_named_and_nothing_is_trained(app: AppTest) -> None:
+    app.number_input(key="seed").set_value(2**31 - 1).run()
+    checked(app.button(key="train_seeds").click().run())
+
+    assert "seed is 2147483648; allowed: a whole number from 0 to 2" in app.error[0].value
+    assert _cached.store().list() == []
+
+
 def test_settings_are_still_there_after_another_page(app: AppTest) -> None:
     app.number_input(key="epochs").set_value(7).run()
     app.switch_page("pages/data.py").run()
@@ -175,7 +206,7 @@ def buttons(app: AppTest) -> list[tuple[str, bool]]:
     return [(button.label, not button.disabled) for button in app.button]
 
 
-REFUSED = [("Train", False)]
+REFUSED = [("Train", False), ("3 seeds", False)]
 
 
 def test_settings_that_do_not_go_together_are_named_and_cannot_be_trained(app: AppTest) -> None:

@@ -17,7 +17,6 @@ from mnist_core.runs.catalog import (
     Catalog,
     Damaged,
     Summary,
-    leaderboards,
     mentions,
     summarize,
 )
@@ -33,6 +32,8 @@ from mnist_core.runs.events import (
 )
 from mnist_core.runs.files import RunError, write_whole
 from mnist_core.runs.folder import Labels, Owner, Run
+from mnist_core.runs.leaderboard import Leaderboard, Standing, leaderboards
+from mnist_core.runs.seeds import groups
 from mnist_core.runs.store import RunStore
 from tests import builders
 from tests.builders import START, fitting
@@ -353,12 +354,26 @@ def test_damaged_runs_are_found_by_what_is_wrong(store: RunStore) -> None:
 
 
 def scored(
-    store: RunStore, accuracy: float, weights: int = 9, seconds: float = 9, dataset: str = "mnist"
+    store: RunStore,
+    accuracy: float,
+    weights: int = 9,
+    seconds: float = 9,
+    dataset: str = "mnist",
+    seed: int = 1,
 ) -> Run:
-    config = TrainingConfig.model_validate({"dataset": dataset})
+    config = TrainingConfig.model_validate({"dataset": dataset, "seed": seed})
     fitting = FITTING.model_copy(update={"weights": weights})
     events = (Started(), fitting, epoch(1), evaluated(accuracy, seconds), FINISHED)
     return made(store, *events, config=config)
+
+
+def boards(store: RunStore, places: int = 5) -> list[Leaderboard]:
+    entries = Catalog(store).list()
+    return leaderboards(entries, groups(entries), places)
+
+
+def runs(standings: list[Standing]) -> list[Run]:
+    return [standing.summary.run for standing in standings]
 
 
 def test_every_dataset_has_a_bar() -> None:
@@ -371,10 +386,7 @@ def test_the_best_come_first_and_only_good_ones_are_small_or_fast(store: RunStor
     fast = scored(store, 0.985, weights=900, seconds=5)
     poor = scored(store, 0.9799, weights=1, seconds=1)
     made(store, Started(), FITTING, epoch(1))
-    (board,) = leaderboards(Catalog(store).list())
-
-    def runs(summaries: list[Summary]) -> list[Run]:
-        return [found.run for found in summaries]
+    (board,) = boards(store)
 
     assert (board.dataset, board.bar) == ("mnist", 0.98)
     assert runs(board.most_accurate) == [best, fast, small, poor]
@@ -382,11 +394,34 @@ def test_the_best_come_first_and_only_good_ones_are_small_or_fast(store: RunStor
     assert runs(board.fastest) == [fast, best, small]
 
 
+def test_seeds_have_one_place_by_their_mean(store: RunStore) -> None:
+    lucky = scored(store, 0.999, seconds=10)
+    for seed, accuracy in ((2, 0.983), (3, 0.983)):
+        scored(store, accuracy, seconds=40, seed=seed)
+    alone = made(
+        store,
+        *(Started(), FITTING, epoch(1), evaluated(0.99, 20), FINISHED),
+        config=TrainingConfig(dropout=0.5),
+    )
+    (board,) = boards(store)
+    (first, second) = board.most_accurate
+
+    assert runs(board.most_accurate) == runs(board.smallest)[::-1] == [alone, lucky]
+    assert runs(board.fastest) == [alone, lucky]
+    assert first.group is None
+    assert second.group
+    assert second.group.seeds == [1, 2, 3]
+    assert second.accuracy == pytest.approx(0.98833, abs=1e-5)
+    assert second.seconds == 30
+    low, high = second.interval
+    assert low < 0.98833 < high < 0.999
+
+
 def test_each_dataset_has_its_own_board_of_limited_length(store: RunStore) -> None:
     for accuracy in (0.93, 0.95, 0.96):
         scored(store, accuracy, dataset="mnist-sample")
     scored(store, 0.5)
-    mnist, sample = leaderboards(Catalog(store).list(), places=1)
+    mnist, sample = boards(store, places=1)
 
     assert (mnist.dataset, len(mnist.most_accurate), mnist.fastest) == ("mnist", 1, [])
     assert (sample.dataset, len(sample.most_accurate), len(sample.smallest)) == (
@@ -409,12 +444,9 @@ def test_runs_on_other_numbers_of_images_have_boards_of_their_own(store: RunStor
     whole = on(50_000, 10_000, 0.7)
     better = on(50_000, 10_000, 0.75)
     fewer = on(20_000, 10_000, 0.6)
-    boards = leaderboards(Catalog(store).list())
+    found = boards(store)
 
-    assert [
-        (b.train_images, b.test_images, [summary.run for summary in b.most_accurate])
-        for b in boards
-    ] == [
+    assert [(b.train_images, b.test_images, runs(b.most_accurate)) for b in found] == [
         (50_000, 10_000, [better, whole]),
         (20_000, 10_000, [fewer]),
         (20_000, 1_000, [part]),
@@ -427,7 +459,7 @@ def test_images_held_back_for_validation_make_no_other_board(store: RunStore) ->
             update={"train_images": train_images, "validation_images": 4_000 - train_images}
         )
         made(store, Started(), fitting, epoch(1), evaluated(0.9, 9), FINISHED)
-    (board,) = leaderboards(Catalog(store).list())
+    (board,) = boards(store)
 
     assert board.train_images == 4_000
     assert len(board.most_accurate) == 2
@@ -436,20 +468,20 @@ def test_images_held_back_for_validation_make_no_other_board(store: RunStore) ->
 def test_damaged_runs_are_on_no_board(store: RunStore) -> None:
     damage(scored(store, 0.99), "config.json", "{")
 
-    assert leaderboards(Catalog(store).list()) == []
+    assert boards(store) == []
 
 
 def test_people_s_own_data_has_boards_of_accuracy_alone_after_the_others(store: RunStore) -> None:
     poor, good = (scored(store, accuracy, dataset="pets") for accuracy in (0.5, 0.99))
     scored(store, 0.7, dataset="apes")
     scored(store, 0.95, dataset="fashion-mnist")
-    fashion, apes, pets = leaderboards(Catalog(store).list())
+    fashion, apes, pets = boards(store)
 
     assert [(b.dataset, b.bar) for b in (fashion, apes, pets)] == [
         ("fashion-mnist", 0.9),
         ("apes", None),
         ("pets", None),
     ]
-    assert [summary.run for summary in pets.most_accurate] == [good, poor]
+    assert runs(pets.most_accurate) == [good, poor]
     assert pets.smallest == pets.fastest == []
     assert any(mentions(entry, "fashion-mnist") for entry in Catalog(store).list())

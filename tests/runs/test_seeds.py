@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from mnist_core.config import TrainingConfig
+from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.runs.catalog import Catalog
 from mnist_core.runs.events import Ended, Evaluated, Started, State, append_event
 from mnist_core.runs.folder import Run
-from mnist_core.runs.seeds import Group, compare, groups
+from mnist_core.runs.seeds import Group, compare, groups, with_seeds
 from mnist_core.runs.store import RunStore
 from tests.builders import epoch, fitting
 from tests.conftest import SMALL
@@ -32,6 +32,26 @@ def finished(
 
 def groups_of(store: RunStore) -> dict[str, Group]:
     return groups(Catalog(store).list())
+
+
+def test_settings_are_asked_for_with_their_seed_and_the_next() -> None:
+    asked = with_seeds(SMALL.model_copy(update={"seed": 7}), 3)
+
+    assert [config.seed for config in asked] == [7, 8, 9]
+    assert {config.model_copy(update={"seed": 1}) for config in asked} == {SMALL}
+
+
+@pytest.mark.parametrize(
+    ("seed", "number", "words"),
+    [
+        (1, 0, "seeds is 0; allowed: a whole number from 1 to 20"),
+        (1, "many", "seeds is many; allowed: a whole number from 1 to 20"),
+        (2**31 - 2, 3, "seed is 2147483648; allowed: a whole number from 0 to 2,147,483,647"),
+    ],
+)
+def test_seeds_that_there_are_not_are_refused(seed: int, number: int | str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        with_seeds(SMALL.model_copy(update={"seed": seed}), number)
 
 
 def test_runs_that_differ_by_their_seed_alone_are_a_group(store: RunStore) -> None:
