@@ -222,9 +222,9 @@ def _follow(run: Run, history: History, pool: WorkerPool, runs: Sequence[Run]) -
             except KeyboardInterrupt:
                 if run.control().stop:
                     raise
-                for waiting in runs[runs.index(run) :]:
+                for other in reversed(runs[runs.index(run) :]):  # so that none of them begins
                     with contextlib.suppress(RunError):  # it is gone, as is said in its turn
-                        waiting.want(stop=True)
+                        other.want(stop=True)
                 dropped = "the run" if len(runs) == 1 else "those that are not over"
                 bar.write(f"Stopping; Ctrl-C again to drop {dropped}.", file=sys.stderr)
 

@@ -20,7 +20,7 @@ from mnist_core.search import study as studies
 from mnist_core.search.study import Study, Wanted
 from pages import _page
 from tests.builders import epoch, fitting
-from tests.conftest import wait_until
+from tests.conftest import wait_for_end, wait_until
 from tests.search.builders import BASE, RESULT, TRIALS, plan, searched
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -237,6 +237,8 @@ def test_a_trial_is_picked_to_see_it_or_to_use_its_settings(store: RunStore) -> 
     press(train.run(), "Train")
     (run,) = store.list()
     assert run.config == TRIALS[1].config
+    run.want(stop=True)
+    wait_for_end(run)  # else its worker would go on beside other tests
 
 
 def test_the_table_is_filtered(store: RunStore) -> None:
