@@ -78,17 +78,21 @@ def groups(entries: Iterable[Entry]) -> dict[str, Group]:
     """The group of each run that is in one, by the run's id.
 
     A run is in none where people have changed its learning rate or stopped it, where it continues
-    another one, or where no other seed has been tried.
+    another one, or where no other seed has been tried. Of those with the same seed, the newest
+    counts: they are in its group, but no second seed.
     """
-    alike: dict[Hashable, dict[int, Summary]] = {}
+    alike: dict[Hashable, list[Summary]] = {}
     for entry in entries:  # the newest first
         if isinstance(entry, Summary) and _is_as_asked(entry):
-            alike.setdefault(_settings(entry), {}).setdefault(entry.config.seed, entry)
+            alike.setdefault(_settings(entry), []).append(entry)
     found: dict[str, Group] = {}
-    for by_seed in alike.values():
-        steady = [by_seed[seed] for seed in sorted(by_seed) if not by_seed[seed].steered]
-        if len(steady) > 1:
-            group = Group(tuple(steady))
+    for same in alike.values():
+        if len({summary.config.seed for summary in same}) == 1:
+            continue  # without a look at what was wanted of each
+        steady = [summary for summary in same if not summary.steered]
+        newest = {summary.config.seed: summary for summary in reversed(steady)}
+        if len(newest) > 1:
+            group = Group(tuple(newest[seed] for seed in sorted(newest)))
             found |= {summary.run.id: group for summary in steady}
     return found
 

@@ -6,9 +6,10 @@ import pytest
 from scipy import stats
 
 from mnist_core.config import ConfigError, TrainingConfig
-from mnist_core.runs.catalog import Catalog
+from mnist_core.runs.catalog import Catalog, summarize
 from mnist_core.runs.events import Ended, Evaluated, Started, State, append_event
 from mnist_core.runs.folder import Run
+from mnist_core.runs.leaderboard import leaderboards
 from mnist_core.runs.seeds import Group, compare, groups, with_seeds
 from mnist_core.runs.store import RunStore
 from tests.builders import epoch, fitting
@@ -74,13 +75,22 @@ def test_what_was_trained_otherwise_than_asked_is_left_out(store: RunStore) -> N
     (steered.folder / "control.json").write_text('{"learning_rate": 0.01}')
     damaged = finished(store, 5, 0.5)
     (damaged.folder / "control.json").write_text("{")
-    again = finished(store, 2, 0.9)  # the same figures: that is no second seed
     files = SMALL.model_copy(update={"tensorboard": True})
     other_files = finished(store, 6, 0.9, files)
 
     found = groups_of(store)
-    newest = max(kept[1].id, again.id)  # made in the same second, which comes first is chance
-    assert set(found) == {kept[0].id, newest, other_files.id}
+    assert set(found) == {kept[0].id, kept[1].id, other_files.id}
+
+
+def test_a_seed_that_was_trained_again_counts_once(store: RunStore) -> None:
+    runs = [finished(store, seed, 0.9) for seed in (1, 2, 1)]
+    entries = [summarize(run) for run in reversed(runs)]  # the newest first
+    found = groups(entries)
+
+    assert set(found) == {run.id for run in runs}
+    assert [summary.run for summary in found[runs[0].id].summaries] == [runs[2], runs[1]]
+    (board,) = leaderboards(entries, found)
+    assert len(board.most_accurate) == 1
 
 
 def test_one_seed_is_no_group(store: RunStore) -> None:
