@@ -24,6 +24,8 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     server: Server, page: Page
 ) -> None:
     page.goto(server.url)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+    at_rest(page)
     page.get_by_role("link", name="Search").click()
     expect(page.get_by_text("Choose what may vary")).to_be_visible()
     fill(page, "Trials", "3")
