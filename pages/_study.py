@@ -22,6 +22,7 @@ from pages import (
     _changes,
     _compat,
     _in_view,
+    _names,
     _page,
     _state,
     _studies,
@@ -53,17 +54,13 @@ def chosen() -> Study | None:
     _state.STUDY.keep([study.id])
     picked = _state.PICKED_STUDY
     if len(found) > 1:
-        names = {study_id: _studies.name(by_id[study_id]) for study_id in by_id}
+        # Streamlit tells options apart by their labels.
+        names = _names.with_ids({other.id: _studies.name(other) for other in found})
         st.selectbox(
             "Study",
-            list(by_id),
-            list(by_id).index(study.id),
-            # Streamlit tells options apart by their labels.
-            format_func=lambda study_id: (
-                names[study_id]
-                if list(names.values()).count(names[study_id]) == 1
-                else f"{names[study_id]} · {study_id}"
-            ),
+            list(names),
+            list(names).index(study.id),
+            format_func=names.__getitem__,
             key=picked.key(study.id),
             on_change=lambda: _state.STUDY.choose([picked.take()]),
         )
