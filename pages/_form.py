@@ -277,8 +277,7 @@ def form() -> DeltaGenerator:
     except (ConfigError, DatasetError) as error:
         config = None
         with train_place:
-            lines = map(_page.plain, str(error).splitlines())
-            st.error("\n\n".join(lines), icon=":material/error:")
+            _page.refuse(str(error).splitlines())
             train_buttons(None)
     with notice_place:
         _link.notice(values)

@@ -1,7 +1,7 @@
 """What all pages have: how they begin, and names as they are in their texts."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import streamlit as st
@@ -71,6 +71,11 @@ def about_the_article() -> str:
             f" With them, Digit Lab gets {here.accuracy:.2%}, the median of {here.seeds} seeds."
         )
     return words
+
+
+def refuse(faults: Iterable[str]) -> None:
+    """Say why what is filled in can't be used, a paragraph for each fault."""
+    st.error("\n\n".join(map(plain, faults)), icon=":material/error:")
 
 
 def plain(text: str) -> str:

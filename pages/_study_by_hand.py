@@ -79,7 +79,6 @@ def read(values: dict[str, Any]) -> TrainingConfig | None:
         images = loading.outline(config.dataset)
         describe(config, images.image_shape, images.classes)
     except (ConfigError, DatasetError) as error:
-        lines = map(_page.plain, str(error).splitlines())
-        st.error("\n\n".join(lines), icon=":material/error:")
+        _page.refuse(str(error).splitlines())
         return None
     return config

@@ -88,7 +88,7 @@ def _form(newest: Sequence[Entry]) -> None:
             faults.append("Nothing varies: choose at least one setting above.")
         plan = None if faults else _read(values, faults)
         if faults:
-            st.error("\n\n".join(map(_page.plain, faults)), icon=":material/error:")
+            _page.refuse(faults)
         pressed = st.button(
             "Search",
             key="begin_search",
