@@ -28,8 +28,9 @@ from mnist_core.data import loading
 from mnist_core.data.dataset import Dataset
 from mnist_core.evaluation import classification_report, evaluate
 from mnist_core.runs.events import Ended, Evaluated, Event, Started, State, append_event
-from mnist_core.runs.files import delete_unfinished, write_json, write_npz
+from mnist_core.runs.files import write_json, write_npz
 from mnist_core.runs.folder import Run
+from mnist_core.training import interrupted
 
 if TYPE_CHECKING:
     import keras
@@ -71,9 +72,8 @@ class Inbox:
                 self._folders.put(Path(line.rstrip("\n")))
             # For good: nothing may follow the last event.
             if self._writing.acquire(timeout=LAST_WORD) and self._run:
-                message = "The program that had started it ended before the training did."
-                delete_unfinished(self._run.folder)
-                append_event(self._run.folder, Ended(state=State.INTERRUPTED, message=message))
+                command = [sys.executable, "-m", interrupted.__name__]
+                os.execv(command[0], [*command, str(self._run.folder), str(self._scratch)])
         finally:  # whatever becomes of that, nobody is left to work for
             shutil.rmtree(self._scratch, ignore_errors=True)
             os._exit(0)

@@ -297,6 +297,32 @@ def test_no_worker_outlives_the_server_and_its_runs(store: RunStore) -> None:
     assert not alive
 
 
+WRITER = """
+import sys, tempfile
+from pathlib import Path
+from mnist_core.training.worker import Inbox
+run = Inbox(sys.stdin, Path(sys.argv[1])).next()
+while True:
+    tempfile.mkdtemp(dir=run.folder, prefix=".part-")
+"""
+
+
+def test_a_worker_that_is_writing_when_its_input_ends_leaves_nothing_half_written(
+    store: RunStore, tmp_path: Path
+) -> None:
+    run, scratch = store.create(SMALL), tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-c", WRITER, str(scratch)]
+    with subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, bufsize=0) as worker:
+        assert worker.stdin
+        worker.stdin.write(f"{run.folder}\n".encode())
+        wait_until(lambda: unfinished(run, ".part-"))
+
+    assert run.state(run.history()) is State.INTERRUPTED
+    assert not list(run.folder.glob(".*"))
+    assert not scratch.exists()
+
+
 # --- What befalls a run's folder costs that run alone ---
 
 
