@@ -1,10 +1,13 @@
 """What several test files share."""
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
+import psutil
 import pytest
 
 from mnist_core.config import TrainingConfig
@@ -41,6 +44,23 @@ def wait_for_end(run: Run) -> History:
 
     wait_until(ended)
     return history
+
+
+def worker_processes(parent: int) -> list[psutil.Process]:
+    """The workers of one process."""
+    found = []
+    for child in psutil.Process(parent).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends just now
+            if "mnist_core.training.worker" in child.cmdline():
+                found.append(child)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers_end() -> Iterator[None]:
+    """A file of tests that leaves a worker fails here, and not one that comes later and counts."""
+    yield
+    wait_until(lambda: len(worker_processes(os.getpid())) <= 1)  # that of the pool below
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
+from mnist_core.training.pool import WorkerPool
+from pages import _cached
+
 PAGES = Path(__file__).parents[2] / "pages"
 
 
@@ -18,8 +21,13 @@ def loaded() -> None:
 
 
 @pytest.fixture
-def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without runs and downloads, and a server that remembers nothing."""
+def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> Path:
+    """A machine without runs and downloads, and a server that remembers nothing.
+
+    Its pages train in the tests' one pool: one of their own would outlive them, for a server has
+    its pool until it ends.
+    """
+    monkeypatch.setattr(_cached, "pool", lambda: pool)
     monkeypatch.setenv("DIGIT_LAB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("DIGIT_LAB_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))

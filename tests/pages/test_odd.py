@@ -13,7 +13,6 @@ from mnist_core.runs.events import Ended, Paused, Started, State, append_event
 from mnist_core.runs.files import write_json
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.store import RunStore
-from mnist_core.training.pool import WorkerPool
 from pages import _cached, _page
 from tests.builders import batch, fitting
 from tests.conftest import SMALL, wait_until
@@ -23,8 +22,7 @@ PAGES = [f"pages/{name}.py" for name in ("train", "evaluate", "draw", "runs", "d
 
 
 @pytest.fixture
-def store(empty_machine: Path, monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> RunStore:
-    monkeypatch.setattr(_cached, "pool", lambda: pool)
+def store(empty_machine: Path) -> RunStore:
     return RunStore(empty_machine / "runs")
 
 
@@ -154,9 +152,8 @@ def test_who_trains_a_run_that_is_not_known_or_elsewhere_is_said(store: RunStore
 
 
 @pytest.fixture
-def unusable(empty_machine: Path, monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> Path:
+def unusable(empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Not even root can make a folder there."""
-    monkeypatch.setattr(_cached, "pool", lambda: pool)
     monkeypatch.setenv("DIGIT_LAB_RUNS", "/proc/digit-lab")
     return empty_machine
 
@@ -189,7 +186,7 @@ def test_settings_of_the_server_that_are_wrong_are_named(
     assert "WORKERS is 'none'. Allowed: a whole number" in errors(page("pages/train.py"))
 
 
-def test_a_pool_that_has_ended_is_started_again(empty_machine: Path) -> None:
+def test_a_pool_that_has_ended_is_started_again() -> None:
     ended = _cached.pool()
     assert _cached.pool() is ended
     ended.close()

@@ -31,7 +31,6 @@ from mnist_core.runs.files import write_npz
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore
 from mnist_core.runs.trash import TRASH
-from pages import _cached
 from tests import builders
 from tests.builders import fitting
 
@@ -379,16 +378,12 @@ def test_what_was_deleted_can_be_brought_back_until_the_page_is_left(store: RunS
     assert trash_of(store) == []
 
 
-def test_what_was_deleted_is_gone_once_the_page_is_left(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_deleted_is_gone_once_the_page_is_left(store: RunStore) -> None:
     one, other = trained(store, "One"), trained(store, "Other")
     press(press(page(one), "Delete"), "Yes, delete 1 run")
     assert trash_of(store) == [one.id]
 
-    # AppTest leaves app.py out when it switches pages, but not where the app begins: at Train,
-    # which has a worker load TensorFlow, and nothing is trained here.
-    monkeypatch.setattr(_cached, "pool", lambda: None)
+    # AppTest leaves app.py out when it switches pages, but not where the app begins.
     checked(AppTest.from_file(APP, default_timeout=30).run())
     assert trash_of(store) == []
     assert "Undo" not in [button.label for button in page().button]

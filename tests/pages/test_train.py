@@ -41,12 +41,8 @@ EPOCH = epoch(loss=0.6, accuracy=0.8123, val_loss=0.4, val_accuracy=0.8765)
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: WorkerPool) -> RunStore:
-    monkeypatch.setenv("DIGIT_LAB_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv("DIGIT_LAB_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(_cached, "pool", lambda: pool)
-    return RunStore(tmp_path / "runs")
+def store(empty_machine: Path) -> RunStore:
+    return RunStore(empty_machine / "runs")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from mnist_core.runs.events import State
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
-from tests.conftest import LONG, SMALL, wait_for_end, wait_until
+from tests.conftest import LONG, SMALL, wait_for_end, wait_until, worker_processes
 
 PROJECT = Path(__file__).parents[2]
 
@@ -31,14 +31,6 @@ def submit(pool: WorkerPool, store: RunStore, config: object = SMALL) -> Run:
 
 def is_training(run: Run) -> bool:
     return bool(run.history().batches)
-
-
-def worker_processes(parent: int) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(parent).children()
-        if "mnist_core.training.worker" in child.cmdline()
-    ]
 
 
 def test_a_run_is_trained_evaluated_and_kept(pool: WorkerPool, store: RunStore) -> None:
