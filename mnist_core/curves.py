@@ -44,22 +44,31 @@ def thin(values: Series, buckets: int) -> NDArray[np.intp]:
     return drawn
 
 
-def smooth(values: Series, weight: float) -> Series:
-    """The exponential moving average, debiased, as TensorBoard smooths.
+def smooth(values: Series, weight: float, images: Series) -> Series:
+    """The exponential moving average, debiased, in which each value counts as often as its images.
 
-    ``average = weight * average + (1 - weight) * value`` from an average of 0, divided by
-    ``1 - weight ** number``, which it lacks in the beginning (Kingma and Ba 2014,
-    https://arxiv.org/abs/1412.6980, section 3).
+    The sum of ``weight ** age * images * value`` over that of ``weight ** age * images``, where the
+    newest has an age of 0. With as many images for each value, this is how TensorBoard smooths
+    (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980, section 3); but an epoch's last batches
+    may be of a few images, whose mean jumps.
 
     Args:
         values: ``(n,)``; those that are NaN or infinite have no part in it, and stay as they are.
         weight: of what came before, in [0, 1).
+        images: ``(n,)``, above 0: of how many each value is the mean.
     """
     smoothed = values.copy()
     finite = np.isfinite(values)
-    sums = values[finite]
+    counts = images[finite]
+    smoothed[finite] = _fading(values[finite] * counts, weight) / _fading(counts, weight)
+    return smoothed
+
+
+def _fading(values: Series, weight: float) -> Series:
+    """The sum of each value and all before it, which count ``weight`` less with each step."""
+    sums = values.copy()
     weights = weight ** np.arange(1.0, PART + 1)
-    before, share_before = 0.0, 1.0
+    before = 0.0
     # Part by part, so that each stays in the processor's cache.
     for part in np.split(sums, range(PART, len(sums), PART)):
         # Sums over twice as many values each time, until the earliest count for nothing.
@@ -69,7 +78,4 @@ def smooth(values: Series, weight: float) -> Series:
             reach, share = 2 * reach, share * share
         part += before * weights[: len(part)]
         before = part[-1] if len(part) else 0.0
-        part *= (1 - weight) / (1 - share_before * weights[: len(part)])
-        share_before *= weights[-1]
-    smoothed[finite] = sums
-    return smoothed
+    return sums

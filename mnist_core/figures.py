@@ -141,7 +141,7 @@ def _of_run(history: History, name: str, value: str, view: View) -> list[Figure]
     """Traces of one figure of a run: its batches, the smoothed line, the validation."""
     batches = history.all_batches
     values: Series = getattr(batches, name)
-    smoothed = smooth(values, view.smoothing)
+    smoothed = smooth(values, view.smoothing, batches.images)
     light = thin(values if view.smoothing else values[:0], BATCH_BUCKETS)
     line = thin(smoothed, LINE_BUCKETS)
     at, rates = batches.at[line], batches.learning_rate[line]
@@ -437,7 +437,7 @@ def _curve(history: History, name: str, training: bool, view: View) -> _Curve:
     if training:
         batches = history.all_batches
         ends, elapsed = batches.at, batches.elapsed
-        values = smooth(getattr(batches, name), view.smoothing)
+        values = smooth(getattr(batches, name), view.smoothing, batches.images)
     else:
         ends, values = history.validation(name)
         elapsed = np.fromiter(accumulate(epoch.seconds for epoch in history.epochs), float)

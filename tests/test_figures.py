@@ -178,7 +178,7 @@ def test_the_batches_of_all_epochs_stay_with_the_smoothed_line_over_them() -> No
     accuracy, loss = figures.training_curves(history(epochs=1, batches=2), epochs=5)
     assert trace(accuracy, "Batches")["y"] == pytest.approx([0.5, 0.9, 0.9])
     assert trace(accuracy, "Training")["y"] == pytest.approx(
-        smooth(np.array([0.5, 0.9, 0.9]), View().smoothing)
+        smooth(np.array([0.5, 0.9, 0.9]), View().smoothing, np.array([8.0, 2, 2]))
     )
     assert trace(loss, "Batches")["y"] == pytest.approx([1, 0.25, 0.25])
 
@@ -384,7 +384,7 @@ def test_overlaid_curves_show_each_run_on_the_images_asked_for() -> None:
     assert trace(loss, "b")["y"] == pytest.approx([2, 1, 2 / 3])
     assert trace(trained, "b")["y"] == pytest.approx([0.5, 0.6, 0.7])
     assert trace(smoothed, "b")["y"] == pytest.approx(
-        smooth(np.array([0.5, 0.6, 0.7]), View().smoothing)
+        smooth(np.array([0.5, 0.6, 0.7]), View().smoothing, np.full(3, 8.0))
     )
 
 

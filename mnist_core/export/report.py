@@ -160,7 +160,7 @@ def _chart(history: History, name: str, title: str) -> Chart:
         (label, style, x[drawn := thin(y, WIDTH // 2)].tolist(), y[drawn].tolist())
         for label, style, x, y in (
             ("Batches", "light", batches.at, values),
-            ("Training", "line-1", batches.at, smooth(values, SMOOTHING)),
+            ("Training", "line-1", batches.at, smooth(values, SMOOTHING, batches.images)),
             ("Validation", "line-2", ends, validated),
         )
     ]

@@ -11,7 +11,7 @@ from mnist_core.runs.events import Batch, Epoch, Fitting
 
 Column = NDArray[np.float64]
 
-NAMES = ("at", "elapsed", "step", "loss", "accuracy", "learning_rate")
+NAMES = ("at", "elapsed", "step", "loss", "accuracy", "learning_rate", "images")
 
 
 class Batches:
@@ -63,6 +63,11 @@ class Batches:
         """NaN where it was not written down."""
         return self._column("learning_rate")
 
+    @property
+    def images(self) -> Column:
+        """How many of them there were."""
+        return self._column("images")
+
     def add(self, event: Batch | Epoch, fitting: Fitting, batch_size: int) -> None:
         """Take in a batch; or an epoch, as a batch, that had none.
 
@@ -85,6 +90,7 @@ class Batches:
             max((loss - self._loss) / since, 0.0),
             min(max((right - self._right) / since, 0.0), 1.0),
             _number(event.learning_rate),
+            since,
         )
         self._count += 1
         self._images, self._loss, self._right = images, loss, right

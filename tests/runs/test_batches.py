@@ -33,6 +33,7 @@ def test_means_over_the_epoch_so_far_become_those_of_each_batch() -> None:
     assert batches.loss == pytest.approx([loss[part].mean() for part in parts] * 2)
     assert batches.accuracy == pytest.approx([right[part].mean() for part in parts] * 2)
     assert batches.step.tolist() == [*ends] * 2
+    assert batches.images.tolist() == [2_048, 1_536, 16] * 2
     assert batches.at == pytest.approx([32 / 57, 56 / 57, 1, 1 + 32 / 57, 1 + 56 / 57, 2])
 
 
