@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from mnist_core.config import CONVOLUTIONAL, FIELDS, ConfigError, TrainingConfig
 from mnist_core.data import known
 from mnist_core.fields import setting
+from mnist_core.words import counted
 
 
 class Preset(NamedTuple):
@@ -192,8 +193,7 @@ def title(config: TrainingConfig) -> str:
         if all(getattr(config, name) == value for name, value in _completed(preset).items()):
             return PRESETS[preset].title
     network = f"Dense {config.network}" if config.architecture == "dense" else config.network
-    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
-    return f"{network[0].upper()}{network[1:]}, {epochs}"
+    return f"{network[0].upper()}{network[1:]}, {counted(config.epochs, 'epoch')}"
 
 
 def tuned_on(preset: str) -> str:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 
+def counted(number: int, noun: str) -> str:
+    """``"1 run"``, ``"1,234 runs"``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def images(number: int) -> str:
     """``"no image"``, ``"1 image"``, ``"1,234 images"``."""
-    return {0: "no image", 1: "1 image"}.get(int(number), f"{number:,} images")
+    return counted(number, "image") if number else "no image"
 
 
 def megabytes(number: int) -> str:

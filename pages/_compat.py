@@ -77,6 +77,10 @@ STYLE = """
     content: ""; position: absolute; top: 0; left: 100%; width: 100vw; height: 100vh;
     background: rgb(0 0 0 / 45%);
 }
+/* plotly draws these axes in black. */
+.js-plotly-plot .parcoords .axis :is(.domain, .tick line) { stroke: currentColor !important; }
+/* Images that are scrolled to leave the matrix beside them in sight, whose cell was clicked. */
+@media (min-width: 641px) { .st-key-behind_the_cell { scroll-margin-top: 30vh; } }
 /* A finger needs 44 pixels. */
 @media (pointer: coarse) {
     [data-testid="stSidebarNavLink"], [data-testid="stMain"] :is(
@@ -96,6 +100,22 @@ export default function ({ data: { paths } }) {
         document.addEventListener("touchstart", event => {
             if (event.target.closest(".js-plotly-plot")) event.stopPropagation()
         }, { capture: true, passive: true })
+        addEventListener("wheel", event => {
+            if (!event.target.closest("input[type=number]")) return
+            event.target.blur()
+            event.stopPropagation()
+        }, { capture: true, passive: true })
+        let untouched = true
+        addEventListener("pointerdown", () => untouched = false, true)
+        addEventListener("keydown", () => untouched = false, true)
+        addEventListener("popstate", () => untouched = true)
+        const push = history.pushState
+        history.pushState = function (state, unused, address) {
+            const opened = new URL(address, location).pathname !== location.pathname
+            const step = opened || !untouched ? push : history.replaceState
+            untouched ||= opened
+            return step.call(this, state, unused, address)
+        }
         addEventListener("click", ({ target }) => {
             const menu = target.closest("[data-testid=stSidebar]")
             if (menu && (target === menu || target.closest("a"))) {
@@ -116,8 +136,10 @@ def mend_browser(paths: Sequence[str]) -> None:
 
     Style: see there. Fingers: plotly takes every touch of a chart for the begin of a drag, so that
     no swipe over one scrolls. It is not told of touches, and the browser goes on: it scrolls, and
-    makes a click of a tap, as it does everywhere. The menu of a narrow screen: Streamlit leaves it
-    open over the page that was chosen, and hands on a tap beside it to what lies there. The theme:
+    makes a click of a tap, as it does everywhere. The wheel: over a field for a number, Streamlit
+    lets it do nothing; it scrolls there, too. Back: what a page adds to its address, while nobody
+    has touched it, is no step of its own. The menu of a narrow screen: Streamlit leaves it open
+    over the page that was chosen, and hands on a tap beside it to what lies there. The theme:
     Streamlit keeps what was chosen for the one address that the tab was opened at; here it is kept
     for all pages.
 

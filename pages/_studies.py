@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from mnist_core.data import known
 from mnist_core.presets import title
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -23,10 +24,11 @@ def every() -> list[Study]:
 
 
 def name(study: Study) -> str:
-    """What it is called: what it started from, and when."""
+    """What it is called: what it started from, on which images, and when."""
     made = _names.made(Run(study.folder))
     try:
-        return f"{title(study.plan.base)} · {made}"
+        base = study.plan.base
+        return f"{title(base)}, varied · {known.title(base.dataset)} · {made}"
     except RunError:
         return f"{made} · damaged"
 

@@ -12,11 +12,11 @@ from mnist_core.figures import STATIC, Figure
 from mnist_core.link import link_parameters
 from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.files import RunError
-from mnist_core.search import figures
+from mnist_core.search import figures, suggest
 from mnist_core.search import study as studies
 from mnist_core.search.study import Plan, Result, Study, Trial, best
 from mnist_core.storage import StorageError
-from mnist_core.words import reason
+from mnist_core.words import counted, reason
 from pages import (
     _cached,
     _changes,
@@ -146,11 +146,20 @@ def training_now(study: Study) -> None:
 
     def part() -> Sequence[Entry]:
         now = view.get()
-        for entry in reversed(now):
-            trial = entry.trial if isinstance(entry, Summary) and entry.state.live else None
-            if not (trial and trial.study == study.id):
+        own = [
+            (entry, entry.trial)
+            for entry in reversed(now)
+            if isinstance(entry, Summary) and entry.trial and entry.trial.study == study.id
+        ]
+        if confirming := [entry for entry, trial in own if trial.confirms]:
+            over = sum(not entry.state.live for entry in confirming)
+            st.caption(
+                f"{over} of at most {counted(study.plan.finalists * study.plan.seeds, 'run')} that "
+                "confirm the best are over."
+            )
+        for entry, trial in own:
+            if not entry.state.live:
                 continue
-            assert isinstance(entry, Summary)
             done = entry.progress
             what = f"Trial {trial.number}"
             if trial.confirms:
@@ -219,6 +228,15 @@ def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
         "The best of many trials was chosen for what it reached with one seed; part of that is "
         "luck, which other seeds do not have. The test images were used for these runs alone."
     )
+    if winner := by_number.get(result.confirmed[0].number):
+        varied = ", ".join(
+            f"{FIELDS[name].title} {shown(FIELDS[name], getattr(winner.config, name))}"
+            for name in plan.space
+            if winner.config.uses(name)
+        )
+        st.markdown(f"**The best is trial {winner.number}**: {_page.plain(varied)}.")
+        query = link_parameters(winner.config)
+        _page.step("pages/train.py", "Use the best settings", ":material/content_copy:", query)
 
 
 def pictures(study: Study, trials: Sequence[Trial]) -> None:
@@ -231,10 +249,12 @@ def pictures(study: Study, trials: Sequence[Trial]) -> None:
             front = figures.pareto(trials, plan.aim, plan.against)
             chart(front, "pareto", "Both aims of each trial")
     with st.container():
+        st.subheader("What mattered")
         if shares := _studies.importances(study):
-            st.subheader("What mattered")
             st.caption("How much of the differences between good trials each setting explains.")
             chart(figures.importance(shares), "importance", "How much each setting mattered")
+        else:
+            st.caption(f"Told once {suggest.OTHERS} trials have come to their end.")
     st.subheader("All that varied, at once")
     st.caption(
         "A line for each trial, amber for the best. Drag along an axis to see only those within; a "
@@ -286,6 +306,7 @@ def table(study: Study, trials: Sequence[Trial]) -> Trial | None:
     """The trials; returns the one that is picked."""
     plan = study.plan
     st.subheader("Trials")
+    st.caption(f"The best first, by what each reached with seed {plan.base.seed} alone.")
     with st.container():
         ordered = ranked(_study_filter.filtered(plan, trials), plan)
     if not ordered:

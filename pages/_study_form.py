@@ -17,7 +17,7 @@ from mnist_core.search import conductor
 from mnist_core.search import study as studies
 from mnist_core.search.space import VARIABLE, Options, Where, usual, within
 from mnist_core.search.study import Aim, Method, Plan
-from mnist_core.words import reason
+from mnist_core.words import counted, reason
 from pages import _cached, _in_view, _names, _page, _state, _studies
 from pages._number import whole_number
 from pages._state import Notice
@@ -28,7 +28,7 @@ PREFIX = "search_"
 """What the keys of the form's fields begin with."""
 FIRST_VARIED = ("learning_rate", "dropout", "widths", "batch_size", "schedule")
 AIMS: dict[Aim, str] = {"accuracy": "Accuracy", "loss": "Loss"}
-BESIDE_LABEL: dict[str, Any] = {"label_visibility": "collapsed", "width": 112}
+BESIDE_LABEL: dict[str, Any] = {"label_visibility": "collapsed", "width": 96}
 NO_OTHER = "none"
 AGAINST = {
     NO_OTHER: "Nothing else",
@@ -146,7 +146,7 @@ def base(newest: Sequence[Entry], faults: list[str]) -> TrainingConfig | None:
         )
     with right:
         epochs = whole_number(
-            "Epochs a trial",
+            "Epochs per trial",
             3,
             key="search_epochs",
             help="Few: what is good early mostly stays so.",
@@ -180,6 +180,8 @@ def where(name: str) -> Where:
     if part:
         with row(str(field.title)):
             for bound in ("fewest", "most"):
+                if bound == "most":
+                    st.markdown(":small[to]", width="content")
                 bounds[bound] = whole_number(
                     f"{field.title}: {bound}",
                     getattr(by_itself, bound),
@@ -188,6 +190,8 @@ def where(name: str) -> Where:
                 )
     with row(f"{part[1].capitalize()} in each" if part else str(field.title)):
         for bound, side in (("low", "from"), ("high", "to")):
+            if side == "to":
+                st.markdown(":small[to]", width="content")
             bounds[bound] = st.number_input(
                 f"{field.title}: {side}",
                 value=getattr(by_itself, bound),
@@ -270,9 +274,9 @@ def _read(values: dict[str, Any], faults: list[str]) -> Plan | None:
 def about(plan: Plan) -> str:
     """What it will train."""
     confirming = plan.finalists * plan.seeds
-    words = f"{plan.trials:,} trials of {plan.base.epochs} epochs"
+    words = f"{counted(plan.trials, 'trial')} of {counted(plan.base.epochs, 'epoch')}"
     if confirming:
-        words += f", then {confirming} runs to confirm the best"
+        words += f", then {counted(confirming, 'run')} to confirm the best"
     return f"{words}. It goes on when this page is closed."
 
 

@@ -32,7 +32,11 @@ def status(study: Study, going_on: bool) -> None:
                 words.insert(1, f"about {duration(left)} left")
             st.progress(min(1.0, len(trials) / asked), " · ".join(filter(None, words)))
         elif study.result():
-            st.success(f"{done}: {told or 'none came to an end'}.", icon=":material/check:")
+            came = f"{done}: {told or 'none came to an end'}."
+            if top := studies.best(trials, plan.aim):
+                reached = f"{top[0].value(plan.aim):{figures.FORMATS[plan.aim]}}"
+                came += f" The best in validation: trial {top[0].number}, {reached}."
+            st.success(came, icon=":material/check:")
         else:
             why = f" It wrote last: {_page.plain(study.last_words)}" if study.last_words else ""
             st.warning(
@@ -45,7 +49,7 @@ def status(study: Study, going_on: bool) -> None:
             buttons(study, wanted.pause, wanted.stop)
         whole_number("More trials", 20, key=_state.MORE_TRIALS.name, width=130)
         st.button(
-            "Search on",
+            "Add trials",
             key="study_more",
             icon=":material/add:",
             on_click=search_on,

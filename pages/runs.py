@@ -20,7 +20,7 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.leaderboard import leaderboards
 from mnist_core.runs.seeds import groups
-from mnist_core.words import reason
+from mnist_core.words import counted, reason
 from pages import (
     _cached,
     _changes,
@@ -37,10 +37,6 @@ from pages._state import BASELINE, COMPARED, Key, Notice
 
 def is_live(entry: Entry) -> bool:
     return isinstance(entry, Summary) and entry.state.live
-
-
-def count(number: int) -> str:
-    return "1 run" if number == 1 else f"{number:,} runs"
 
 
 # --- The chosen runs ---
@@ -98,7 +94,9 @@ def training_now(entries: list[Entry]) -> None:
                     )
         queued = sum(summary.state == State.QUEUED for summary in live)
         if queued:
-            st.caption(f"{count(queued)} waiting {'its' if queued == 1 else 'their'} turn.")
+            st.caption(
+                f"{counted(queued, 'run')} waiting {'its' if queued == 1 else 'their'} turn."
+            )
         return now
 
     _changes.redraw_on_change(part, _changes.LOOK_SECONDS, lambda shown: view.peek() is not shown)
@@ -226,7 +224,7 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
         )
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{count(len(picked))} chosen**", width="content")
+        st.markdown(f"**{counted(len(picked), 'run')} chosen**", width="content")
         st.button("Clear selection", icon=":material/clear:", on_click=COMPARED.choose, args=([],))
         st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
         if len(picked) == 1:
@@ -314,13 +312,13 @@ def question(picked: list[Entry]) -> None:
             )
         if over:
             st.markdown(
-                f"Delete {count(len(over))}, with all files: {names(over)}? You can undo this "
-                "until you leave the page or load it again."
+                f"Delete {counted(len(over), 'run')}, with all files: {names(over)}? You can undo "
+                "this until you leave the page or load it again."
             )
         with st.container(horizontal=True):
             if over:
                 st.button(
-                    f"Yes, delete {count(len(over))}",
+                    f"Yes, delete {counted(len(over), 'run')}",
                     type="primary",
                     icon=":material/delete:",
                     on_click=delete,
@@ -366,8 +364,8 @@ def outcome() -> None:
     if discarded:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.markdown(
-                f":material/delete: {count(len(discarded))} deleted, for good once you leave this "
-                "page or load it again.",
+                f":material/delete: {counted(len(discarded), 'run')} deleted, for good once you "
+                "leave this page or load it again.",
                 width="content",
             )
             st.button("Undo", icon=":material/undo:", on_click=undo)
@@ -396,7 +394,7 @@ with st.container():
     if entries:
         found = filtered(entries)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"{len(found):,} of {count(len(entries))}", width="content")
+            st.caption(f"{len(found):,} of {counted(len(entries), 'run')}", width="content")
             beside = _run_table.Beside(seeds, baseline(entries))
         if found:
             table(found, picked, beside)

@@ -56,7 +56,9 @@ def test_smoothing_is_tensorboards(weight: float) -> None:
         average = average * weight + (1 - weight) * value
         expected.append(average / (1 - weight**number))
 
-    assert smooth(NOISE, weight, np.full(len(NOISE), 64.0)) == pytest.approx(np.array(expected), rel=1e-9, abs=1e-9)
+    assert smooth(NOISE, weight, np.full(len(NOISE), 64.0)) == pytest.approx(
+        np.array(expected), rel=1e-9, abs=1e-9
+    )
 
 
 def test_what_is_not_finite_has_no_part_in_the_average() -> None:

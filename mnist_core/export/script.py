@@ -24,6 +24,7 @@ from mnist_core.runs.events import Batch, Continued, Epoch, Fitting, LearningRat
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
+from mnist_core.words import counted
 
 if TYPE_CHECKING:
     import jinja2
@@ -239,7 +240,7 @@ def _threads(run: Run) -> int | None:
 
 def _outcome(state: State, history: History) -> str:
     """What came of the run."""
-    epochs = "1 epoch" if len(history.epochs) == 1 else f"{len(history.epochs)} epochs"
+    epochs = counted(len(history.epochs), "epoch")
     match state:
         case State.FAILED:
             return f"The run failed after {epochs}; this trains on for as long as it can."

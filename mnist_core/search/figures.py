@@ -332,10 +332,8 @@ def _place(name: str, trial: Trial) -> Any:
 
 
 def _axis_of(name: str, where: Range | Options) -> dict[str, Any]:
-    axis: dict[str, Any] = {"title": {"text": plain(str(FIELDS[name].title))}}
+    axis: dict[str, Any] = {"title": {"text": _axis_title(name)}}
     if isinstance(where, Range):
-        if where.most:
-            axis["title"] = {"text": f"{FIELDS[name].title}: geometric mean"}
         return axis | (_log_axis(where.low, where.high) if where.log else {})
     options = [shown(FIELDS[name], value) for value in where.values]
     return axis | {
@@ -343,6 +341,13 @@ def _axis_of(name: str, where: Range | Options) -> dict[str, Any]:
         "categoryorder": "array",
         "categoryarray": [plain(option) for option in options],
     }
+
+
+def _axis_title(name: str) -> str:
+    """Of a setting of several values, the axis has one number; see :func:`_place`."""
+    field = FIELDS[name]
+    part = setting(field).parts
+    return f"{part[1].capitalize()}, geometric mean" if part else plain(str(field.title))
 
 
 def _axis_of_aim(trials: Sequence[Trial], aim: Aim) -> dict[str, Any]:
@@ -381,7 +386,7 @@ def _axis(name: str, where: Range | Options, trials: Sequence[Trial]) -> dict[st
             for tick in ticks
         ]
     return {
-        "label": plain(str(field.title)),
+        "label": _axis_title(name),
         "values": units,
         "range": [0, 1],
         "tickvals": ticks,

@@ -147,6 +147,11 @@ def check(name: str, where: Where) -> Where:
     if setting(field).parts:
         (fewest, most), (least, greatest) = list_bounds(field)
         are_whole = _is_whole(where.fewest) and _is_whole(where.most)
+        if are_whole and where.fewest > where.most:
+            raise ConfigError(
+                f"{name} is varied between {where.fewest:g} and {where.most:g} values; allowed: "
+                "the smaller number first"
+            )
         if not are_whole or not max(1, fewest) <= where.fewest <= where.most <= most:
             raise ConfigError(
                 f"{name} is varied between {where.fewest:g} and {where.most:g} values; allowed: "
@@ -154,6 +159,11 @@ def check(name: str, where: Where) -> Where:
             )
     else:
         least, greatest = bounds(field)  # type: ignore[assignment]
+    if least <= where.high <= where.low <= greatest:
+        raise ConfigError(
+            f"{name} is varied from {where.low:g} to {where.high:g}; allowed: the smaller number "
+            "first, and a greater one after it"
+        )
     in_order = least <= where.low < where.high <= greatest and (where.low > 0 or not where.log)
     are_whole = field.annotation is float or (_is_whole(where.low) and _is_whole(where.high))
     if not in_order or not are_whole:

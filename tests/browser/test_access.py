@@ -14,6 +14,7 @@ from benchmarks.first_clicks import click_on_cell
 from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server, dashboard
 from tests.browser.test_walk import ENDLESS, press_train
+from tests.conftest import wait_until
 from tests.search.builders import searched
 
 ONE, OTHER = "20260101-000000-aaaa", "20260102-000000-bbbb"
@@ -144,6 +145,17 @@ def ranges(chart: Locator) -> Any:
 
 def scrolled(page: Page) -> float:
     return float(page.evaluate(f"{MAIN}.scrollTop"))
+
+
+def test_the_wheel_scrolls_over_a_field_for_a_number_too(server: Server, page: Page) -> None:
+    page.goto(server.url)
+    field = page.get_by_role("spinbutton", name="Epochs")
+    field.click()
+    scrolled = page.get_by_test_id("stMain")
+    page.mouse.wheel(0, 100)
+
+    wait_until(lambda: scrolled.evaluate("main => main.scrollTop") > 0)
+    expect(field).to_have_value("10")
 
 
 def test_a_swipe_that_begins_on_a_chart_scrolls_and_does_nothing_else(

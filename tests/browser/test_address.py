@@ -26,6 +26,23 @@ def test_a_page_can_be_the_first_that_is_opened(server: Server, page: Page, name
     expect(page).to_have_title("Digit Lab")
 
 
+def test_back_leads_to_the_page_before_with_one_press(
+    server: Server, page: Page, trained: Run
+) -> None:
+    """Though each page puts into its address which run it shows."""
+    shutil.copytree(trained.folder, server.runs / trained.id)
+    shown = {"": "Train", "evaluate": "Evaluate", "draw": "Draw"}
+    page.goto(server.url)
+    for path, name in shown.items():
+        page.get_by_test_id("stTopNav").get_by_role("link", name=name).click()
+        expect(page).to_have_url(f"{server.url}/{path}?run={trained.id}")
+
+    for path, name in [*shown.items()][-2::-1]:
+        page.go_back()
+        expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
+        expect(page).to_have_url(f"{server.url}/{path}?run={trained.id}")
+
+
 def test_a_runs_address_opens_it_on_every_page(server: Server, page: Page, trained: Run) -> None:
     """For somebody else, and although a newer run is there."""
     older, newer = "20260101-000000-aaaa", "20260102-000000-bbbb"

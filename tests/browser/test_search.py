@@ -29,11 +29,11 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     page.get_by_role("link", name="Search").click()
     expect(page.get_by_text("Choose what may vary")).to_be_visible()
     fill(page, "Trials", "3")
-    fill(page, "Epochs a trial", "1")
+    fill(page, "Epochs per trial", "1")
     page.get_by_text("Aim and method").click()
     fill(page, "Best trials to confirm", "1")
     fill(page, "Seeds to confirm each", "2")
-    expect(page.get_by_text("3 trials of 1 epochs, then 2 runs to confirm")).to_be_visible()
+    expect(page.get_by_text("3 trials of 1 epoch, then 2 runs to confirm")).to_be_visible()
     at_rest(page)
     with nothing_twice(page):
         page.get_by_role("button", name="Search", exact=True).click()

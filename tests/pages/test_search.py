@@ -174,7 +174,7 @@ def test_the_button_has_a_process_conduct_what_the_form_says(store: RunStore) ->
     assert_conducted(study)
     assert app.query_params["study"] == study.id
     assert "0 of 7 trials" in words(app)
-    assert {"Pause", "Stop", "Search on"} <= {*labels(app)}
+    assert {"Pause", "Stop", "Add trials"} <= {*labels(app)}
     assert "Delete this study" not in labels(app)
 
 
@@ -284,7 +284,7 @@ def test_a_study_is_paused_gone_on_with_stopped_and_given_more(store: RunStore) 
     assert study.wanted() == Wanted()
 
     app.number_input(key="more_trials").set_value(30.0)
-    press(app, "Search on")
+    press(app, "Add trials")
     assert study.wanted() == Wanted(trials=50)
     assert "5 of 50 trials" in words(app)
     assert study.owner == Owner.this_process()
@@ -300,7 +300,7 @@ def test_no_more_trials_than_there_may_be(store: RunStore, more: float) -> None:
     study = going_on(store)
     app = opened(study.id)
     app.number_input(key="more_trials").set_value(more)
-    press(app, "Search on")
+    press(app, "Add trials")
 
     assert f"More trials: {more:,g} is refused; allowed: a whole number from 1 to 9,980" in words(
         app
@@ -357,7 +357,7 @@ def test_an_interrupted_study_says_why_and_goes_on(store: RunStore) -> None:
     assert _page.plain("OSError: *no* room") in app.warning[0].value
 
     app.number_input(key="more_trials").set_value(1.0)
-    press(app, "Search on")
+    press(app, "Add trials")
 
     assert_conducted(study)
     assert study.wanted() == Wanted(trials=10)
