@@ -122,7 +122,7 @@ export default function ({ data: { paths } }) {
             const opened = new URL(address, location).pathname !== location.pathname
             if (leaving && !opened) return
             const step = opened || !untouched ? push : history.replaceState
-            untouched ||= opened
+            if (opened) [untouched, leaving] = [true, false]
             return step.call(this, state, unused, address)
         }
         addEventListener("click", ({ target }) => {

@@ -64,12 +64,16 @@ def told_apart(entries: Sequence[Entry], names: Mapping[str, str]) -> dict[str, 
 
 
 def with_ids(names: Mapping[str, str]) -> dict[str, str]:
-    """Names by id; one that several runs have is followed by the end of their ids."""
+    """Names by id; one that several runs have is followed by the end of their ids, or by all."""
     times = Counter(names.values())
-    return {
-        run_id: name if times[name] == 1 else f"{name} · {run_id[-4:]}"
-        for run_id, name in names.items()
-    }
+    ends = Counter((name, run_id[-4:]) for run_id, name in names.items())
+
+    def told(run_id: str, name: str) -> str:
+        if times[name] == 1:
+            return name
+        return f"{name} · {run_id[-4:] if ends[name, run_id[-4:]] == 1 else run_id}"
+
+    return {run_id: told(run_id, name) for run_id, name in names.items()}
 
 
 def made(run: Run) -> str:
