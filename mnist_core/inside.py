@@ -6,8 +6,10 @@ answers, too; so it works for every run that can be asked at all, without Tensor
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +24,8 @@ Floats = NDArray[np.float32]
 
 LOOKED_AT = 5_000
 """Training images among which those are looked for that an image resembles: the first ones."""
+MAPPED = 2_000
+"""Test images on a map, unless somebody wants more."""
 PATCHES = 1_000
 """At most about so many patches are covered, one after the other, to see where a network looks."""
 
@@ -36,8 +40,8 @@ class Activations(NamedTuple):
     @property
     def strengths(self) -> Floats:
         """Of each unit, or filter, the most that it answers anywhere; ``(units,)``."""
-        values: Floats = self.values.max(axis=tuple(range(self.values.ndim - 1)))
-        return values
+        strengths: Floats = _strengths(self.values[np.newaxis])[0]
+        return strengths
 
     def strongest(self, most: int) -> list[int]:
         """The units, or filters, that answer most, the very strongest first."""
@@ -117,6 +121,47 @@ class InsidePredictor(Predictor):
         (values,) = self._answers(images, self._hidden[-1][1])
         return values.reshape(len(images), -1)
 
+    def strengths(self, images: Floats, number: int) -> Floats:
+        """How strongly each unit, or filter, of a hidden layer answers to images.
+
+        Args:
+            images: ``(n, *input_shape)`` float32 in [0, 1], n at least 1.
+            number: of the layer among :meth:`activations`, from 0; not that of the last one.
+
+        Returns:
+            ``(n, units)`` float32: of a filter, the most that it answers anywhere.
+
+        Raises:
+            ValueError: they are no such images.
+        """
+        self._check_images(images)
+        (values,) = self._answers(images, self._hidden[number][1])
+        return _strengths(values)
+
+    def incoming_weights(self, unit: int) -> Floats | None:
+        """What a unit of the first hidden layer multiplies each pixel with; ``input_shape``.
+
+        None where that is a convolution, whose kernels are small.
+        """
+        if not self._hidden or self._hidden[0][0].kind != "Dense":
+            return None
+        layer = self._hidden[0][0]
+        shape = (*layer.output_shape, math.prod(self.input_shape))
+        found = [
+            int(tensor["index"])
+            for tensor in self._interpreter.get_tensor_details()
+            if tuple(tensor["shape"]) == shape and f"/{layer.name}" in tensor["name"]
+        ]
+        with self._lock:
+            weights: Floats = self._interpreter.get_tensor(found[0])
+        of_unit: Floats = weights[unit].reshape(self.input_shape)
+        return of_unit
+
+
+def _strengths(values: Floats) -> Floats:
+    strengths: Floats = values.max(axis=tuple(range(1, values.ndim - 1)))
+    return strengths
+
 
 # --- Where it looks ---
 
@@ -172,7 +217,7 @@ def _as_wide(masks: NDArray[np.bool_], image: Floats) -> NDArray[np.bool_]:
 
 def _background(image: Floats) -> Floats:
     """What a patch is covered with: what is most along the image's edges."""
-    edges = np.concatenate([image[[0, -1]].reshape(-1, *image.shape[2:]), image[1:-1, 0], image[1:-1, -1]])
+    edges = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     background: Floats = np.median(edges, axis=0)
     return background
 
@@ -180,7 +225,8 @@ def _background(image: Floats) -> Floats:
 # --- What it is reminded of ---
 
 
-class Neighbour(NamedTuple):
+@dataclass(frozen=True)
+class Neighbour:
     """A training image that looks alike to a network."""
 
     index: int
@@ -206,8 +252,12 @@ def neighbours(
 
 def looked_at(dataset: Dataset) -> Floats:
     """The training images that :func:`neighbours` are looked for among; ``(n, ...)`` in [0, 1]."""
-    images: Floats = dataset.x_train[:LOOKED_AT] / np.float32(255)
-    return images
+    return scaled(dataset.x_train[:LOOKED_AT])
+
+
+def scaled(images: NDArray[np.uint8]) -> Floats:
+    """Images as networks are given them."""
+    return images.astype(np.float32) / np.float32(255)
 
 
 # --- The map ---
