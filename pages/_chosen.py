@@ -1,7 +1,5 @@
 """The run that Train, Evaluate and Draw show, and the menu that chooses another one."""
 
-from collections import Counter
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -54,17 +52,14 @@ def run_picker(beside: DeltaGenerator | None = None) -> Run:
     """
     run = chosen_run() or BUILT_IN_RUN
     entries = picker_entries(run)
-    labels = {entry.run.id: _names.label(entry) for entry in entries}
-    times_seen = Counter(labels.values())
+    # Streamlit tells options apart by their labels.
+    labels = _names.told_apart(entries, {entry.run.id: _names.label(entry) for entry in entries})
     picked = _state.PICKED_RUN
     picked.set(run.id)
     (beside or st.container()).selectbox(
         "Run",
         list(labels),
-        # Streamlit tells options apart by their labels.
-        format_func=lambda run_id: (
-            labels[run_id] if times_seen[labels[run_id]] == 1 else f"{labels[run_id]} · {run_id}"
-        ),
+        format_func=labels.__getitem__,
         key=picked.name,
         on_change=lambda: _state.RUN.choose([picked.get()]),
         help=f"The newest {RUNS_IN_PICKER}. The address of this page names the chosen run: "

@@ -79,8 +79,12 @@ STYLE = """
 }
 /* plotly draws these axes in black. */
 .js-plotly-plot .parcoords .axis :is(.domain, .tick line) { stroke: currentColor !important; }
-/* Images that are scrolled to leave the matrix beside them in sight, whose cell was clicked. */
+/* Images that are scrolled to come below the band at the top, and leave the matrix beside them in
+sight, whose cell was clicked. */
+.st-key-behind_the_cell { scroll-margin-top: 5rem; }
 @media (min-width: 641px) { .st-key-behind_the_cell { scroll-margin-top: 30vh; } }
+/* What stands beside a page's title begins where that does, not under the band. */
+.st-key-beside_title { padding-top: 0.75rem; }
 /* A finger needs 44 pixels. */
 @media (pointer: coarse) {
     [data-testid="stSidebarNavLink"], [data-testid="stMain"] :is(
@@ -105,13 +109,18 @@ export default function ({ data: { paths } }) {
             event.target.blur()
             event.stopPropagation()
         }, { capture: true, passive: true })
-        let untouched = true
-        addEventListener("pointerdown", () => untouched = false, true)
-        addEventListener("keydown", () => untouched = false, true)
+        let untouched = true, leaving = false
+        const touch = () => [untouched, leaving] = [false, false]
+        for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, touch, true)
         addEventListener("popstate", () => untouched = true)
+        addEventListener("click", ({ target }) => {
+            const link = target.closest("a[href]")
+            leaving = link !== null && link.pathname !== location.pathname
+        }, true)
         const push = history.pushState
         history.pushState = function (state, unused, address) {
             const opened = new URL(address, location).pathname !== location.pathname
+            if (leaving && !opened) return
             const step = opened || !untouched ? push : history.replaceState
             untouched ||= opened
             return step.call(this, state, unused, address)
@@ -138,7 +147,8 @@ def mend_browser(paths: Sequence[str]) -> None:
     no swipe over one scrolls. It is not told of touches, and the browser goes on: it scrolls, and
     makes a click of a tap, as it does everywhere. The wheel: over a field for a number, Streamlit
     lets it do nothing; it scrolls there, too. Back: what a page adds to its address, while nobody
-    has touched it, is no step of its own. The menu of a narrow screen: Streamlit leaves it open
+    has touched it, is no step of its own, nor is what Streamlit takes out of it on the way to
+    another page. The menu of a narrow screen: Streamlit leaves it open
     over the page that was chosen, and hands on a tap beside it to what lies there. The theme:
     Streamlit keeps what was chosen for the one address that the tab was opened at; here it is kept
     for all pages.

@@ -234,14 +234,16 @@ def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
             for name in plan.space
             if winner.config.uses(name)
         )
-        st.markdown(f"**The best is trial {winner.number}**: {_page.plain(varied)}.")
+        st.markdown(
+            f"**The best with other seeds is trial {winner.number}**: {_page.plain(varied)}."
+        )
         query = link_parameters(winner.config)
         _page.step("pages/train.py", "Use the best settings", ":material/content_copy:", query)
 
 
 def pictures(study: Study, trials: Sequence[Trial]) -> None:
     plan = study.plan
-    st.subheader("The search so far")
+    st.subheader("Trial by trial")
     chart(figures.progress(trials, plan.aim), "progress", "Every trial, and the best so far")
     with st.container():
         if plan.against:

@@ -35,7 +35,7 @@ def status(study: Study, going_on: bool) -> None:
             came = f"{done}: {told or 'none came to an end'}."
             if top := studies.best(trials, plan.aim):
                 reached = f"{top[0].value(plan.aim):{figures.FORMATS[plan.aim]}}"
-                came += f" The best in validation: trial {top[0].number}, {reached}."
+                came += f" With the search's own seed, trial {top[0].number} was best: {reached}."
             st.success(came, icon=":material/check:")
         else:
             why = f" It wrote last: {_page.plain(study.last_words)}" if study.last_words else ""

@@ -9,7 +9,7 @@ left, right = st.columns([2, 3], gap="large")
 with left:
     _study_form.form()
 with right:
-    with st.container():
+    with st.container(key="beside_title"):
         _state.show_notices("searching")
         study = _study.chosen()
     if study:

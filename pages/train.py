@@ -33,7 +33,7 @@ with left:
     introduction = st.container()
     below_form = _form.form()
 with right:
-    said = st.container()
+    said = st.container(key="beside_title")
     with said:
         _state.show_notices("training")
         run, live = _chosen.chosen_run(), False

@@ -39,6 +39,18 @@ def test_a_cell_shows_its_images_and_survives_a_reload(
     expect(matrix.locator(".shapelayer path").last).to_be_visible()
 
 
+def test_back_leads_to_the_cell_that_was_left(server: Server, page: Page, trained: Run) -> None:
+    shutil.copytree(trained.folder, server.runs / trained.id)
+    page.goto(f"{server.url}/evaluate?run={trained.id}&true_class=7&predicted_class=2")
+    expect(page.get_by_role("combobox", name="Predicted class")).to_have_value("2")
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Runs").click()
+    expect(page.get_by_role("heading", name="Runs", exact=True, level=1)).to_be_visible()
+
+    page.go_back()
+    expect(page.get_by_role("combobox", name="True class")).to_have_value("7")
+    expect(page.get_by_role("combobox", name="Predicted class")).to_have_value("2")
+
+
 def test_the_first_click_shows_the_images_that_its_caption_says(
     server: Server, browser: Browser, trained: Run
 ) -> None:

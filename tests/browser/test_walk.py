@@ -49,7 +49,7 @@ def test_train_two_epochs_evaluate_and_draw(server: Server, page: Page) -> None:
 
     expect(page.get_by_text("Trained to the end.")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("Test accuracy")).to_be_visible()
-    assert epochs_drawn(page) == 2
+    wait_until(lambda: epochs_drawn(page) == 2)
 
     page.get_by_role("link", name="Evaluate it").click()
     expect(page.get_by_role("heading", name="Evaluate", exact=True)).to_be_visible()
@@ -201,7 +201,8 @@ def test_a_run_is_paused_left_found_again_steered_and_continued(server: Server, 
     expect(page.get_by_role("link", name="Continues")).to_be_visible()
     child, _ = RunStore(server.runs).list()
     assert child.parent == run.id
-    assert epochs_drawn(page) == len(run.history().epochs) + 2
+    # The words come before the curves of the run that they are about have been drawn.
+    wait_until(lambda: epochs_drawn(page) == len(run.history().epochs) + 2)
 
 
 def test_zoom_is_kept_while_the_curves_grow(server: Server, page: Page) -> None:
