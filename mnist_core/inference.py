@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +43,9 @@ class Predictor:
         try:
             # The bytes, not the path: LiteRT would keep the file mapped, and it may be deleted.
             content = path.read_bytes()
-            with _stderr_held_back():
+            with _stderr_held_back(), warnings.catch_warnings():
+                # That it takes more memory to keep tensors: as much as one batch's, here.
+                warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
                 self._interpreter = Interpreter(
                     model_content=content, experimental_preserve_all_tensors=keep_tensors
                 )

@@ -39,7 +39,7 @@ class Activations(NamedTuple):
 
     @property
     def strengths(self) -> Floats:
-        """Of each unit, or filter, the most that it answers anywhere; ``(units,)``."""
+        """Of each unit, or filter, the most that it answers anywhere, up or down; ``(units,)``."""
         strengths: Floats = _strengths(self.values[np.newaxis])[0]
         return strengths
 
@@ -104,8 +104,6 @@ class InsidePredictor(Predictor):
     def last_hidden(self, images: Floats) -> Floats:
         """What the last hidden layer answers to images, where classes lie apart at last.
 
-        Of a network without hidden layers, the images themselves.
-
         Args:
             images: ``(n, *input_shape)`` float32 in [0, 1], n at least 1.
 
@@ -116,8 +114,6 @@ class InsidePredictor(Predictor):
             ValueError: they are no such images.
         """
         self._check_images(images)
-        if not self._hidden:
-            return images.reshape(len(images), -1)
         (values,) = self._answers(images, self._hidden[-1][1])
         return values.reshape(len(images), -1)
 
@@ -129,7 +125,7 @@ class InsidePredictor(Predictor):
             number: of the layer among :meth:`activations`, from 0; not that of the last one.
 
         Returns:
-            ``(n, units)`` float32: of a filter, the most that it answers anywhere.
+            ``(n, units)`` float32: of a filter, the most that it answers anywhere, up or down.
 
         Raises:
             ValueError: they are no such images.
@@ -143,9 +139,9 @@ class InsidePredictor(Predictor):
 
         None where that is a convolution, whose kernels are small.
         """
-        if not self._hidden or self._hidden[0][0].kind != "Dense":
+        layer, _ = self._hidden[0]
+        if layer.kind != "Dense":
             return None
-        layer = self._hidden[0][0]
         shape = (*layer.output_shape, math.prod(self.input_shape))
         found = [
             int(tensor["index"])
@@ -159,7 +155,7 @@ class InsidePredictor(Predictor):
 
 
 def _strengths(values: Floats) -> Floats:
-    strengths: Floats = values.max(axis=tuple(range(1, values.ndim - 1)))
+    strengths: Floats = np.abs(values).max(axis=tuple(range(1, values.ndim - 1)))
     return strengths
 
 

@@ -138,36 +138,39 @@ def layers(
     """Each hidden layer's answers as a picture; one of its units, looked at."""
     hidden = network.activations(image)[:-1]
     st.subheader("What its layers answer")
-    if not hidden:
-        st.markdown("This network has no hidden layers: each class weighs the pixels themselves.")
-        return
-    for told in hidden:
-        units = len(told.strengths)
-        silent = int((told.strengths <= 0).sum())
+    with st.grid(2, min_column_width=300):
+        for told in hidden:
+            show_layer(told)
+    one_unit(network, run, outline, hidden)
+
+
+def show_layer(told: Activations) -> None:
+    words, strengths = _page.plain(told.layer.words), told.strengths
+    what = "units" if told.values.ndim == 1 else "filters"
+    with st.container():
         st.image(
             _images.png(tiles(told.values), 480),
-            width="content",
             output_format="PNG",
-            alt=f"What the {units} units of the layer {told.layer.words} answer",
+            alt=f"What the {len(strengths)} {what} of the layer {told.layer.words} answer",
         )
-        strongest = ", ".join(f"{u} ({told.strengths[u]:.2f})" for u in told.strongest(4))
-        what = "units" if told.values.ndim == 1 else "filters"
+        silent = int((strengths == 0).sum())
+        strongest = ", ".join(f"{unit} ({strengths[unit]:.2f})" for unit in told.strongest(4))
         st.caption(
-            f"{_page.plain(told.layer.words)}: {units:,} {what}, {silent:,} of them silent. The "
-            f"strongest: {strongest}."
+            f"{words}: {len(strengths):,} {what}, {silent:,} of them silent. The strongest: "
+            f"{strongest}."
         )
-    one_unit(network, run, outline, hidden)
 
 
 def tiles(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Answers as brightness: units in rows, or a small picture for each filter, side by side."""
-    bright = values / max(float(values.max()), 1e-9)
-    bright = (255 * bright.clip(0, 1)).astype(np.uint8)
+    strength = np.abs(values)
+    bright = (255 * strength / max(float(strength.max()), 1e-9)).astype(np.uint8)
     if bright.ndim == 1:
-        rows = -(-len(bright) // ACROSS)
-        padded = np.zeros(rows * ACROSS, np.uint8)
+        across = max(ACROSS, round((3 * len(bright)) ** 0.5))
+        rows = -(-len(bright) // across)
+        padded = np.zeros(rows * across, np.uint8)
         padded[: len(bright)] = bright
-        return padded.reshape(rows, ACROSS)
+        return padded.reshape(rows, across)
     height, width, filters = bright.shape
     across = min(filters, max(1, ACROSS * 4 // (width + 1)))
     down = -(-filters // across)

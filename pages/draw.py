@@ -283,8 +283,6 @@ def ask(run: Run, outline: Outline, live: bool) -> None:
                 show_input(image)
     if image is not None and run.has_model:
         why(run, outline, image)
-    if image is not None and run.has_model:
-        why(run, outline, image)
 
 
 def invitation(source: str, outline: Outline) -> str:
