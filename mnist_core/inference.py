@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +28,11 @@ class Predictor:
         classes: how many probabilities each image gets.
     """
 
-    def __init__(self, run_folder: Path | str) -> None:
+    def __init__(self, run_folder: Path | str, keep_tensors: bool = False) -> None:
         """Load the network from ``model.tflite`` in a run's folder.
+
+        Args:
+            keep_tensors: what each layer answers can be read after a question; it is slower.
 
         Raises:
             ModelError: the file is missing, damaged, or not a classifier of float32 images that
@@ -39,8 +43,12 @@ class Predictor:
         try:
             # The bytes, not the path: LiteRT would keep the file mapped, and it may be deleted.
             content = path.read_bytes()
-            with _stderr_held_back():
-                self._interpreter = Interpreter(model_content=content)
+            with _stderr_held_back(), warnings.catch_warnings():
+                # That it takes more memory to keep tensors: as much as one batch's, here.
+                warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
+                self._interpreter = Interpreter(
+                    model_content=content, experimental_preserve_all_tensors=keep_tensors
+                )
                 self._interpreter.allocate_tensors()
             # They have names, which may be damaged, too.
             inputs = self._interpreter.get_input_details()
@@ -70,7 +78,7 @@ class Predictor:
         self._lock = threading.Lock()
         # What is damaged further in shows where it is first asked.
         try:
-            answer = self._ask(np.zeros((1, *self.input_shape), np.float32))
+            (answer,) = self._ask(np.zeros((1, *self.input_shape), np.float32), self._output)
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} is damaged: {error}") from error
         if answer.shape != (1, self.classes) or not np.isfinite(answer).all():
@@ -101,22 +109,31 @@ class Predictor:
         Raises:
             ValueError: the images have another shape, type or range; names expected and received.
         """
+        self._check_images(images)
+        if not len(images):
+            return np.empty((0, self.classes), np.float32)
+        (answers,) = self._answers(images, self._output)
+        return answers
+
+    def _check_images(self, images: NDArray[np.float32]) -> None:
         if not isinstance(images, np.ndarray) or images.dtype != np.float32:
             received = getattr(images, "dtype", type(images).__name__)
             raise ValueError(f"images are of type {received}; allowed: float32 array")
         if images.shape[1:] != self.input_shape or images.ndim == 0:
             sides = ", ".join(map(str, self.input_shape))
             raise ValueError(f"images have the shape {images.shape}; allowed: (n, {sides})")
-        if not len(images):
-            return np.empty((0, self.classes), np.float32)
+        if not images.size:
+            return
         low, high = images.min(), images.max()
         if not (low >= 0 and high <= 1):  # also when one is NaN
             raise ValueError(f"images lie between {low} and {high}, not numbers from 0 to 1")
-        return np.concatenate(
-            [self._ask(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
-        )
 
-    def _ask(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _answers(self, images: NDArray[np.float32], *tensors: int) -> list[NDArray[np.float32]]:
+        """What these tensors hold for each of some images, one or more; ``(n, ...)`` each."""
+        parts = [self._ask(images[i : i + BATCH], *tensors) for i in range(0, len(images), BATCH)]
+        return [np.concatenate(of_tensor) for of_tensor in zip(*parts, strict=True)]
+
+    def _ask(self, batch: NDArray[np.float32], *tensors: int) -> list[NDArray[np.float32]]:
         with self._lock:
             if len(batch) != self._batch:
                 self._interpreter.resize_tensor_input(self._input, batch.shape)
@@ -124,8 +141,7 @@ class Predictor:
                 self._batch = len(batch)
             self._interpreter.set_tensor(self._input, batch)
             self._interpreter.invoke()
-            output: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
-            return output
+            return [self._interpreter.get_tensor(tensor) for tensor in tensors]
 
 
 @contextlib.contextmanager

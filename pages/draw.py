@@ -26,6 +26,7 @@ from pages import _cached, _changes, _chosen, _images, _page, _state
 from pages._answer import show_answer
 from pages._canvas import pen_canvas
 from pages._number import image_number
+from pages._why import why
 
 SIDE = 280  # of a picture, in pixels
 SEEN_SIDE = 140
@@ -280,6 +281,8 @@ def ask(run: Run, outline: Outline, live: bool) -> None:
             )
             with st.container(width=SEEN_SIDE):
                 show_input(image)
+    if image is not None and run.has_model:
+        why(run, outline, image)
 
 
 def invitation(source: str, outline: Outline) -> str:

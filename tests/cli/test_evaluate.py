@@ -72,3 +72,64 @@ def test_predict_names_a_file_that_is_no_picture(trained: Run, tmp_path: Path) -
 
     assert done.returncode == 1
     assert "digit.png is not a picture" in done.stderr
+
+
+def test_inspect_says_why(trained: Run) -> None:
+    done = command(trained.folder.parent, "inspect", trained.id, "18", "--against", "3", "--json")
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    probabilities, _ = trained.test_results()
+    assert said["answer"] == str(probabilities[18].argmax())
+    assert said["against"] == "3"
+    assert said["probability"] == pytest.approx(probabilities[18].max(), abs=1e-5)
+    assert [(layer["name"], layer["shape"]) for layer in said["layers"]] == [
+        ("dense_1", [512]),
+        ("dense_2", [256]),
+        ("probabilities", [10]),
+    ]
+    assert str(said["layers"][-1]["strongest"][0]["unit"]) == said["answer"]
+    assert np.shape(said["attribution"]) == (28, 28)
+    distances = [neighbour["distance"] for neighbour in said["neighbours"]]
+    assert distances == sorted(distances)
+    assert len(distances) == 8
+
+
+def test_inspect_takes_a_picture_and_says_it_to_people(tmp_path: Path) -> None:
+    data = loading.load("mnist-sample")
+    Image.fromarray(data.x_test[0]).resize((280, 280)).save(tmp_path / "digit.png")
+    done = command(tmp_path, "inspect", "built-in", str(tmp_path / "digit.png"))
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{data.y_test[0]} (")
+    assert "Nearest of 4,000 training images: " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("inspect", "built-in", "1000"), "there is no test image 1,000; allowed: 0 to 999"),
+        (("inspect", "built-in", "0", "--against", "x"), "--against is 'x'; allowed: "),
+        (("inspect", "built-in", "nowhere.png"), "nowhere.png does not exist"),
+        (("map", "built-in", "--images", "1"), "--images is 1; allowed: a whole number from 2"),
+    ],
+)
+def test_what_can_not_be_looked_into_is_named(
+    tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    done = command(tmp_path, *arguments)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_map_has_a_place_for_each_image(tmp_path: Path) -> None:
+    done = command(tmp_path, "map", "built-in", "--images", "300", "--json")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert np.shape(told["points"]) == (300, 2)
+    assert told["labels"] == [str(label) for label in loading.load("mnist-sample").y_test[:300]]
+    right = [a == b for a, b in zip(told["answers"], told["labels"], strict=True)]
+    assert 0.95 < np.mean(right) < 1

@@ -330,6 +330,30 @@ def still_learning(store: RunStore, of: Run, epochs: int) -> Run:
     return run
 
 
+def test_why_is_told_once_somebody_asks(run: Run) -> None:
+    app = about_test_image(18)
+    assert "Where it looks" not in [heading.value for heading in app.subheader]
+
+    app.session_state["why_part"] = True
+    checked(app.run())
+    answered = answer(app)
+    assert {"Where it looks", "What it is reminded of", "What its layers answer"} <= {
+        heading.value for heading in app.subheader
+    }
+    (against,) = [menu for menu in app.selectbox if menu.label == f"Why {answered}, and not"]
+    probabilities, _ = run.test_results()
+    order = [str(digit) for digit in probabilities[18].argsort()[::-1]]
+    assert [answered, *against.options] == order
+    assert against.value == order[1]
+    said = " ".join(caption.value for caption in app.caption)
+    assert f"Teal speaks for {order[0]}, orange for {order[1]}" in said
+    assert "Dense, relu: 512 units" in said
+
+    checked(against.select(order[5]).run())
+    said = " ".join(caption.value for caption in app.caption)
+    assert f"Teal speaks for {order[0]}, orange for {order[5]}" in said
+
+
 def test_while_it_learns_the_network_of_its_newest_epoch_answers(
     store: RunStore, trained: Run, smaller: Run
 ) -> None:
