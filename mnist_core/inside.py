@@ -67,6 +67,10 @@ class InsidePredictor(Predictor):
         self.check(outline.image_shape, outline.classes)
         layers = describe(run.config, outline.image_shape, outline.classes)
         told = [layer for layer in layers if layer.kind in ("Activation", "Dense")]
+        try:
+            self._tensors = self._interpreter.get_tensor_details()
+        except ValueError as error:  # the first time that their names are looked at
+            raise ModelError(f"{self._folder}/model.tflite is damaged: {error}") from error
         self._hidden = [(layer, self._tensor_of(layer)) for layer in told[:-1]]
         self._last = told[-1]
 
@@ -75,7 +79,7 @@ class InsidePredictor(Predictor):
         named = re.compile(rf"/{re.escape(layer.name)}(_\d+)?/")
         found = [
             int(tensor["index"])
-            for tensor in self._interpreter.get_tensor_details()
+            for tensor in self._tensors
             if named.search(tensor["name"])
             and tuple(tensor["shape"]) == (self._batch, *layer.output_shape)
         ]
@@ -137,7 +141,7 @@ class InsidePredictor(Predictor):
     def incoming_weights(self, unit: int) -> Floats | None:
         """What a unit of the first hidden layer multiplies each pixel with; ``input_shape``.
 
-        None where that is a convolution, whose kernels are small.
+        None where that is a convolution, whose kernels are small, or the file does not say.
         """
         layer, _ = self._hidden[0]
         if layer.kind != "Dense":
@@ -145,9 +149,11 @@ class InsidePredictor(Predictor):
         shape = (*layer.output_shape, math.prod(self.input_shape))
         found = [
             int(tensor["index"])
-            for tensor in self._interpreter.get_tensor_details()
+            for tensor in self._tensors
             if tuple(tensor["shape"]) == shape and f"/{layer.name}" in tensor["name"]
         ]
+        if not found:
+            return None
         with self._lock:
             weights: Floats = self._interpreter.get_tensor(found[0])
         of_unit: Floats = weights[unit].reshape(self.input_shape)

@@ -11,6 +11,7 @@ from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.inference import ModelError
 from mnist_core.inside import Activations, InsidePredictor
+from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from pages import _cached, _images, _page
 
@@ -30,7 +31,7 @@ def why(run: Run, outline: Outline, image: NDArray[np.float32]) -> None:
     with part:
         try:
             network = _network(run.folder, _cached.version(run.folder / "model.tflite"))
-        except ModelError as error:
+        except (ModelError, RunError) as error:
             st.info(_page.plain(str(error)), icon=":material/visibility_off:")
             return
         left, right = st.columns(2, gap="large")
