@@ -18,10 +18,7 @@ from tests.cli.test_data import pets_zip
         ("train --seeds 0", "seeds is 0; allowed: a whole number from 1 to 20"),
         ("train --preset best", "choose from article, fast, dense-best, tiny, cnn"),
         ("train --epoch-count 3", "unrecognized arguments: --epoch-count"),
-        (
-            "fly",
-            "choose from train, continue, search, evaluate, predict, inspect, map, download, import-data",
-        ),
+        ("fly", "choose from train, continue, search, evaluate, predict, inspect, map, download"),
         ("train --tensorboard loud", "tensorboard is loud; allowed: true or false"),
         ("export latest --format gif", "choose from keras, tflite, onnx, script, report, zip"),
         ("", "the following arguments are required: COMMAND"),
