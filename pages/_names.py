@@ -63,6 +63,11 @@ def told_apart(entries: Sequence[Entry], names: Mapping[str, str]) -> dict[str, 
     return with_ids({**names, **seeded})
 
 
+def run_names(entries: Sequence[Entry]) -> dict[str, str]:
+    """What runs are called, by id, none as another one."""
+    return told_apart(entries, {entry.run.id: run_name(entry) for entry in entries})
+
+
 def with_ids(names: Mapping[str, str]) -> dict[str, str]:
     """Names by id; one that several runs have is followed by the end of their ids, or by all."""
     times = Counter(names.values())

@@ -64,7 +64,7 @@ class Beside(NamedTuple):
 
 def data(entries: Sequence[Entry], beside: Beside, index: list[str] | None = None) -> pd.DataFrame:
     """A row for each run; the columns are those of :data:`COLUMNS`."""
-    names = _names.told_apart(entries, {entry.run.id: _names.run_name(entry) for entry in entries})
+    names = _names.run_names(entries)
     rows = [_row(entry, names, beside) for entry in entries]
     return pd.DataFrame(rows, index, list(COLUMNS))
 

@@ -17,6 +17,7 @@ from mnist_core.drawing import network_input
 from mnist_core.drawing.strokes import check_strokes, image_from_strokes
 from mnist_core.forward import CheckpointPredictor
 from mnist_core.inference import ModelError, Predictor
+from mnist_core.inside import scaled
 from mnist_core.runs.catalog import Damaged, Summary
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -147,8 +148,7 @@ def test_image(dataset: str) -> tuple[NDArray[np.float32], int] | None:
     )
     if number is None:
         return None
-    image: NDArray[np.float32] = images.x_test[number] / np.float32(255)
-    return image, int(images.y_test[number])
+    return scaled(images.x_test[number]), int(images.y_test[number])
 
 
 def take_any(last: int) -> None:

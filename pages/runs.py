@@ -328,8 +328,7 @@ def question(picked: list[Entry]) -> None:
 
 
 def names(entries: list[Entry], most: int = 10) -> str:
-    every = _cached.catalog().list()
-    told = _names.told_apart(every, {entry.run.id: _names.run_name(entry) for entry in every})
+    told = _names.run_names(_cached.catalog().list())
     first = ", ".join(f"**{_page.plain(told[entry.run.id])}**" for entry in entries[:most])
     return first if len(entries) <= most else f"{first} and {len(entries) - most:,} more"
 

@@ -128,7 +128,7 @@ def _picture(path: Path, outline: Outline) -> NDArray[np.float32]:
 # --- inspect and map ------------------------------------------------------------------------------
 
 STRONGEST = 8
-"""Units of a layer, and pixels and neighbours, that are told."""
+"""Units of a layer, neighbours, and places on the map, that are told."""
 
 
 def _inspect(options: argparse.Namespace) -> int:

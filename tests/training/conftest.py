@@ -1,6 +1,7 @@
 """Images that are quick to learn, and training on them with a list of what happened."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ def blobs() -> Dataset:
         class_names=("a", "b", "c", "d"),
         source="",
     )
+
+
+def in_colour(dataset: Dataset) -> Dataset:
+    """The same in three channels that differ."""
+    x_train, x_test = (
+        np.stack([part, part // 2, 255 - part], axis=-1)
+        for part in (dataset.x_train, dataset.x_test)
+    )
+    return replace(dataset, x_train=x_train, x_test=x_test)
 
 
 Train = Callable[..., tuple[FitResult, list[Any]]]

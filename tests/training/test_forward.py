@@ -1,6 +1,5 @@
 """A checkpoint, asked without TensorFlow: it answers as the network does that was trained."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
 from mnist_core.training.fit import probabilities
 
-from .conftest import SMALL, Train
+from .conftest import SMALL, Train, in_colour
 
 CONVOLUTIONS: dict[str, Any] = {"architecture": "convolutional", "filters": (4, 6), "widths": ()}
 
@@ -43,12 +42,8 @@ def asked(folder: Path, dataset: Dataset, **settings: Any) -> Run:
 def test_a_checkpoint_answers_as_its_network_does(
     train: Train, blobs: Dataset, tmp_path: Path, settings: dict[str, Any], colour: bool
 ) -> None:
-    if colour:  # three channels that differ
-        images = [
-            np.stack([part, part // 2, 255 - part], axis=-1)
-            for part in (blobs.x_train, blobs.x_test)
-        ]
-        blobs = replace(blobs, x_train=images[0], x_test=images[1])
+    if colour:
+        blobs = in_colour(blobs)
     run = asked(tmp_path, blobs, **settings)
     result, _ = train(dataset=blobs, checkpoint=run.checkpoint, **settings)
 

@@ -1,6 +1,5 @@
 """What a network's layers answer, read out of its file for LiteRT, is what Keras says they do."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from mnist_core.inside import InsidePredictor, scaled
 from mnist_core.training import save
 from tests.training.test_forward import CONVOLUTIONS, asked
 
-from .conftest import Train
+from .conftest import Train, in_colour
 
 
 @pytest.mark.parametrize(
@@ -49,12 +48,8 @@ def test_layers_answer_as_in_keras(
     told: list[str],
     colour: bool,
 ) -> None:
-    if colour:  # three channels that differ
-        images = [
-            np.stack([part, part // 2, 255 - part], axis=-1)
-            for part in (blobs.x_train, blobs.x_test)
-        ]
-        blobs = replace(blobs, x_train=images[0], x_test=images[1])
+    if colour:
+        blobs = in_colour(blobs)
     run = asked(tmp_path, blobs, **settings)
     model = train(dataset=blobs, **settings)[0].model
     save.save_tflite(model, run.folder / "model.tflite")
