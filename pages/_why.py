@@ -95,14 +95,12 @@ def reminded_of(
 ) -> None:
     """The training images that look alike to it."""
     st.subheader("What it is reminded of")
-    name = run.config.dataset
     try:
-        dataset = _cached.dataset(name)
+        dataset = _cached.dataset(run.config.dataset)
     except DatasetError as error:
         st.info(_page.plain(str(error)), icon=":material/image_not_supported:")
         return
-    versions = _cached.version(run.folder / "model.tflite"), _cached.dataset_version(name)
-    known = _known(run.folder, name, *versions)
+    known = _known(run.folder, run.config.dataset, _versions(run))
     hidden = network.last_hidden(image[np.newaxis])[0]
     near = inside.neighbours(hidden, known, dataset.y_train, ALIKE)
     named = [(outline.class_names[n.label], n) for n in near]
@@ -118,16 +116,25 @@ def reminded_of(
     )
 
 
+Version = tuple[int, int] | None
+"""Of a file, as of ``_cached.version``."""
+
+
+def _versions(run: Run) -> tuple[Version, Version]:
+    """Of a run's network, and of the images that it has learned."""
+    network = _cached.version(run.folder / "model.tflite")
+    return network, _cached.dataset_version(run.config.dataset)
+
+
 @st.cache_resource(max_entries=2, show_spinner="Looking at the training images")
 def _known(
     folder: Path,
     dataset_name: str,
-    run_version: tuple[int, int] | None,
-    dataset_version: tuple[int, int] | None,
+    versions: tuple[Version, Version],
 ) -> NDArray[np.float32]:
     """What the last hidden layer answers to training images; ``(n, values)``."""
     images = inside.looked_at(_cached.dataset(dataset_name))
-    return _network(folder, run_version).last_hidden(images)
+    return _network(folder, versions[0]).last_hidden(images)
 
 
 # --- What its layers say ---
@@ -208,11 +215,7 @@ def one_unit(
         images = _cached.dataset(run.config.dataset)
     except DatasetError:
         return  # as is said above
-    versions = (
-        _cached.version(run.folder / "model.tflite"),
-        _cached.dataset_version(run.config.dataset),
-    )
-    driven = _driven(run.folder, run.config.dataset, number, *versions)[:, unit]
+    driven = _driven(run.folder, run.config.dataset, number, _versions(run))[:, unit]
     most = (-driven).argsort(kind="stable")[:ALIKE]
     named = [(outline.class_names[images.y_test[i]], i) for i in most]
     with st.container(horizontal=True, gap="medium"):
@@ -241,8 +244,7 @@ def _driven(
     folder: Path,
     dataset_name: str,
     number: int,
-    run_version: tuple[int, int] | None,
-    dataset_version: tuple[int, int] | None,
+    versions: tuple[Version, Version],
 ) -> NDArray[np.float32]:
     images = inside.scaled(_cached.dataset(dataset_name).x_test[: inside.MAPPED])
-    return _network(folder, run_version).strengths(images, number)
+    return _network(folder, versions[0]).strengths(images, number)
