@@ -10,6 +10,7 @@ import ctypes
 import gc
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache, wraps
@@ -34,6 +35,7 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import (
     get_script_run_ctx,
 )
 from streamlit.runtime.session_manager import SessionInfo
+from streamlit.runtime.state.session_state import SessionState
 
 from pages import _state
 
@@ -247,7 +249,7 @@ class Turns:
 
 @cache
 def mend_reruns() -> None:
-    """Mend six faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend seven faults of Streamlit 1.67, for all fragments and all widgets.
 
     They show where a fragment with ``run_every`` runs at the moment at which somebody clicks, or
     where people click faster than they hear. And have no more of them run than the server can.
@@ -255,6 +257,7 @@ def mend_reruns() -> None:
     AppSession.request_rerun = _heeding_people(AppSession.request_rerun, Turns(RUNS_A_SECOND))  # type: ignore[method-assign,assignment]
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
     _hear_runs_out()
+    _call_back_whole()
     _tell_again()
     MediaFileMetadata.mark_for_delete = _after_a_while(MediaFileMetadata.mark_for_delete)  # type: ignore[method-assign,assignment]
 
@@ -320,6 +323,35 @@ def _hear_runs_out() -> None:
 
     AppSession._create_scriptrunner = create_scriptrunner  # type: ignore[method-assign,assignment]
     AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[method-assign,assignment]
+
+
+def _call_back_whole() -> None:
+    """A callback runs to its end, whatever is asked for meanwhile.
+
+    Streamlit ends a run that another one is to follow wherever it draws, and wherever it reads or
+    writes the session: in a callback, too, and nobody calls that again. Who presses Train and goes
+    to another page in the same moment would have begun nothing, or a training that the session
+    does not know of. What is asked for has its turn as soon as the callbacks are over.
+    """
+    call, give_way = (
+        SessionState._call_callbacks,
+        ScriptRunner._maybe_handle_execution_control_request,
+    )
+    calling = threading.local()
+
+    def call_callbacks(state: SessionState, **asked: Any) -> None:
+        calling.now = True
+        try:
+            call(state, **asked)
+        finally:
+            calling.now = False
+
+    def give_way_after_callbacks(runner: ScriptRunner) -> None:
+        if not getattr(calling, "now", False):
+            give_way(runner)
+
+    SessionState._call_callbacks = call_callbacks  # type: ignore[method-assign,assignment]
+    ScriptRunner._maybe_handle_execution_control_request = give_way_after_callbacks  # type: ignore[method-assign,assignment]
 
 
 def _tell_again() -> None:

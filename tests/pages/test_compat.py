@@ -25,6 +25,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.script_data import ScriptData
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.runtime.session_manager import SessionInfo
+from streamlit.testing.v1 import AppTest
 
 from pages import _compat
 
@@ -124,6 +125,30 @@ def test_what_is_pressed_is_pressed_once_though_a_timer_says_so_too() -> None:
     asked = [state for each in pressed for state in asked_for(each, running=False)]
 
     assert [len(state.widget_states.widgets) for state in asked if state] == [0, 2]
+
+
+def test_a_callback_runs_to_its_end_though_somebody_clicks_meanwhile() -> None:
+    _compat.mend_reruns()
+
+    def page() -> None:
+        import streamlit as st
+        from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+
+        def train() -> None:
+            context = get_script_run_ctx()
+            assert context
+            assert context.script_requests
+            context.script_requests.request_rerun(RerunData())  # as a click elsewhere does
+            st.session_state["begun"] = True
+
+        st.button("Train", on_click=train)
+        st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
+
+    dashboard = AppTest.from_function(page).run()
+    dashboard.button[0].click().run()
+
+    assert dashboard.session_state["begun"]
+    assert dashboard.session_state["drawn"] == 2  # what was asked for has had its turn
 
 
 def test_a_file_waits_for_the_browser_that_asked_for_it_whatever_runs_meanwhile(
