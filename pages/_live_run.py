@@ -13,7 +13,7 @@ from mnist_core.lessons import no_better_than_guessing
 from mnist_core.runs.catalog import Entry, Summary, version
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
-from mnist_core.runs.folder import Run
+from mnist_core.runs.folder import Run, Trial
 from mnist_core.runs.history import History
 from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import duration, reason
@@ -109,6 +109,8 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         st.header(_page.plain(label), anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
+        if isinstance(now.entry, Summary) and now.entry.trial:
+            of_search(now.entry.trial)
         status_place = st.container()
         with st.container(gap="small"):
             if now.state.live:
@@ -166,6 +168,22 @@ def parent(run_id: str) -> None:
             icon=":material/history:",
             query_params=_state.RUN.link(run_id),
         )
+
+
+def of_search(trial: Trial) -> None:
+    """What the run is to a search, with a link to that."""
+    from pages import _studies  # not before there is such a run, for it loads Optuna
+
+    words = f"{trial.role.capitalize()} of the search of {_page.plain(_names.search_made(trial))}"
+    if any(study.id == trial.study for study in _studies.every()):
+        st.page_link(
+            "pages/search.py",
+            label=words,
+            icon=":material/travel_explore:",
+            query_params=_state.STUDY.link(trial.study),
+        )
+    else:
+        st.caption(f"{words}, which is no longer here.")
 
 
 # --- Steering: what is wanted of a live run is written into its folder, and heard by its worker ---

@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -11,7 +12,7 @@ import streamlit as st
 from mnist_core import presets
 from mnist_core.data import known
 from mnist_core.runs.catalog import Damaged, Entry, Summary
-from mnist_core.runs.folder import Run
+from mnist_core.runs.folder import Run, Trial
 from mnist_core.words import duration
 from pages import _cached
 
@@ -27,8 +28,9 @@ def label(entry: Entry) -> str:
         return f"{run_name(entry)} · {entry.state}"
     config = entry.config
     outcome = f"{entry.evaluated.test_accuracy:.1%}" if entry.evaluated else entry.state
+    of_search = [f"{entry.trial.role} of a search"] if entry.trial else []
     last = config.network if entry.labels.name else made(entry.run)
-    return f"{run_name(entry)} · {outcome} · {known.title(config.dataset)} · {last}"
+    return " · ".join([run_name(entry), outcome, *of_search, known.title(config.dataset), last])
 
 
 def run_name(entry: Entry) -> str:
@@ -85,6 +87,11 @@ def made(run: Run) -> str:
     """When, e.g. ``"22 Nov 14:02"``; the folder's name where that does not say."""
     created = local_time(run)
     return f"{created.day} {created:%b %H:%M}" if created else run.id
+
+
+def search_made(trial: Trial) -> str:
+    """When the study began that asked for a run; see :func:`made`."""
+    return made(Run(Path(trial.study)))  # its id is made like a run's
 
 
 def local_time(run: Run) -> datetime | None:

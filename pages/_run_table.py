@@ -25,6 +25,11 @@ COLUMNS: dict[str, Any] = {
         help="Of the test accuracies of the runs with these settings, each with another seed: "
         "mean ± standard deviation, and how many there are.",
     ),
+    "search": st.column_config.TextColumn(
+        "Search",
+        help="The search that asked for the run, by when it began, and what for: the best trials "
+        "are confirmed by training their settings again, with other seeds.",
+    ),
     "state": st.column_config.TextColumn("State"),
     "dataset": st.column_config.TextColumn("Dataset"),
     "network": st.column_config.TextColumn("Network", help="Units in each hidden layer."),
@@ -44,7 +49,7 @@ COLUMNS: dict[str, Any] = {
     "tags": st.column_config.ListColumn("Tags"),
     "note": st.column_config.TextColumn("Note"),
 }
-FIRST = ("name", "accuracy", "lead", "seeds", "state", "dataset", "network", "when")
+FIRST = ("name", "accuracy", "lead", "seeds", "search", "state", "dataset", "network", "when")
 """The columns that are seen at once; the table's tool bar has a menu for the others."""
 FIGURES = (
     *("state", "accuracy", "lead", "interval", "seeds", "loss", "weights", "epochs"),
@@ -70,9 +75,10 @@ def data(entries: Sequence[Entry], beside: Beside, index: list[str] | None = Non
 
 
 def shown(columns: Sequence[str], entries: Sequence[Entry], beside: Beside) -> list[str]:
-    """The columns, but for those that would be empty: of seeds, and of a baseline."""
+    """The columns, but for those that would be empty: of seeds, of searches, and of a baseline."""
     several = any(entry.run.id in beside.groups for entry in entries)
-    empty = {"seeds": not several, "lead": beside.baseline is None}
+    searched = any(isinstance(entry, Summary) and entry.trial for entry in entries)
+    empty = {"seeds": not several, "search": not searched, "lead": beside.baseline is None}
     return [column for column in columns if not empty.get(column)]
 
 
@@ -95,6 +101,7 @@ def _row(entry: Entry, names: dict[str, str], beside: Beside) -> dict[str, Any]:
         "seed": config.seed,
         "lead": beside.baseline and _lead(entry, beside.baseline),
         "seeds": group and f"{group.in_words()} ({len(group.seeds)})",
+        "search": entry.trial and f"{_names.search_made(entry.trial)}: {entry.trial.role}",
         "continues": entry.parent and names.get(entry.parent, entry.parent),
         "tags": list(entry.labels.tags),
         "note": entry.labels.note or entry.message or unfinished,

@@ -113,7 +113,9 @@ def _runs(options: argparse.Namespace) -> int:
         else:
             shown = "" if accuracy is None else f"{accuracy:.2%}"
             where = f"  on {entry.elsewhere}" if entry.elsewhere else ""
-            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {config.network}{where}")
+            role = f"  {entry.trial.role}" if entry.trial else ""
+            what = f"{config.network}{role}{where}"
+            print(f"{run.id}  {state:11}  {config.dataset:12}  {shown:>7}  {what}")
     if not entries:
         print(f"No runs yet in {store.folder}; {_HINT}", file=sys.stderr)
     return 0

@@ -245,7 +245,7 @@ def is_trial(entry: Entry) -> bool:
 
 
 def mentions(entry: Entry, words: str) -> bool:
-    """Whether each of the words is somewhere in the run's id, labels, dataset, network or state."""
+    """Whether each of the words is in the run's id, labels, dataset, network, state or role."""
     if isinstance(entry, Damaged):
         parts = [entry.run.id, entry.state, entry.reason]
     else:
@@ -253,5 +253,6 @@ def mentions(entry: Entry, words: str) -> bool:
         parts = [entry.run.id, labels.name, *labels.tags, labels.note, entry.state, entry.message]
         parts += [config.dataset, known.title(config.dataset), config.optimizer]
         parts += [config.network, presets.title(config)]
+        parts += [entry.trial.role] if entry.trial else []
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())

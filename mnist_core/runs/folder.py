@@ -101,6 +101,11 @@ class Trial(BaseModel):
     added: bool = False
     """Whether people asked for that trial, not the search."""
 
+    @property
+    def role(self) -> str:
+        """What the run is to the study, in words, e.g. ``"confirms trial 7"``."""
+        return f"{'confirms ' if self.confirms else ''}trial {self.number}"
+
 
 class Owner(BaseModel):
     """The process that answers for a run; a process id alone may be given to another one later."""

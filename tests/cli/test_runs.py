@@ -13,7 +13,7 @@ import pytest
 from mnist_core.config import TrainingConfig
 from mnist_core.runs.events import Ended, Evaluated, Started, State, append_event
 from mnist_core.runs.files import write_json, write_npz
-from mnist_core.runs.folder import Labels, Run
+from mnist_core.runs.folder import Labels, Run, Trial
 from mnist_core.runs.store import RunStore
 from tests.builders import fitting
 from tests.cli.conftest import PROJECT, command
@@ -66,6 +66,19 @@ def test_runs_lists_the_good_ones_and_names_the_odd(store: RunStore) -> None:
     assert [line.split()[0] for line in done.stdout.splitlines()] == [run.id]
     assert f"{odd.folder / 'events.jsonl'}" in done.stderr
     assert "Errno" not in done.stderr
+
+
+def test_runs_says_which_ones_a_search_asked_for(store: RunStore) -> None:
+    study = "20261128-120000-abcd"
+    store.create(SMALL, Trial(study=study, number=7))
+    store.create(SMALL, Trial(study=study, number=7, confirms=True))
+
+    def ends(*options: str) -> list[str]:
+        done = command(store.folder, "runs", *options)
+        return [line.rpartition("  ")[2] for line in done.stdout.splitlines()]
+
+    assert ends() == ["confirms trial 7"]
+    assert {*ends("--trials")} == {"confirms trial 7", "trial 7"}
 
 
 # --- compare ---

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -239,6 +240,38 @@ def test_a_trial_is_picked_to_see_it_or_to_use_its_settings(store: RunStore) -> 
     assert run.config == TRIALS[1].config
     run.want(stop=True)
     wait_for_end(run)  # else its worker would go on beside other tests
+
+
+def test_runs_that_confirm_a_trial_are_marked_wherever_they_are_seen(store: RunStore) -> None:
+    study = searched(store.folder)
+    store.create(BASE)
+    role = TrialFile(study=study.id, number=2, confirms=True)
+    run = store.create(BASE.model_copy(update={"seed": 2}), role)
+    app = opened()
+
+    checked(app.switch_page("pages/runs.py").run())
+    app.text_input(key="runs_search").set_value("confirms").run()
+    table = app.dataframe[0]
+    began = datetime.strptime(study.id[:13], "%Y%m%d-%H%M").replace(tzinfo=UTC)
+    assert [*table.value["search"]] == [f"{began.day} {began:%b %H:%M}: confirms trial 2"]
+    assert "search" in table.proto.column_order
+
+    checked(app.switch_page("pages/evaluate.py").run())
+    (marked,) = [name for name in app.selectbox(key="picked_run").options if "search" in name]
+    assert " · queued · confirms trial 2 of a search · MNIST sample" in marked
+
+    app.query_params["run"] = run.id
+    (search,) = marks(checked(app.switch_page("pages/train.py").run()))
+    assert search.label.startswith("Confirms trial 2 of the search of ")
+    assert search.proto.query_string == f"study={study.id}"
+    studies.delete(study)
+    assert not marks(checked(app.run()))
+    assert "which is no longer here." in words(app)
+
+
+def marks(app: AppTest) -> list[Any]:
+    """The links to searches."""
+    return [link for link in app.page_link if link.proto.page == "search"]
 
 
 def test_the_table_is_filtered(store: RunStore) -> None:
