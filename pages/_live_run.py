@@ -16,7 +16,7 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run, Trial
 from mnist_core.runs.history import History
 from mnist_core.runs.snapshot import Snapshot, take
-from mnist_core.words import duration, reason
+from mnist_core.words import counted, duration, reason
 from pages import _cached, _changes, _chosen, _curves, _form, _names, _page, _state
 from pages._number import as_whole, whole_number
 from pages._shared import Shared, shared
@@ -148,6 +148,23 @@ def name_other_dataset(run: Run) -> None:
     if form and form.dataset != learned:
         of_run, of_form = (_page.plain(known.title(name)) for name in (learned, form.dataset))
         st.caption(f":material/info: This run is on {of_run}; the form is set to {of_form}.")
+
+
+def settings_taken(run: Run) -> str | None:
+    """What to say where the form has the settings of a search's run, but for its epochs."""
+    form, trial, config = _state.FORM_LEFT.get(), run.trial, run.config
+    if not (form and trial and form.model_copy(update={"epochs": config.epochs}) == config):
+        return None
+    words = (
+        f"The form has the settings of trial {trial.number} of the search of "
+        f"{_names.search_made(trial)}"
+    )
+    last = next(reversed(_cached.history(run).epochs), None)
+    if last and last.val_accuracy is not None:
+        words += f": {last.val_accuracy:.2%} in validation after {counted(last.epoch, 'epoch')}"
+    if form.epochs == config.epochs:
+        return f"{words}. Trials are short: raise Epochs, then press Train."
+    return f"{words}. Epochs is {form.epochs} now: press Train."
 
 
 def pointer(words: str) -> None:

@@ -237,8 +237,13 @@ def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
         st.markdown(
             f"**The best with other seeds is trial {winner.number}**: {_page.plain(varied)}."
         )
-        query = link_parameters(winner.config)
+        query = with_settings(winner)
         _page.step("pages/train.py", "Use the best settings", ":material/content_copy:", query)
+
+
+def with_settings(trial: Trial) -> dict[str, str]:
+    """The parameters of a link to Train, with the trial's settings in the form, and it beside."""
+    return link_parameters(trial.config) | _state.RUN.link(trial.run)
 
 
 def pictures(study: Study, trials: Sequence[Trial]) -> None:
@@ -345,7 +350,7 @@ def table(study: Study, trials: Sequence[Trial]) -> Trial | None:
             link = _state.RUN.link(trial.run)
             for label, icon, query in (
                 ("See how it learned", ":material/show_chart:", link),
-                ("Use its settings", ":material/content_copy:", link_parameters(trial.config)),
+                ("Use its settings", ":material/content_copy:", with_settings(trial)),
             ):
                 _page.step("pages/train.py", label, icon, query, first=False)
         else:

@@ -36,13 +36,14 @@ with right:
     said = st.container(key="beside_title")
     with said:
         _state.show_notices("training")
-        run, live = _chosen.chosen_run(), False
+        run, live, taken = _chosen.chosen_run(), False, None
     if run:
         others = _live_run.also_live(run)
         try:
             with said:
                 _live_run.name_others(run, others)
                 _live_run.name_other_dataset(run)
+            taken = _live_run.settings_taken(run)
             live = _live_run.watch(run, below_form)
         except RunError as error:
             words = _page.plain(str(error))
@@ -56,7 +57,9 @@ with right:
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
         _changes.rerun_on_change("newest", lambda: _cached.catalog().list(1), [])
 
-if run:  # else the first screen says so, and the button is to be in sight below it
+if taken:
+    introduction.info(_page.plain(taken), icon=":material/content_copy:")
+elif run:  # else the first screen says so, and the button is to be in sight below it
     introduction.caption(
         f"The form is for the next network; [one is in training](#{_chosen.RUN_ANCHOR})."
         if live

@@ -242,6 +242,35 @@ def test_a_trial_is_picked_to_see_it_or_to_use_its_settings(store: RunStore) -> 
     wait_for_end(run)  # else its worker would go on beside other tests
 
 
+def test_settings_that_are_taken_are_named_on_train_beside_the_trial_they_are_of(
+    store: RunStore,
+) -> None:
+    study = searched(store.folder)
+    run = store.create(TRIALS[1].config, TrialFile(study=study.id, number=2))
+    for event in (Started(), fitting(), epoch(), epoch(2, val_accuracy=0.95)):
+        append_event(run.folder, event)
+    run.folder.rename(store.folder / TRIALS[1].run)
+    newest = store.create(BASE)
+    train = AppTest.from_file(APP, default_timeout=30)
+    for name, (value,) in parse_qs(links(opened(study.id))["Use the best settings"]).items():
+        train.query_params[name] = value
+
+    def said() -> str:
+        return "\n".join(info.value for info in checked(train.run()).info)
+
+    assert "the settings of trial 2 of the search of" in said()
+    assert "95.00% in validation after 2 epochs. Trials are short: raise Epochs" in said()
+    assert "trial 2 of a search" in train.header[0].value
+    train.number_input(key="epochs").set_value(8.0)
+    assert "in validation after 2 epochs. Epochs is 8 now" in said()
+    train.slider(key="dropout").set_value(0.5)
+    assert "the settings of trial" not in said()
+    train.slider(key="dropout").set_value(0.3)
+    assert "the settings of trial" in said()
+    train.query_params["run"] = newest.id
+    assert "the settings of trial" not in said()
+
+
 def test_runs_that_confirm_a_trial_are_marked_wherever_they_are_seen(store: RunStore) -> None:
     study = searched(store.folder)
     store.create(BASE)
