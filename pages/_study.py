@@ -11,6 +11,7 @@ from mnist_core.fields import shown
 from mnist_core.figures import STATIC, Figure
 from mnist_core.link import link_parameters
 from mnist_core.runs.catalog import Entry, Summary
+from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.search import figures, suggest
 from mnist_core.search import study as studies
@@ -151,6 +152,8 @@ def training_now(study: Study) -> None:
             for entry in reversed(now)
             if isinstance(entry, Summary) and entry.trial and entry.trial.study == study.id
         ]
+        if not own:
+            st.progress(0.0, "Starting: in about ten seconds, the first trial begins")
         if confirming := [entry for entry, trial in own if trial.confirms]:
             over = sum(not entry.state.live for entry in confirming)
             st.caption(
@@ -164,8 +167,12 @@ def training_now(study: Study) -> None:
             what = f"Trial {trial.number}"
             if trial.confirms:
                 what += f" with seed {entry.config.seed}"
+            if entry.state == State.QUEUED:
+                at = "its worker loads TensorFlow"
+            else:
+                at = f"epoch {done.epoch} of {done.asked}"
             with st.container(horizontal=True, vertical_alignment="bottom"):
-                st.progress(done.share, f"{what} · epoch {done.epoch} of {done.asked}")
+                st.progress(done.share, f"{what} · {at}")
                 st.page_link(
                     "pages/train.py",
                     label="Watch it",

@@ -24,9 +24,11 @@ def status(study: Study, going_on: bool) -> None:
     with st.container():
         if going_on:
             words = [done, told]
-            if wanted.pause and not wanted.stop:
+            if wanted.stop:
+                words.insert(0, "Stopping, then confirming the best")
+            elif wanted.pause:
                 words.insert(0, "Paused")
-            elif wanted.stop or len(trials) >= asked:
+            elif len(trials) >= asked:
                 words.insert(1, "confirming the best")
             elif left := seconds_left(plan, trials, asked):
                 words.insert(1, f"about {duration(left)} left")
@@ -70,7 +72,7 @@ def buttons(study: Study, paused: bool, stopped: bool) -> None:
         help="No trial begins meanwhile; those that have begun go on.",
     )
     st.button(
-        "Stop",
+        "Stopping" if stopped else "Stop",
         key="study_stop",
         icon=":material/stop:",
         on_click=want,

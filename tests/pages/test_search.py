@@ -336,6 +336,20 @@ def test_while_it_goes_on_its_trials_in_training_are_shown(store: RunStore) -> N
     assert links(app)["Watch it"] == f"run={run.id}"
 
 
+def test_before_the_first_trial_learns_the_page_says_what_happens(store: RunStore) -> None:
+    study = studies.create(store.folder, plan(trials=6))
+    study.write("owner.json", Owner.this_process())
+    app = opened(study.id)
+    assert "0 of 6 trials\nStarting: in about ten seconds, the first trial begins" in words(app)
+
+    run = store.create(BASE, TrialFile(study=study.id, number=1))
+    wait_until(lambda: "Trial 1 · its worker loads TensorFlow" in words(checked(app.run())))
+    assert "Starting" not in words(app)
+
+    append_event(run.folder, Started())
+    wait_until(lambda: "Trial 1 · epoch 1 of 3" in words(checked(app.run())))
+
+
 def test_a_study_is_paused_gone_on_with_stopped_and_given_more(store: RunStore) -> None:
     study = going_on(store)
     app = press(opened(study.id), "Pause")
@@ -353,7 +367,8 @@ def test_a_study_is_paused_gone_on_with_stopped_and_given_more(store: RunStore) 
 
     press(app, "Stop")
     assert study.wanted() == Wanted(trials=50, stop=True)
-    assert "confirming the best" in words(app)
+    assert "Stopping, then confirming the best · 5 of 50 trials" in words(app)
+    assert [button.label for button in app.button if button.key == "study_stop"] == ["Stopping"]
     assert {"Pause", "Stop"}.isdisjoint(labels(app))
 
 
