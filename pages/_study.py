@@ -271,8 +271,8 @@ def pictures(study: Study, trials: Sequence[Trial]) -> None:
             st.caption(f"Told once {suggest.OTHERS} trials have come to their end.")
     st.subheader("All that varied, at once")
     st.caption(
-        "A line for each trial, amber for the best. Drag along an axis to see only those within; a "
-        "click there takes it back."
+        "A line for each trial, amber for the best, grey for those far behind the median one. Drag "
+        "along an axis to see only those within; a click there takes it back."
     )
     chart(figures.parallel(trials, plan.space, plan.aim), "parallel", "A line for each trial")
 

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import griddata
 
 from mnist_core.config import FIELDS
@@ -102,12 +103,15 @@ def importance(shares: Mapping[str, float]) -> Figure:
 def parallel(trials: Sequence[Trial], space: Space, aim: Aim) -> Figure:
     """A line for each trial that ended as it should, through all that varied, to what came of it.
 
-    A part of an axis can be chosen there; the trials within are left.
+    A part of an axis can be chosen there; the trials within are left. The colours and the last axis
+    reach from the best trial to as far beyond the median one: what is worse lies at their end, so
+    that a trial that has learned nothing does not make all others look alike.
     """
     known = [trial for trial in trials if trial.value(aim) is not None]
-    values = np.array([trial.value(aim) for trial in known], float)
+    reached = np.array([trial.value(aim) for trial in known], float)
+    values = np.clip(reached, *_telling(reached, aim)) if len(known) else reached
     dimensions = [_axis(name, space[name], known) for name in space]
-    dimensions.append({"label": AIMS[aim], "values": values.tolist(), "tickformat": _ticks(aim)})
+    dimensions.append(_axis_of_clipped(values, reached, aim))
     return {
         "data": [
             {
@@ -359,6 +363,48 @@ def _axis_of_aim(trials: Sequence[Trial], aim: Aim) -> dict[str, Any]:
         "title": {"text": AIMS[aim]},
         "tickformat": _ticks(aim),
         "range": [low - margin, high + margin],
+    }
+
+
+def _telling(reached: NDArray[np.float64], aim: Aim) -> tuple[float, float]:
+    """From the best to as far beyond the median; to the worst where that is nearer.
+
+    And where the median one is the best: then nothing lies between.
+
+    Args:
+        reached: ``(trials,)``.
+
+    Returns:
+        The least and the greatest.
+    """
+    low, middle, high = float(reached.min()), float(np.median(reached)), float(reached.max())
+    if aim == "accuracy":
+        return (max(low, 2 * middle - high) if middle < high else low), high
+    return low, (min(high, 2 * middle - low) if middle > low else high)
+
+
+def _axis_of_clipped(
+    values: NDArray[np.float64], reached: NDArray[np.float64], aim: Aim
+) -> dict[str, Any]:
+    """The dimension of parallel coordinates that says what came of the trials.
+
+    Args:
+        values: ``(trials,)``, of which some stand for worse ones.
+        reached: the same, as they are.
+    """
+    axis: dict[str, Any] = {"label": AIMS[aim], "values": values.tolist()}
+    if not len(values) or np.ptp(values) == 0:
+        return axis | {"tickformat": _ticks(aim)}
+    ticks = np.linspace(values.min(), values.max(), 5)
+    words = [f"{tick:{FORMATS[aim]}}" for tick in ticks]
+    if reached.min() < values.min():
+        words[0] += " or less"
+    if reached.max() > values.max():
+        words[-1] += " or more"
+    return axis | {
+        "range": [float(ticks[0]), float(ticks[-1])],
+        "tickvals": ticks.tolist(),
+        "ticktext": words,
     }
 
 
