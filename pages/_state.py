@@ -2,7 +2,7 @@
 
 Widgets that only the code beside them knows of keep their keys to themselves, as do those with a
 key for each run or list. The fields of the form on Train are bound to the address, too, under the
-names that ``mnist_core.link`` gives them.
+names that ``mnist_core.link`` gives them; those of the form on Search, under their keys.
 """
 
 from __future__ import annotations
@@ -109,8 +109,6 @@ ASKED_ABOUT_STUDY: Key[str | None] = Key("asked_about_study", None)
 """The id of the study that the question stands whether to delete it."""
 PICKED_TRIAL: Key[tuple[str, int]] = Key("picked_trial", ("", 0))
 """The study and the number of the trial that was picked in its table."""
-SEARCH_LEFT: Key[dict[str, Any]] = Key("search_left", {})
-"""The widgets of the form on Search, by key, as they last were."""
 IMPORTED_DATA: Key[str | None] = Key("imported_data", None)
 """The dataset just imported, until another one is looked at."""
 
@@ -151,6 +149,8 @@ TAKE_HOME = Key("take_home", False)
 ASK_ABOUT: Key[str | None] = Key("ask_about", None)
 """What the network on Draw is asked about: a drawing, a picture or a test image."""
 TEST_IMAGE: Key[int | None] = Key("test_image", None)
+SEARCH_BASE: Key[str | None] = Key("search_base", None)
+"""What a search starts from."""
 RUNS_SEARCH = Key("runs_search", "")
 RUNS_DATASETS: Key[list[str]] = Key("runs_datasets", [])
 RUNS_STATES: Key[list[str]] = Key("runs_states", [])

@@ -24,8 +24,6 @@ from pages._state import Notice
 
 NEWEST = 20
 """Runs that a search can start from."""
-PREFIX = "search_"
-"""What the keys of the form's fields begin with."""
 FIRST_VARIED = ("learning_rate", "dropout", "widths", "batch_size", "schedule")
 AIMS: dict[Aim, str] = {"accuracy": "Accuracy", "loss": "Loss"}
 BESIDE_LABEL: dict[str, Any] = {"label_visibility": "collapsed", "width": 96}
@@ -44,9 +42,7 @@ WHY_VALIDATION = (
 
 
 def form() -> None:
-    """All that a study needs, and the button that begins it; what is filled in stays."""
-    for key, value in _state.SEARCH_LEFT.get().items():
-        st.session_state.setdefault(key, value)
+    """All that a study needs, and the button that begins it; the address holds what differs."""
     newest = _cached.catalog().list(NEWEST)  # here: a fragment would show an error as a traceback
     st.fragment(_form)(newest)
 
@@ -63,6 +59,7 @@ def _form(newest: Sequence[Entry]) -> None:
         [*FIRST_VARIED],
         format_func=lambda name: str(FIELDS[name].title),
         key="search_varied",
+        bind="query-params",
         placeholder="Settings",
         help="All others stay as they are.",
     )
@@ -101,8 +98,6 @@ def _form(newest: Sequence[Entry]) -> None:
         )
         if plan:
             st.caption(about(plan))
-    shown = {str(key): value for key, value in st.session_state.items()}
-    _state.SEARCH_LEFT.set({key: value for key, value in shown.items() if key.startswith(PREFIX)})
     if pressed:
         st.rerun()  # the study is beside the form
 
@@ -110,7 +105,9 @@ def _form(newest: Sequence[Entry]) -> None:
 def plan_number(name: str, **options: Any) -> int | float:
     """The widget of a whole number of the plan's."""
     field = Plan.model_fields[name]
-    return whole_number(str(field.title), field.default, key=f"search_{name}", **options)
+    return whole_number(
+        str(field.title), field.default, key=f"search_{name}", bind="query-params", **options
+    )
 
 
 def base(newest: Sequence[Entry], faults: list[str]) -> TrainingConfig | None:
@@ -123,8 +120,8 @@ def base(newest: Sequence[Entry], faults: list[str]) -> TrainingConfig | None:
         [name for name in places.names() if places.available(name)],
         format_func=known.title,
         key="search_dataset",
+        bind="query-params",
     )
-    left, right = st.columns([2, 1])
     offered: dict[str, tuple[str, TrainingConfig]] = {
         f"preset {name}": (
             PRESETS[name].title,
@@ -137,18 +134,30 @@ def base(newest: Sequence[Entry], faults: list[str]) -> TrainingConfig | None:
     for entry in newest:
         if isinstance(entry, Summary) and entry.config.dataset == dataset:
             offered[entry.run.id] = (_names.label(entry), entry.config)
+    labels = {label for label, _ in offered.values()}
+    chosen = _state.SEARCH_BASE
+    asked = None if chosen.get() else st.query_params.get(chosen.name)  # of a link
+    with st.container():
+        if asked and asked not in labels:
+            st.warning(
+                f"There is no {_page.plain(asked)} to start from here; what stands below is taken.",
+                icon=":material/link_off:",
+            )
+    left, right = st.columns([2, 1])
     with left:
         start = st.selectbox(
             "Start from",
             list(offered),
             format_func=lambda name: offered[name][0],
-            key="search_base",
+            key=chosen.name,
+            bind="query-params",
         )
     with right:
         epochs = whole_number(
             "Epochs per trial",
             3,
             key="search_epochs",
+            bind="query-params",
             help="Few: what is good early mostly stays so.",
         )
     config = offered[start][1]
@@ -171,6 +180,7 @@ def where(name: str) -> Where:
                 word(field, str(value)) if choices(field) else shown(field, value)
             ),
             key=f"search_among_{name}",
+            bind="query-params",
         )
         if not picked:
             raise ConfigError(f"{name} has nothing to choose from; allowed: one of them or more")
@@ -186,6 +196,7 @@ def where(name: str) -> Where:
                     f"{field.title}: {bound}",
                     getattr(by_itself, bound),
                     key=f"search_{bound}_{name}",
+                    bind="query-params",
                     **BESIDE_LABEL,
                 )
     with row(f"{part[1].capitalize()} in each" if part else str(field.title)):
@@ -197,6 +208,7 @@ def where(name: str) -> Where:
                 value=getattr(by_itself, bound),
                 format="%g",
                 key=f"search_{bound}_{name}",
+                bind="query-params",
                 **BESIDE_LABEL,
             )
     return within(name, bounds)
@@ -217,7 +229,12 @@ def workers() -> int | float:
 def details() -> dict[str, Any]:
     """What is aimed for, and how."""
     aim = _page.choice(
-        "Aim", get_args(Aim), "accuracy", format_func=AIMS.__getitem__, key="search_aim"
+        "Aim",
+        get_args(Aim),
+        "accuracy",
+        format_func=AIMS.__getitem__,
+        key="search_aim",
+        bind="query-params",
     )
     against = _page.choice(
         "And at the same time",
@@ -225,21 +242,29 @@ def details() -> dict[str, Any]:
         NO_OTHER,
         format_func=AGAINST.__getitem__,
         key="search_against",
+        bind="query-params",
         help="With two aims there is no best trial, but a front of those that none beats in both.",
     )
     method = _page.choice(
-        "Method", get_args(Method), "tpe", format_func=METHODS.__getitem__, key="search_method"
+        "Method",
+        get_args(Method),
+        "tpe",
+        format_func=METHODS.__getitem__,
+        key="search_method",
+        bind="query-params",
     )
     prune = st.toggle(
         "Stop hopeless trials early",
         True,
         key="search_prune",
+        bind="query-params",
         help="Those that after an epoch are among the worst quarter.",
     )
     minutes = st.number_input(
         str(Plan.model_fields["minutes"].title),
         value=None,
         key="search_minutes",
+        bind="query-params",
         placeholder="As long as the trials take",
     )
     left, middle, right = st.columns(3)

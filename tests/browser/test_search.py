@@ -20,6 +20,12 @@ def fill(page: Page, label: str, text: str) -> None:
     at_rest(page)
 
 
+def to_data_and_back(page: Page) -> None:
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Data").click()
+    expect(page.get_by_role("heading", name="Class balance")).to_be_visible()
+    page.go_back()
+
+
 def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     server: Server, page: Page
 ) -> None:
@@ -33,8 +39,11 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     page.get_by_text("Aim and method").click()
     fill(page, "Best trials to confirm", "1")
     fill(page, "Seeds to confirm each", "2")
-    expect(page.get_by_text("3 trials of 1 epoch, then 2 runs to confirm")).to_be_visible()
-    at_rest(page)
+    asked = page.get_by_text("3 trials of 1 epoch, then 2 runs to confirm")
+    for come_back in (lambda: None, page.reload, lambda: to_data_and_back(page)):
+        come_back()
+        expect(asked).to_be_visible()
+        at_rest(page)
     with nothing_twice(page):
         page.get_by_role("button", name="Search", exact=True).click()
         expect(page.get_by_text("0 of 3 trials")).to_be_visible()

@@ -142,6 +142,27 @@ def test_what_was_filled_in_is_there_after_another_page(store: RunStore) -> None
     assert app.segmented_control(key="search_against").value == "weights"
 
 
+def test_the_address_holds_what_is_filled_in(store: RunStore) -> None:
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.query_params |= {
+        "search_trials": "7",
+        "search_varied": ["Dropout", "Optimizer"],
+        "search_high_dropout": "0.25",
+        "search_against": "Fewer weights",
+        "search_base": "*gone*",
+        "search_prune": "false",
+        "search_minutes": "5",
+    }
+    checked(app.switch_page(PAGE).run())
+    assert "There is no \\*gone\\* to start from here" in app.warning[0].value
+
+    press(app, "Search")
+    (study,) = studies.every(store.folder)
+    asked = plan("dropout=0..0.25", "optimizer", trials=7, against="weights", prune=False)
+    assert study.plan == asked.model_copy(update={"minutes": 5.0})
+    assert not app.warning
+
+
 def test_a_search_starts_from_a_preset_or_from_the_form_on_train(store: RunStore) -> None:
     app = checked(AppTest.from_file(APP, default_timeout=30).run())
     app.slider(key="dropout").set_value(0.7).run()
