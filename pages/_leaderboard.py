@@ -3,6 +3,7 @@
 import base64
 import html
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -32,6 +33,9 @@ ol.board.pictures li { grid-template-columns: 1.75rem 2.75rem 1fr auto; }
   background: color-mix(in srgb, currentColor 14%, transparent); }
 .board .bar i { display: block; height: 100%; min-width: 2px; border-radius: 3px;
   background: light-dark(#0f766e, #2dd4bf); }
+.scale { display: flex; justify-content: space-between; margin: 0 0 0 2.375rem;
+  font-size: 0.8125rem; color: color-mix(in srgb, currentColor 78%, transparent); }
+.pictures + .scale { margin-left: 5.75rem; }
 </style>
 """
 
@@ -40,7 +44,7 @@ def show(board: Leaderboard) -> None:
     """One board: the most accurate and, of those over the bar, the smallest and fastest."""
     st.subheader(title(board.dataset))
     st.caption(f"{board.train_images:,} images to train on, {board.test_images:,} to test with.")
-    columns: list[tuple[str, list[Standing], Callable[[Sequence[Standing]], list[str]]]] = [
+    columns: list[tuple[str, list[Standing], Callable[[Sequence[Standing]], Rows]]] = [
         ("Best accuracy", board.most_accurate, by_accuracy)
     ]
     if board.bar is not None:
@@ -57,17 +61,27 @@ def show(board: Leaderboard) -> None:
                     continue
                 pictures = "pictures" if rows is by_accuracy else ""
                 label = html.escape(f"{name} on {title(board.dataset)}")
+                found = rows(standings)
                 st.html(
                     f'{STYLE}<ol class="board {pictures}" role="list" aria-label="{label}">'
-                    f"{''.join(rows(standings))}</ol>"
+                    f"{''.join(found.rows)}</ol>"
+                    f'<div class="scale"><span>{found.least}</span><span>{found.most}</span></div>'
                 )
 
 
-def by_accuracy(standings: Sequence[Standing]) -> list[str]:
+class Rows(NamedTuple):
+    """The places on a board, and what the ends of their bars' scale stand for."""
+
+    rows: list[str]
+    least: str
+    most: str
+
+
+def by_accuracy(standings: Sequence[Standing]) -> Rows:
     """With the interval that each accuracy lies in, on one scale, and a surest mistake."""
     intervals = [standing.interval for standing in standings]
     least, most = min(low for low, _ in intervals), max(high for _, high in intervals)
-    return [
+    rows = [
         row(
             name,
             standing.group.in_words() if standing.group else f"{standing.accuracy:.2%}",
@@ -77,23 +91,25 @@ def by_accuracy(standings: Sequence[Standing]) -> list[str]:
         )
         for name, standing, (low, high) in zip(names(standings), standings, intervals, strict=True)
     ]
+    return Rows(rows, f"{least:.1%}", f"{most:.1%}")
 
 
-def by_weights(standings: Sequence[Standing]) -> list[str]:
+def by_weights(standings: Sequence[Standing]) -> Rows:
     return by([standing.weights for standing in standings], "{:,}", standings)
 
 
-def by_seconds(standings: Sequence[Standing]) -> list[str]:
+def by_seconds(standings: Sequence[Standing]) -> Rows:
     return by([standing.seconds for standing in standings], "{:.1f} s", standings)
 
 
-def by(figures: Sequence[float], words: str, standings: Sequence[Standing]) -> list[str]:
+def by(figures: Sequence[float], words: str, standings: Sequence[Standing]) -> Rows:
     """With bars from zero."""
     most = max(figures) or 1
-    return [
+    rows = [
         row(name, words.format(figure), 0, figure / most)
         for name, figure in zip(names(standings), figures, strict=True)
     ]
+    return Rows(rows, "0", words.format(most))
 
 
 def names(standings: Sequence[Standing]) -> list[str]:

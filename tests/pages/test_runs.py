@@ -781,6 +781,17 @@ def boards(app: AppTest) -> list[tuple[str, list[tuple[str, ...]]]]:
     return [(re.findall('aria-label="(.*?)"', body)[0], place.findall(body)) for body in lists]
 
 
+def test_what_the_bars_of_the_leaderboard_reach_from_and_to_stands_below_them(
+    store: RunStore,
+) -> None:
+    trained(store, "Good", wrong=range(9))
+    trained(store, "Poor", wrong=range(90))
+    lists = [html.proto.body for html in page().get("html") if "<ol" in html.proto.body]
+
+    ends = [re.findall("<span>(.*?)</span>", body.partition('class="scale"')[2]) for body in lists]
+    assert ends == [["89.1%", "99.5%"], ["0", "12,730"], ["0", "4.2 s"]]
+
+
 def test_the_best_are_on_the_leaderboard(store: RunStore) -> None:
     trained(store, "Good", wrong=range(9))
     trained(store, "Poor", wrong=range(90))
