@@ -23,7 +23,7 @@ from mnist_core.data.dataset import Outline
 from mnist_core.data.loading import DatasetError
 from mnist_core.estimate import Work
 from mnist_core.fields import Group, applies, bounds, choices, list_bounds, setting, word
-from mnist_core.link import LISTS, SWITCHES, form_values, link_parameters, parameters
+from mnist_core.link import LISTS, OTHERS, SWITCHES, form_values, link_parameters, parameters
 from mnist_core.network import Layer, describe
 from mnist_core.presets import (
     NOT_IN_PRESETS,
@@ -80,8 +80,8 @@ def bring_back() -> None:
     That is in the address, but for one case: Streamlit takes the settings out of it before it
     changes the page, and the browser's Back leads there.
     """
-    left, others = _state.FORM_LEFT.get(), set(st.query_params) - {_state.RUN.parameter}
-    if _state.FORM_SHOWN.get() or left is None or others:
+    left, settings = _state.FORM_LEFT.get(), set(st.query_params) - OTHERS
+    if _state.FORM_SHOWN.get() or left is None or settings:
         return
     changed = {key: text for key, text in in_address(left).items() if text is not None}
     if changed:

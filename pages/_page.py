@@ -29,6 +29,7 @@ def begin(name: str, width: Literal["stretch", "content"] = "stretch") -> None:
     """Each page begins with this: its heading, and what the others kept until they were left."""
     _compat.run_through_app()
     _state.leave_others(name)
+    _state.BASELINE.keep(_state.BASELINE.get())  # on every page, for any may be loaded again
     st.title(name, width=width)
 
 

@@ -219,7 +219,7 @@ STUDY = Chosen("study", most=1)
 COMPARED = Chosen("compare", most=8)
 """Those that Runs shows beside each other."""
 BASELINE = Chosen("baseline", most=1)
-"""The run that Runs tells the others' accuracies from."""
+"""The run that Runs tells the others' accuracies from; it stands in the address of every page."""
 
 
 # --- What is left to be said in the page's next run ---

@@ -216,7 +216,7 @@ def take_rows(table_key: str, ids: list[str]) -> None:
 # --- What can be done with the chosen runs ---
 
 
-def actions(entries: list[Entry], picked: list[Entry]) -> None:
+def actions(entries: list[Entry], picked: list[Entry], baseline: Summary | None) -> None:
     if not picked:
         st.caption(
             "Tick the box at the left of a run, or press Shift and Space in its row, to name it or "
@@ -234,6 +234,7 @@ def actions(entries: list[Entry], picked: list[Entry]) -> None:
                     icon=":material/flag:",
                     on_click=BASELINE.choose,
                     args=([picked[0].run.id],),
+                    disabled=baseline is not None and baseline.run == picked[0].run,
                     help="The table then tells by how much the others are above it, or below.",
                 )
             links(picked[0])
@@ -402,7 +403,7 @@ with st.container():
         else:
             st.info("No run has all of that.", icon=":material/search_off:")
         if found or picked:
-            actions(entries, picked)
+            actions(entries, picked, beside.baseline)
 _export.uploader()
 if entries:
     readable = [entry for entry in picked if isinstance(entry, Summary)]

@@ -634,6 +634,31 @@ def test_others_are_told_from_the_baseline_until_there_is_none(store: RunStore) 
     assert "lead" not in app.dataframe[0].proto.column_order
 
 
+def test_the_baseline_is_taken_once_and_kept_when_another_page_is_loaded_again(
+    store: RunStore,
+) -> None:
+    base, other = trained(store, "Base"), trained(store, "Other", range(9))
+    app = page(base)
+    assert not take(app).disabled
+    checked(take(app).click().run())
+    assert take(app).disabled
+
+    for name in ("data", "train", "draw"):
+        checked(app.switch_page(f"pages/{name}.py").run())
+        loaded = AppTest.from_file(APP, default_timeout=30)
+        loaded.query_params |= app.query_params
+        app = checked(loaded.switch_page(f"pages/{name}.py").run())
+    app.query_params["compare"] = other.id
+    checked(app.switch_page("pages/runs.py").run())
+    assert "Baseline: **Base**" in words(app)
+    assert not take(app).disabled
+
+
+def take(app: AppTest) -> Any:
+    (button,) = [button for button in app.button if button.label == "Take as baseline"]
+    return button
+
+
 def test_a_baseline_that_there_is_not_is_named_once(store: RunStore) -> None:
     base, other = trained(store, "Base"), trained(store, "Other")
     app = press(page(base), "Take as baseline")
