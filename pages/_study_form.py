@@ -63,19 +63,22 @@ def _form(newest: Sequence[Entry]) -> None:
         placeholder="Settings",
         help="All others stay as they are.",
     )
-    values["space"] = {}
-    with st.container():
-        for name in names:
-            try:
-                values["space"][name] = where(name)
-            except ConfigError as error:
-                faults.append(f"{FIELDS[name].title}{str(error).removeprefix(name)}")
     left, right = st.columns(2)
     with left:
         values["trials"] = plan_number("trials")
     with right:
         values["workers"] = workers()
+    # What comes and goes with what varies stands below the button, which so is in sight.
     button_place = st.container()
+    values["space"] = {}
+    with st.expander(
+        "Between which values", expanded=True, icon=":material/arrow_range:", key="where_part"
+    ):
+        for name in names:
+            try:
+                values["space"][name] = where(name)
+            except ConfigError as error:
+                faults.append(f"{FIELDS[name].title}{str(error).removeprefix(name)}")
     with st.expander("Aim and method", icon=":material/tune:", key="search_method_part"):
         values |= details()
     with st.expander("Why the test images are left out", icon=":material/help:"):

@@ -34,6 +34,8 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     at_rest(page)
     page.get_by_role("link", name="Search").click()
     expect(page.get_by_text("Choose what may vary")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(page.get_by_role("button", name="Search", exact=True)).to_be_in_viewport(ratio=1)
     fill(page, "Trials", "3")
     fill(page, "Epochs per trial", "1")
     page.get_by_text("Aim and method").click()
