@@ -111,6 +111,22 @@ export default function ({ data: { paths } }) {
             event.target.blur()
             event.stopPropagation()
         }, { capture: true, passive: true })
+        addEventListener("beforeinput", event => {
+            const { target: field, data } = event
+            if (!field.matches("input[type=number]") || !data?.includes(",")) return
+            event.preventDefault()
+            field.hadComma = !data.includes(".") && data.split(",").length === 2
+            const number = field.hadComma ? data.replace(",", ".") : data.replaceAll(",", "")
+            document.execCommand("insertText", false, number.trim())
+        }, true)
+        const setValue = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set
+        addEventListener("input", ({ target: field }) => {
+            if (!field.hadComma || field.step !== "1") return
+            const thousands = field.value.match(/^(-?[1-9]\\d*)[.](\\d{3})$/)
+            if (!thousands) return
+            field.hadComma = false
+            setValue.call(field, thousands[1] + thousands[2])
+        }, true)
         let untouched = true, leaving = false
         const touch = () => [untouched, leaving] = [false, false]
         for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, touch, true)
@@ -148,12 +164,14 @@ def mend_browser(paths: Sequence[str]) -> None:
     Style: see there. Fingers: plotly takes every touch of a chart for the begin of a drag, so that
     no swipe over one scrolls. It is not told of touches, and the browser goes on: it scrolls, and
     makes a click of a tap, as it does everywhere. The wheel: over a field for a number, Streamlit
-    lets it do nothing; it scrolls there, too. Back: what a page adds to its address, while nobody
-    has touched it, is no step of its own, nor is what Streamlit takes out of it on the way to
-    another page. The menu of a narrow screen: Streamlit leaves it open
-    over the page that was chosen, and hands on a tap beside it to what lies there. The theme:
-    Streamlit keeps what was chosen for the one address that the tab was opened at; here it is kept
-    for all pages.
+    lets it do nothing; it scrolls there, too. A comma: browsers drop it there, and make 1 of 0,001.
+    It stands for a point, but for thousands where three digits follow it in a field for whole
+    numbers, or where there are several; what is no whole number is refused as any. Back: what a
+    page adds to its address, while nobody has touched it, is no step of its own, nor is what
+    Streamlit takes out of it on the way to another page. The menu of a narrow screen: Streamlit
+    leaves it open over the page that was chosen, and hands on a tap beside it to what lies there.
+    The theme: Streamlit keeps what was chosen for the one address that the tab was opened at; here
+    it is kept for all pages.
 
     Args:
         paths: of the pages, below the app's own address.

@@ -36,6 +36,18 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     expect(page.get_by_text("Choose what may vary")).to_be_visible()
     page.set_viewport_size({"width": 1280, "height": 720})
     expect(page.get_by_role("button", name="Search", exact=True)).to_be_in_viewport(ratio=1)
+    for label, typed, read in (
+        ("Learning rate: from", "0,001", "0.001"),
+        ("Trials", "1,250,000", "1250000"),
+        ("Trials", "12,5", "12.5"),
+    ):
+        field = page.get_by_role("spinbutton", name=label, exact=True)
+        field.clear()
+        field.press_sequentially(typed)
+        field.press("Enter")
+        at_rest(page)
+        expect(field).to_have_value(read)
+    expect(page.get_by_text("Trials: 12.5 is refused; allowed: a whole number")).to_be_visible()
     fill(page, "Trials", "3")
     fill(page, "Epochs per trial", "1")
     page.get_by_text("Aim and method").click()
