@@ -1,20 +1,20 @@
-"""The network in a run's checkpoint -> probabilities, in NumPy: what a run has learned so far.
+"""A network that is not trained to the end -> what it answers, in NumPy.
 
 ``model.tflite`` is written once, when training is over, for the conversion takes longer than many
-an epoch. The checkpoint is there after every epoch anyway. NumPy is slower than LiteRT, but while a
-network learns it is asked about one image at a time: that takes milliseconds.
+an epoch. The checkpoint is there after every epoch anyway, and before the first one, there are the
+random weights that it begins with. NumPy is slower than LiteRT, but while a network learns it is
+asked about one image at a time: that takes milliseconds.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import special
 
 from mnist_core.config import TrainingConfig
 from mnist_core.network import Layer, describe
@@ -66,8 +66,58 @@ class CheckpointPredictor:
         """
         values = images
         for layer, variables in self._layers:
-            values = LAYERS[layer.kind](values, *variables, **_used(layer))
+            values = _through(layer, variables, values)
         return values
+
+
+def untrained(layers: Sequence[Layer], image: Array) -> list[Array]:
+    """What each layer answers to an image before anything is learned.
+
+    The first weights are drawn from the layers' own seeds and in the limits that Keras has for
+    them, but are not those that the worker will draw: TensorFlow has other random numbers.
+
+    Args:
+        image: ``image_shape`` float32 in [0, 1].
+
+    Returns:
+        As many as there are layers, each of its ``output_shape``.
+    """
+    values, answers = image[np.newaxis], []
+    for layer in layers:
+        values = _through(layer, first_variables(layer, values.shape[-1]), values)
+        answers.append(values[0])
+    return answers
+
+
+def first_variables(layer: Layer, inputs: int) -> list[Array]:
+    """The variables of a layer as it begins, in Keras's order; what dropout keeps is left out.
+
+    Args:
+        inputs: the length of the last axis of what goes in.
+    """
+    match layer.kind, layer.parameters:
+        case "Dense", {"units": units, "seed": seed}:  # GlorotUniform
+            return [_drawn(seed, 6 / (inputs + units), (inputs, units)), _all(0, units)]
+        case "Conv2D", {"kernel_size": side, "filters": filters, "seed": seed}:  # HeUniform
+            kernel = _drawn(seed, 6 / (side * side * inputs), (side, side, inputs, filters))
+            return [kernel, _all(0, filters)] if layer.parameters["use_bias"] else [kernel]
+        case "BatchNormalization", _:
+            return [_all(value, inputs) for value in (1, 0, 0, 1)]
+    return []
+
+
+def _drawn(seed: int, limit_squared: float, shape: tuple[int, ...]) -> Array:
+    limit = np.float32(math.sqrt(limit_squared))
+    chance: Array = np.random.default_rng(seed).random(shape, np.float32)
+    return (2 * chance - 1) * limit
+
+
+def _all(value: float, count: int) -> Array:
+    return np.full(count, value, np.float32)
+
+
+def _through(layer: Layer, variables: list[Array], values: Array) -> Array:
+    return LAYERS[layer.kind](values, *variables, **_used(layer))
 
 
 def _named_variables(
@@ -101,7 +151,7 @@ def _variables(layer: Layer) -> tuple[int, int]:
 
 
 def _used(layer: Layer) -> dict[str, Any]:
-    """The parameters of a layer that matter once it is trained."""
+    """The parameters of a layer that matter where nothing is learned."""
     return {
         name: value
         for name, value in layer.parameters.items()
@@ -118,11 +168,13 @@ def _reshape(values: Array, target_shape: tuple[int, ...]) -> Array:
 
 def _convolution(values: Array, kernel: Array, *bias: Array) -> Array:
     """``(n, height, width, channels)``, as large as before; what lies outside is 0."""
-    side = len(kernel)
+    side, (height, width) = len(kernel), values.shape[1:3]
     around = ((side - 1) // 2, side // 2)
     padded = np.pad(values, ((0, 0), around, around, (0, 0)))
-    seen = sliding_window_view(padded, (side, side), axis=(1, 2))
-    outputs: Array = np.tensordot(seen, kernel, axes=((4, 5, 3), (0, 1, 2)))
+    # Place by place of the kernel: all at once, a large one would take gigabytes.
+    outputs: Array = np.zeros((*values.shape[:3], kernel.shape[-1]), np.float32)
+    for down, across in np.ndindex(side, side):
+        outputs += padded[:, down : down + height, across : across + width] @ kernel[down, across]
     return outputs + bias[0] if bias else outputs
 
 
@@ -148,12 +200,31 @@ def _dense(values: Array, kernel: Array, bias: Array, activation: str) -> Array:
     return ACTIVATIONS[activation](values @ kernel + bias)
 
 
+def _gelu(values: Array) -> Array:
+    from scipy.special import erf  # here, as in mnist_core.comparison
+
+    activated: Array = values * (1 + erf(values / np.float32(2**0.5))) / 2
+    return activated
+
+
+def _sigmoid(values: Array) -> Array:
+    half = np.float32(0.5)
+    activated: Array = half + half * np.tanh(half * values)  # no power of e that overflows
+    return activated
+
+
+def _softmax(values: Array) -> Array:
+    powers = np.exp(values - values.max(axis=-1, keepdims=True))
+    shares: Array = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
+
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": lambda values: np.maximum(values, 0),
-    "gelu": lambda values: values * (1 + special.erf(values / np.float32(2**0.5))) / 2,
+    "gelu": _gelu,
     "tanh": np.tanh,
-    "sigmoid": special.expit,
-    "softmax": lambda values: special.softmax(values, axis=-1),
+    "sigmoid": _sigmoid,
+    "softmax": _softmax,
 }
 LAYERS: dict[str, Callable[..., Array]] = {
     "Reshape": _reshape,
@@ -163,6 +234,6 @@ LAYERS: dict[str, Callable[..., Array]] = {
     "Activation": _activation,
     "Flatten": lambda values: values.reshape(len(values), -1),
     "Dense": _dense,
-    "Dropout": lambda values, seeds: values,
+    "Dropout": lambda values, *seeds: values,
 }
-"""What each kind of layer does, once it is trained."""
+"""What each kind of layer does where nothing is learned."""

@@ -1,7 +1,7 @@
 """The layers of the network that a configuration describes, first to last.
 
-The summary, the diagram, the Keras model (``training.model``) and the stand-alone script
-(``export.script``) all walk what :func:`describe` gives.
+The summary, the drawing (``diagram``), the Keras model (``training.model``) and the stand-alone
+script (``export.script``) all walk what :func:`describe` gives.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from mnist_core.presets import (
 from mnist_core.runs.folder import Run
 from mnist_core.runs.seeds import with_seeds
 from mnist_core.words import duration, reason
-from pages import _augmentation, _cached, _chosen, _compat, _link, _network, _page, _state
+from pages import _augmentation, _cached, _chosen, _compat, _link, _page, _state
 from pages._number import whole_number
 from pages._state import Notice
 
@@ -245,11 +245,20 @@ def part_widgets(group: Group, values: dict[str, Any]) -> DeltaGenerator | None:
     return place if expander.open else None
 
 
-def form() -> DeltaGenerator:
+class Described(NamedTuple):
+    """The network that the form asks for."""
+
+    layers: list[Layer]
+    dataset: str
+    part: DeltaGenerator
+    """The place for it in its part of the form."""
+
+
+def form() -> tuple[DeltaGenerator, Described | None]:
     """All settings, and the buttons that train with them; the reason where they don't fit.
 
     Returns:
-        The place below the buttons.
+        The place below the buttons; and the network, where the settings fit.
     """
     notice_place = st.container()
     dataset = field_widget("dataset", places.default_name())
@@ -275,7 +284,7 @@ def form() -> DeltaGenerator:
         outline = loading.outline(config.dataset)
         layers = describe(config, outline.image_shape, outline.classes)
     except (ConfigError, DatasetError) as error:
-        config = None
+        config, described = None, None
         with train_place:
             _page.refuse(str(error).splitlines())
             train_buttons(None)
@@ -292,9 +301,9 @@ def form() -> DeltaGenerator:
         if preview_place := places_above["augmentation"]:
             with preview_place:
                 _augmentation.preview(config)
-        summary(config, outline, layers)
+        described = Described(layers, config.dataset, summary(config, outline, layers))
         _link.share(config)
-    return below_place
+    return below_place, described
 
 
 def preset_widget(config: TrainingConfig | None, dataset: str) -> str | None:
@@ -379,8 +388,8 @@ FIXED_PARTS = """
 # --- The network before training ---
 
 
-def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> None:
-    """Layers, weights, and what an epoch will take."""
+def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> DeltaGenerator:
+    """Weights, images, and what an epoch will take; returns a place above, for the network."""
     weights = sum(layer.weights for layer in layers)
     held_back = round(outline.train_images * config.validation_share)
     work = Work(
@@ -394,7 +403,7 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> No
     with st.expander(
         f"{weights:,} weights{pace}", icon=":material/table_rows:", key="summary_part"
     ):
-        _network.diagram(layers, outline.image_shape)
+        place = st.container()
         st.caption(
             f"{_page.plain(outline.title)}: {work.images:,} images to train on, {held_back:,} held "
             f"back for validation, {outline.test_images:,} for testing; {outline.classes} classes."
@@ -407,6 +416,7 @@ def summary(config: TrainingConfig, outline: Outline, layers: list[Layer]) -> No
                 else "How long an epoch takes here is unknown until the first run."
             )
         )
+    return place
 
 
 def about(seconds: float) -> str:

@@ -3,7 +3,18 @@
 import streamlit as st
 
 from mnist_core.runs.files import RunError
-from pages import _cached, _changes, _chosen, _form, _in_view, _link, _live_run, _page, _state
+from pages import (
+    _cached,
+    _changes,
+    _chosen,
+    _form,
+    _in_view,
+    _link,
+    _live_run,
+    _network,
+    _page,
+    _state,
+)
 from pages._live_chart import load_plotly
 
 
@@ -31,7 +42,7 @@ with left:
     _form.bring_back()
     _state.FORM_SHOWN.set(True)
     introduction = st.container()
-    below_form = _form.form()
+    below_form, network = _form.form()
 with right:
     said = st.container(key="beside_title")
     with said:
@@ -55,8 +66,15 @@ with right:
         with top:
             first_screen()
         st.info("Press Train and watch the network learn here.", icon=":material/show_chart:")
+        with st.container():
+            if network:
+                st.subheader("The network, before it is trained")
+                _network.show(network.layers, network.dataset)
         _changes.rerun_on_change("newest", lambda: _cached.catalog().list(1), [])
 
+if run and network:
+    with network.part:
+        _network.show(network.layers, network.dataset)
 if taken:
     introduction.info(_page.plain(taken), icon=":material/content_copy:")
 elif run:  # else the first screen says so, and the button is to be in sight below it

@@ -101,6 +101,23 @@ def outline(name: str, folder: Path | None = None) -> Outline:
     )
 
 
+def example(name: str, folder: Path | None = None) -> tuple[NDArray[np.uint8], int]:
+    """The first test image ``(height, width[, 3])`` and its label, without unpacking the others.
+
+    Raises:
+        as :func:`load` does, as far as that can be told without the rest.
+    """
+
+    def read(archive: zipfile.ZipFile, spec: Spec) -> tuple[NDArray[np.uint8], int]:
+        first = spec.train_rows or 0
+        images, labels = ("x_test", "y_test") if spec.train_rows is None else ("images", "labels")
+        image = npz.row(archive, images, _checked_header(archive, images, spec), first)
+        return image, int(_read_array(archive, labels, spec)[first])
+
+    *_, found = _in_file(name, folder, read)
+    return found
+
+
 _Found = TypeVar("_Found")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import zipfile
 from collections.abc import Iterator
 from typing import IO, Any, NamedTuple
@@ -56,6 +57,19 @@ def read(archive: zipfile.ZipFile, key: str, expected: Header) -> NDArray[Any]:
     if len(content) != expected.bytes:
         raise ValueError(f"{key} does not have the {expected.bytes:,} bytes of its shape")
     return np.frombuffer(content, expected.dtype).reshape(expected.shape)  # read-only, as bytes are
+
+
+def row(archive: zipfile.ZipFile, key: str, expected: Header, number: int) -> NDArray[Any]:
+    """The same of one row alone: nothing behind it is unpacked, and nothing before it is kept."""
+    of_row = expected._replace(shape=expected.shape[1:])
+    with _opened(archive, key) as (found, member):
+        if found != expected:
+            raise ValueError(f"{key} is {found}, expected {expected}")
+        member.seek(number * of_row.bytes, os.SEEK_CUR)
+        content = member.read(of_row.bytes)
+    if len(content) != of_row.bytes:
+        raise ValueError(f"{key} does not have the {expected.bytes:,} bytes of its shape")
+    return np.frombuffer(content, expected.dtype).reshape(of_row.shape)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Choosing a network: what applies is shown; its diagram; training images as they are altered."""
+"""Choosing a network: what applies is shown; its drawing; training images as they are altered."""
 
 import re
 
@@ -6,8 +6,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
-
-WEIGHTS = re.compile(r"^[\d,]+ weights")
 
 
 def test_train_is_within_reach_whatever_the_architecture(server: Server, page: Page) -> None:
@@ -57,20 +55,40 @@ def picture(page: Page, name: str) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_diagram_fits_a_phone_and_can_be_seen(server: Server, phone: Page, scheme: str) -> None:
+def test_the_drawing_fits_a_phone_and_follows_the_form(
+    server: Server, phone: Page, scheme: str
+) -> None:
     phone.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     phone.goto(f"{server.url}/?architecture=convolutional")
-    phone.get_by_text(WEIGHTS).click()
-    diagram = phone.get_by_role("table", name="The layers of the network")
-    expect(diagram.get_by_role("row", name="Convolution 3 × 3 14 × 14 × 64 18,432")).to_be_visible()
-    sheet = diagram.locator("i:last-child").first
-    fill, line = sheet.evaluate(
-        "sheet => [getComputedStyle(sheet).backgroundColor, getComputedStyle(sheet).borderTopColor]"
+    drawing = phone.get_by_role("list", name="The network, from the picture to the answer")
+    block = drawing.get_by_role("listitem").filter(has_text="Convolution 3 × 3 18,432 weights")
+    expect(block).to_contain_text("14 × 14 × 64")
+    assert (
+        block.locator("img").first.evaluate(
+            "image => image.decode().then(() => image.naturalWidth)"
+        )
+        == 14
     )
-    assert "0, 0, 0, 0" not in fill  # nothing at all
-    assert fill != line
-    wide = phone.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 360
-    box = diagram.bounding_box()
+
+    units = phone.get_by_role("spinbutton", name="Units in 1")
+    units.fill("8")
+    units.press("Enter")
+    hidden = drawing.get_by_role("listitem").filter(has_text="Dense, relu")
+    expect(hidden).to_contain_text("25,096 weights")
+    circles = hidden.locator("i")
+    expect(circles).to_have_count(8)
+    full = {
+        circles.nth(number).evaluate("i => getComputedStyle(i, '::before').backgroundColor")
+        for number in range(8)
+    }
+    assert len(full) > 1  # some answer more than others
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+    for row in drawing.get_by_role("listitem").all():
+        for part in row.locator(":scope > div, .pictures > span, .pictures > b, .units > i").all():
+            box = part.bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= 360
+    form, box = phone.get_by_test_id("stExpander").last.bounding_box(), drawing.bounding_box()
+    assert form
     assert box
-    assert box["x"] + box["width"] <= 360
+    assert form["y"] + form["height"] < box["y"]

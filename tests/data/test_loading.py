@@ -255,6 +255,36 @@ def test_what_is_no_part_of_a_dataset_is_refused(part: Path, changes: Arrays, re
         loading.load("made", part.parent)
 
 
+@pytest.mark.parametrize("name", ["made", "mnist-sample"])
+def test_the_example_is_the_first_test_image(name: str, folder: Path) -> None:
+    (folder / "made.npz").write_bytes(GOOD)
+    whole = loading.load(name, folder)
+
+    image, label = loading.example(name, folder)
+
+    assert image.tolist() == whole.x_test[0].tolist()
+    assert label == whole.y_test[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    ids=["cut off", "other shape", "no such class", "no zip file"],
+    argvalues=[
+        (with_member("x_test.npy", npy(made_arrays()["x_test"])[:500]), "x_test does not have the"),
+        (npz(made_arrays() | {"x_test": X[:20, :14]}), r"x_test is uint8 \(20, 14, 28\), expected"),
+        (npz(made_arrays() | {"y_test": Y[:20] + np.uint8(90)}), "y_test has the label"),
+        (GOOD[:99], "File is not a zip file"),
+    ],
+)
+def test_no_example_comes_out_of_a_damaged_file(content: bytes, reason: str, folder: Path) -> None:
+    with pytest.raises(DatasetMissing):
+        loading.example("made", folder)
+    (folder / "made.npz").write_bytes(content)
+
+    with pytest.raises(DatasetError, match=f"made.npz can't be used as Made: {reason}"):
+        loading.example("made", folder)
+
+
 @needs_mnist
 @pytest.mark.parametrize("name", ["fashion-mnist", "cifar10"])
 def test_the_real_files_are_what_they_should_be(name: str) -> None:

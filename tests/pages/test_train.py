@@ -278,8 +278,62 @@ def test_the_summary_counts_the_weights(app: AppTest) -> None:
     app.segmented_control(key="architecture").set_value("convolutional").run()
     weights = 32 * 9 + 4 * 32 + 64 * 9 * 32 + 4 * 64 + (49 * 64 + 1) * 128 + 129 * 10
     assert f"{weights:,} weights" in labels(app)
-    (diagram,) = [html for html in app.get("html") if "<table" in html.proto.body]
-    assert "<td>14 × 14 × 64</td>" in diagram.proto.body
+
+
+def drawings(block: Any) -> list[str]:
+    return [html.proto.body for html in block.get("html") if 'class="network"' in html.proto.body]
+
+
+def test_the_drawing_follows_the_form(app: AppTest) -> None:
+    (before,) = drawings(app)
+    assert "<b>512</b>" in before
+    assert "A test image: 0" in before  # the sample's first
+
+    checked(app.number_input(key="width_1").set_value(40).run())
+    (narrow,) = drawings(app)
+    assert "<b>40</b>" in narrow
+    assert "<b>512</b>" not in narrow
+    checked(app.number_input(key="learning_rate").set_value(0.5).run())
+    assert drawings(app) == [narrow]
+
+    checked(app.segmented_control(key="architecture").set_value("convolutional").run())
+    (blocks,) = drawings(app)
+    assert "<b>14 × 14 × 64</b>" in blocks
+
+    checked(app.number_input(key="filters_1").set_value(9999).run())
+    assert not drawings(app)
+    assert not app.subheader
+
+
+def test_the_drawing_makes_room_for_a_run(app: AppTest) -> None:
+    part = next(expander for expander in app.expander if "weights" in expander.label)
+    assert not drawings(part)
+
+    _cached.store().create(SMALL)
+    checked(app.run())
+
+    part = next(expander for expander in app.expander if "weights" in expander.label)
+    assert drawings(part) == drawings(app)
+    assert len(drawings(app)) == 1
+
+
+def test_without_its_images_a_network_is_drawn_all_the_same(app: AppTest) -> None:
+    checked(app.segmented_control(key="dataset").set_value("cifar10").run())
+
+    (drawing,) = drawings(app)
+    assert "<b>32 × 32 × 3</b>" in drawing
+    assert "No image of this dataset can be read on this machine" in drawing
+
+
+@pytest.mark.parametrize(("width", "asked"), [(512, True), (4096, False)])
+def test_a_network_that_would_take_long_is_not_asked(app: AppTest, width: int, asked: bool) -> None:
+    for number in (1, 2):
+        app.number_input(key=f"width_{number}").set_value(width)
+    checked(app.run())
+
+    (drawing,) = drawings(app)
+    assert ("Its answer, untrained" in drawing) == asked
+    assert ("too large to be asked" in drawing) != asked
 
 
 def labels(app: AppTest) -> set[str]:

@@ -8,15 +8,21 @@ import pytest
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data.dataset import Dataset
-from mnist_core.forward import CheckpointPredictor
+from mnist_core.forward import CheckpointPredictor, first_variables, untrained
+from mnist_core.network import describe
 from mnist_core.runs.files import RunError, write_json
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
+from mnist_core.training import model
 from mnist_core.training.fit import probabilities
 
 from .conftest import SMALL, Train, in_colour
 
 CONVOLUTIONS: dict[str, Any] = {"architecture": "convolutional", "filters": (4, 6), "widths": ()}
+
+
+WIDER = CONVOLUTIONS | {"filters": (32, 48)}
+"""With weights enough to tell how they are spread."""
 
 
 def asked(folder: Path, dataset: Dataset, **settings: Any) -> Run:
@@ -69,3 +75,36 @@ def test_what_has_no_epoch_or_another_network_is_refused(
     run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:2000])
     with pytest.raises(RunError, match=r"checkpoint\.npz is damaged"):
         CheckpointPredictor(run)
+
+
+@pytest.mark.parametrize(
+    ("settings", "image_shape"),
+    [
+        ({"widths": (64, 32)}, (6, 6)),
+        (WIDER | {"block_dropout": 0.1, "activation": "gelu"}, (6, 6, 3)),
+        (WIDER | {"batch_normalization": False, "kernel_size": 5}, (9, 5)),
+    ],
+)
+def test_an_untrained_network_is_one_that_keras_may_begin_with(
+    settings: dict[str, Any], image_shape: tuple[int, ...]
+) -> None:
+    config = TrainingConfig(**settings)
+    layers = describe(config, image_shape, 4)
+    built = model.build(config, image_shape, 4, steps=100)
+    inputs = image_shape[-1] if len(image_shape) == 3 else 1
+    for layer, of_keras in zip(layers, built.layers, strict=True):
+        ours, theirs = first_variables(layer, inputs), of_keras.get_weights()
+        assert [values.shape for values in ours] == [values.shape for values in theirs]
+        for drawn, expected in zip(ours, theirs, strict=True):
+            assert drawn.dtype == np.float32
+            assert drawn.std() == pytest.approx(expected.std(), rel=0.15)
+            assert drawn.mean() == pytest.approx(expected.mean(), abs=0.05)
+        of_keras.set_weights(ours)
+        inputs = layer.output_shape[-1]
+    image = np.random.default_rng(0).random(image_shape, np.float32)
+
+    answers = untrained(layers, image)
+
+    assert [values.shape for values in answers] == [layer.output_shape for layer in layers]
+    np.testing.assert_allclose(answers[-1], built(image[np.newaxis])[0], atol=1e-5)
+    assert untrained(layers, image)[-1].tolist() == answers[-1].tolist()
