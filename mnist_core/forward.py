@@ -1,4 +1,4 @@
-"""The network in a run's checkpoint -> probabilities, in NumPy: what a run has learned so far.
+"""A network's variables -> its answers, in NumPy: what a run has learned so far.
 
 ``model.tflite`` is written once, when training is over, for the conversion takes longer than many
 an epoch. The checkpoint is there after every epoch anyway. NumPy is slower than LiteRT, but while a
@@ -8,7 +8,7 @@ network learns it is asked about one image at a time: that takes milliseconds.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,55 @@ from mnist_core.runs.folder import Run
 Array = NDArray[np.float32]
 
 
-class CheckpointPredictor:
+class Network:
+    """A network in NumPy. Threads may share one.
+
+    Attributes:
+        variables: each layer with its variables, first to last.
+    """
+
+    def __init__(self, layers: Sequence[tuple[Layer, Sequence[Array]]]) -> None:
+        """Put it together.
+
+        Args:
+            layers: first to last, each with its variables, as Keras shapes and orders them.
+
+        Raises:
+            ValueError: the variables are those of another network.
+        """
+        for layer, variables in layers:
+            if layer.weights != sum(array.size for array in variables if layer.weights):
+                raise ValueError(f"the layer {layer.name} is of another network")
+        self.variables = layers
+
+    @property
+    def layers(self) -> list[Layer]:
+        """First to last."""
+        return [layer for layer, _ in self.variables]
+
+    def probabilities(self, images: Array) -> Array:
+        """Ask the network.
+
+        Args:
+            images: ``(n, *image_shape)`` float32 in [0, 1].
+
+        Returns:
+            ``(n, classes)`` float32; each row sums to 1.
+        """
+        values = images
+        for _, answered in self.answers(images):
+            values = answered
+        return values
+
+    def answers(self, images: Array) -> Iterator[tuple[Layer, Array]]:
+        """What each layer makes of images, ``(n, *output_shape)`` float32, first to last."""
+        values = images
+        for layer, variables in self.variables:
+            values = LAYERS[layer.kind](values, *variables, **_used(layer))
+            yield layer, values
+
+
+class CheckpointPredictor(Network):
     """What the network of a run's newest epoch thinks of images. Threads may share one.
 
     Attributes:
@@ -43,37 +91,26 @@ class CheckpointPredictor:
         try:
             with run.checkpoint.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 self.epoch = Epoch.model_validate_json(str(arrays["epoch"]))
-                self._layers = [
-                    (layer, [arrays[name] for name in names])
-                    for layer, names in _named_variables(layers, run.config)
-                ]
-                for layer, variables in self._layers:
-                    if layer.weights != sum(array.size for array in variables if layer.weights):
-                        raise ValueError(f"the layer {layer.name} is of another network")
+                super().__init__(
+                    [
+                        (layer, [arrays[name] for name in names])
+                        for layer, names in named_variables(layers, run.config, run.config.ema)
+                    ]
+                )
         except FileNotFoundError:
             raise RunError(f"run {run.id} has no checkpoint: no epoch of it is over") from None
         except DAMAGED_NPZ as error:
             raise RunError(f"{run.checkpoint} is damaged: {error}") from error
 
-    def probabilities(self, images: Array) -> Array:
-        """Ask the network.
 
-        Args:
-            images: ``(n, *image_shape)`` float32 in [0, 1].
-
-        Returns:
-            ``(n, classes)`` float32; each row sums to 1.
-        """
-        values = images
-        for layer, variables in self._layers:
-            values = LAYERS[layer.kind](values, *variables, **_used(layer))
-        return values
-
-
-def _named_variables(
-    layers: list[Layer], config: TrainingConfig
+def named_variables(
+    layers: list[Layer], config: TrainingConfig, averaged: bool
 ) -> Iterator[tuple[Layer, list[str]]]:
-    """Each layer with the names that its variables have in a checkpoint; the order is Keras's."""
+    """Each layer with the names that its variables have in a checkpoint; the order is Keras's.
+
+    Args:
+        averaged: name the averages of the weights, not the newest ones.
+    """
     in_network = (f"model_{number}" for number in itertools.count())
     # The optimizer counts its steps, and has a rate where no schedule makes one; averages follow.
     first = 2 if config.schedule == "constant" else 1
@@ -81,9 +118,30 @@ def _named_variables(
     for layer in layers:
         trained, others = _variables(layer)
         names = [next(in_network) for _ in range(trained + others)]
-        if config.ema:  # the network is judged, and exported, with these
+        if averaged:  # the network is judged, and exported, with these
             names[:trained] = [next(averages) for _ in range(trained)]
         yield layer, names
+
+
+def variable_shapes(
+    layers: list[Layer], image_shape: tuple[int, ...]
+) -> Iterator[tuple[Layer, list[tuple[int, ...]]]]:
+    """Each layer with the shapes of the variables that answers are made with."""
+    given = image_shape
+    for layer in layers:
+        units = layer.output_shape[-1]
+        shapes: list[tuple[int, ...]] = []
+        match layer.kind:
+            case "Dense":
+                shapes = [(given[-1], units), (units,)]
+            case "Conv2D":
+                side = layer.parameters["kernel_size"]
+                shapes = [(side, side, given[-1], units)]
+                shapes += [(units,)] * layer.parameters["use_bias"]
+            case "BatchNormalization":
+                shapes = [(units,)] * 4
+        yield layer, shapes
+        given = layer.output_shape
 
 
 def _variables(layer: Layer) -> tuple[int, int]:
@@ -163,6 +221,6 @@ LAYERS: dict[str, Callable[..., Array]] = {
     "Activation": _activation,
     "Flatten": lambda values: values.reshape(len(values), -1),
     "Dense": _dense,
-    "Dropout": lambda values, seeds: values,
+    "Dropout": lambda values, *seeds: values,
 }
 """What each kind of layer does, once it is trained."""

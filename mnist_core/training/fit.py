@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.data.dataset import Dataset
+from mnist_core.film import most_moments
 from mnist_core.network import describe
 from mnist_core.runs.events import Batch, Epoch, Event, Fitting, LearningRate, Paused, Resumed
 from mnist_core.runs.folder import Control
 from mnist_core.training import checkpoint as checkpoints
 from mnist_core.training.augment import Augmenter, scaled
 from mnist_core.training.callbacks import AveragedEarlyStopping, JudgedByAverages, Shuffle
+from mnist_core.training.filming import Filming
 from mnist_core.training.model import build
 from mnist_core.training.optimizer import peak
 
@@ -55,6 +57,7 @@ def fit(
     emit: Callable[[Event], None],
     wanted: Callable[[], Control] = Control,
     checkpoint: Path | None = None,
+    film: Path | None = None,
 ) -> FitResult:
     """Train a network on the dataset's training images.
 
@@ -69,6 +72,8 @@ def fit(
             the epoch that was done counts as one.
         checkpoint: the file to go on from, if it is there; replaced after each epoch. Without,
             none is kept.
+        film: the file that the network at moments of its training is added to, see
+            ``mnist_core.film``; without, or where the network is too large, none is kept.
 
     Raises:
         ConfigError: the validation share is not 0, but holds back no image; or there are more
@@ -101,11 +106,16 @@ def fit(
     early = kind(patience=config.patience, restore_best_weights=True) if config.patience else None
     last = checkpoints.restore(model, checkpoint) if checkpoint and checkpoint.exists() else None
     reporter = _Reporter(config, fitting, emit, wanted, checkpoint, last)
+    filming = (
+        Filming(film, config, layers, steps, reporter.epoch)
+        if film and most_moments(layers)
+        else None
+    )
     to_learn_from = batches(images, labels, order, config.batch_size, augmenter)
     to_judge_by = batches(images, labels, tf.constant(held_back), EVALUATION_BATCH)
     if augmenter:  # altered while the network learns from those before
         to_learn_from = to_learn_from.prefetch(8)
-    callbacks = [Shuffle(order, training, config.seed), augmenter, judged, reporter, early]
+    callbacks = [Shuffle(order, training, config.seed), augmenter, judged, reporter, filming, early]
 
     model.fit(
         without_threads(to_learn_from),
