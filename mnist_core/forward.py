@@ -94,7 +94,7 @@ class CheckpointPredictor(Network):
                 super().__init__(
                     [
                         (layer, [arrays[name] for name in names])
-                        for layer, names in named_variables(layers, run.config, run.config.ema)
+                        for layer, names in named_variables(layers, run.config, run.config.ema > 0)
                     ]
                 )
         except FileNotFoundError:

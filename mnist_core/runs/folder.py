@@ -12,7 +12,7 @@
     environment.json  versions, processor, threads: what the figures were made with
     checkpoint.npz    all that training goes on from, as of the last epoch's end (or as of the last
                       one of the run that this one continues)
-    film.bin          the network at moments of its training; see ``mnist_core.film``
+    film.bin          the network at moments of its training; see ``runs.film``
     dataset.json      class names, image shape, numbers of images: the dataset, without its images
     model.keras       the trained network, for Keras
     model.tflite      the same, for inference without TensorFlow
@@ -368,7 +368,7 @@ class Run:
 
     @property
     def film(self) -> Path:
-        """The file with the network at moments of its training; see ``mnist_core.film``."""
+        """The file with the network at moments of its training; see ``runs.film``."""
         return self.folder / "film.bin"
 
     def checkpoint_epoch(self) -> Epoch | None:

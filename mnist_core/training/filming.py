@@ -1,4 +1,4 @@
-"""A run's film, as its worker writes it: see ``mnist_core.film``."""
+"""A run's film, as its worker writes it: see ``runs.film``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.config import TrainingConfig
-from mnist_core.film import BEGINNING, most_moments, record
 from mnist_core.forward import named_variables
 from mnist_core.network import Layer
 from mnist_core.runs.files import write_whole
+from mnist_core.runs.film import BEGINNING, most_moments, record
 from mnist_core.training import checkpoint
 
 LARGEST = float(np.finfo(np.float16).max)
@@ -24,7 +24,7 @@ class Filming(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     """Keeps the network at moments of its training: several in the first epoch, then at the ends
     of epochs; of all of them, where the film has room for so many.
 
-    Not for a network that has no room in a film: see ``film.most_moments``.
+    Not for a network that has no room in a film: see ``runs.film``.
     """
 
     def __init__(
@@ -45,7 +45,9 @@ class Filming(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             kept = kept[::2]
         if path.exists():  # the last record may be torn
             write_whole(path, kept.tobytes())
-        self._begun, self._kept_at = begun, (begun, steps)
+        self._begun = begun
+        self._epoch, self._step = begun, steps
+        self._kept_at = (int(kept[-1]["epoch"]), int(kept[-1]["step"])) if len(kept) else None
         self._due = [] if begun else [round(part * steps) for part in BEGINNING]
         self._every = math.ceil((config.epochs - begun) / (most - len(kept) - len(self._due)))
 
@@ -66,20 +68,22 @@ class Filming(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if (self._epoch - self._begun) % self._every == 0:
-            self._keep()
+            self._keep(self._config.ema > 0)
 
     def on_train_end(self, logs: Any = None) -> None:
-        if self._kept_at != (self._epoch, self._step):
-            self._keep()
+        """Keep the finished network, which may have the weights of an earlier epoch."""
+        if self._kept_at == (self._epoch, self._step):
+            with self._path.open("ab") as film:
+                film.truncate(film.tell() - self._record.itemsize)
+        self._keep(averaged=False)  # where they are wanted, it has the averages by now
 
     def _begin(self) -> None:
         """Keep this moment of the first epoch, if one is due by now."""
         if self._due and self._step >= self._due[0]:
             self._due = [step for step in self._due if step > self._step]
-            self._keep()
+            self._keep(self._config.ema > 0 and self._step > 0)  # before that, there are none
 
-    def _keep(self) -> None:
-        averaged = self._config.ema and self._step > 0  # before that, there are none
+    def _keep(self, averaged: bool) -> None:
         variables = checkpoint.variables(self.model)
         weights = np.concatenate(
             [

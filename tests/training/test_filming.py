@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core import film
+from mnist_core import scenes
 from mnist_core.config import TrainingConfig
 from mnist_core.data.dataset import Dataset
-from mnist_core.film import Film, Moment
 from mnist_core.inside import scaled
 from mnist_core.network import describe
+from mnist_core.runs import film
+from mnist_core.runs.film import Film, Moment
 from mnist_core.training.fit import probabilities
 from mnist_core.training.model import build
 
@@ -44,9 +45,9 @@ def test_the_network_of_a_moment_answers_as_it_did_then(
 
     assert shown.moments() == BEGINNING + ENDS
     for number, model in ((0, untrained), (3, result.model)):
-        answers = film.scene(shown.network(number), images).probabilities
+        answers = scenes.scene(scenes.network(shown, number), images).probabilities
         np.testing.assert_allclose(answers, probabilities(model, blobs.x_test), atol=0.02)
-    between = film.scene(shown.network(2), images).probabilities
+    between = scenes.scene(scenes.network(shown, 2), images).probabilities
     assert np.abs(between - probabilities(result.model, blobs.x_test)).max() > 0.02
 
 
@@ -89,3 +90,18 @@ def test_a_continuation_goes_on_with_the_film_also_where_a_kill_has_torn_it(
 
     train(film=run.film, checkpoint=run.checkpoint, epochs=4)
     assert Film(run).moments() == [*BEGINNING, *ENDS, Moment(3, 45), Moment(4, 45)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.9}])
+def test_the_last_moment_is_the_finished_network_though_its_weights_are_of_an_earlier_epoch(
+    train: Train, blobs: Dataset, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    settings = settings | {"epochs": 20, "patience": 1, "learning_rate": 0.05}
+    run = asked(tmp_path, blobs, **settings)
+    result, _ = train(film=run.film, **settings)
+    assert "The weights are those of epoch" in result.message
+
+    shown = Film(run)
+    last = scenes.network(shown, len(shown.moments()) - 1)
+    answers = last.probabilities(scaled(blobs.x_test))
+    np.testing.assert_allclose(answers, probabilities(result.model, blobs.x_test), atol=0.01)
