@@ -3,7 +3,18 @@
 import streamlit as st
 
 from mnist_core.runs.files import RunError
-from pages import _cached, _changes, _chosen, _form, _in_view, _link, _live_run, _page, _state
+from pages import (
+    _cached,
+    _changes,
+    _chosen,
+    _film,
+    _form,
+    _in_view,
+    _link,
+    _live_run,
+    _page,
+    _state,
+)
 from pages._live_chart import load_plotly
 
 
@@ -47,6 +58,8 @@ with right:
         except RunError as error:
             words = _page.plain(str(error))
             st.error(words, title="This run can't be read", icon=":material/error:")
+        else:
+            _film.film(run, live)
         _live_run.look_after(run, others)
         _in_view.show(f"#{_chosen.RUN_ANCHOR}")
         load_plotly()  # at the end: whatever is above the heading moves it down
