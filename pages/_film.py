@@ -157,7 +157,7 @@ def _any_moment(run: Run, shown: Film, outline: Outline, asked: _Asked) -> None:
 
     def part() -> None:
         nonlocal playing
-        if playing:  # not the first time, so that this moment has been seen
+        if playing and _state.FILM_PLAYS.get():  # the moment before has been seen
             at.set(min(at.get() + 1, last))
             _state.FILM_PLAYS.set(at.get() < last)
         playing = _state.FILM_PLAYS.get()
