@@ -36,6 +36,9 @@ MOST_CHARACTERS = 14
 MOST_WITH_NUMBERS = 20
 """Classes up to which there is room for a number in each cell of a confusion matrix."""
 
+COLOURS = 10
+"""That the theme has for classes and curves."""
+
 # For figures to look at, whose tool bar would only cover them.
 STATIC = {"displayModeBar": False, "scrollZoom": False}
 
@@ -626,6 +629,60 @@ def confusion_difference(
             margin=_margin(class_names, class_names),
             xaxis=_classes("Predicted class", class_names),
             yaxis=_classes("True class", class_names, downwards=True),
+        ),
+    }
+
+
+def image_map(
+    places: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    predicted: NDArray[np.int64],
+    class_names: Sequence[str],
+) -> Figure:
+    """Where images lie on a plane, each class in its colour; mistakes in circles.
+
+    Short names, such as digits, stand where their images do; of longer ones, there are points.
+
+    Args:
+        places: ``(n, 2)``.
+        labels: ``(n,)``, the true classes.
+        predicted: ``(n,)``, what they were taken for.
+    """
+    named, drawn = [plain(name) for name in class_names], _longest(class_names) <= 2
+    traces = []
+    for number, name in enumerate(named):
+        of_class = np.flatnonzero(labels == number)
+        wrong = predicted[of_class] != number
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers+text" if drawn else "markers",
+                "name": name,
+                "x": places[of_class, 0].round(3).tolist(),
+                "y": places[of_class, 1].round(3).tolist(),
+                "text": name if drawn else None,
+                "meta": {"colour": number % COLOURS},
+                "marker": {
+                    "size": np.where(wrong, 14, 0 if drawn else 6).tolist(),
+                    "symbol": np.where(wrong, "circle-open", "circle").tolist(),
+                },
+                "hoverinfo": "text",
+                "hovertext": [
+                    f"{name}, taken for {named[answer]}" if answer != number else name
+                    for answer in predicted[of_class]
+                ],
+            }
+        )
+    side = {"showticklabels": False, "zeroline": False, "fixedrange": True}
+    return {
+        "data": traces,
+        "layout": layout(
+            height=360,
+            margin={"l": 8, "r": 8, "t": 8, "b": 8},
+            showlegend=not drawn and len(named) <= MOST_WITH_NUMBERS,
+            xaxis=side,
+            yaxis=side,
+            hovermode="closest",
         ),
     }
 

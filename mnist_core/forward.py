@@ -1,4 +1,4 @@
-"""A network that is not trained to the end -> what it answers, in NumPy.
+"""A network's variables -> its answers, in NumPy: before it has learned, and what it has so far.
 
 ``model.tflite`` is written once, when training is over, for the conversion takes longer than many
 an epoch. The checkpoint is there after every epoch anyway, and before the first one, there are the
@@ -25,7 +25,55 @@ from mnist_core.runs.folder import Run
 Array = NDArray[np.float32]
 
 
-class CheckpointPredictor:
+class Network:
+    """A network in NumPy. Threads may share one.
+
+    Attributes:
+        variables: each layer with its variables, first to last.
+    """
+
+    def __init__(self, layers: Sequence[tuple[Layer, Sequence[Array]]]) -> None:
+        """Put it together.
+
+        Args:
+            layers: first to last, each with its variables, as Keras shapes and orders them.
+
+        Raises:
+            ValueError: the variables are those of another network.
+        """
+        for layer, variables in layers:
+            if layer.weights != sum(array.size for array in variables if layer.weights):
+                raise ValueError(f"the layer {layer.name} is of another network")
+        self.variables = layers
+
+    @property
+    def layers(self) -> list[Layer]:
+        """First to last."""
+        return [layer for layer, _ in self.variables]
+
+    def probabilities(self, images: Array) -> Array:
+        """Ask the network.
+
+        Args:
+            images: ``(n, *image_shape)`` float32 in [0, 1].
+
+        Returns:
+            ``(n, classes)`` float32; each row sums to 1.
+        """
+        values = images
+        for _, answered in self.answers(images):
+            values = answered
+        return values
+
+    def answers(self, images: Array) -> Iterator[tuple[Layer, Array]]:
+        """What each layer makes of images, ``(n, *output_shape)`` float32, first to last."""
+        values = images
+        for layer, variables in self.variables:
+            values = LAYERS[layer.kind](values, *variables, **_used(layer))
+            yield layer, values
+
+
+class CheckpointPredictor(Network):
     """What the network of a run's newest epoch thinks of images. Threads may share one.
 
     Attributes:
@@ -43,31 +91,16 @@ class CheckpointPredictor:
         try:
             with run.checkpoint.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 self.epoch = Epoch.model_validate_json(str(arrays["epoch"]))
-                self._layers = [
-                    (layer, [arrays[name] for name in names])
-                    for layer, names in _named_variables(layers, run.config)
-                ]
-                for layer, variables in self._layers:
-                    if layer.weights != sum(array.size for array in variables if layer.weights):
-                        raise ValueError(f"the layer {layer.name} is of another network")
+                super().__init__(
+                    [
+                        (layer, [arrays[name] for name in names])
+                        for layer, names in named_variables(layers, run.config, run.config.ema > 0)
+                    ]
+                )
         except FileNotFoundError:
             raise RunError(f"run {run.id} has no checkpoint: no epoch of it is over") from None
         except DAMAGED_NPZ as error:
             raise RunError(f"{run.checkpoint} is damaged: {error}") from error
-
-    def probabilities(self, images: Array) -> Array:
-        """Ask the network.
-
-        Args:
-            images: ``(n, *image_shape)`` float32 in [0, 1].
-
-        Returns:
-            ``(n, classes)`` float32; each row sums to 1.
-        """
-        values = images
-        for layer, variables in self._layers:
-            values = _through(layer, variables, values)
-        return values
 
 
 def untrained(layers: Sequence[Layer], image: Array) -> list[Array]:
@@ -82,48 +115,40 @@ def untrained(layers: Sequence[Layer], image: Array) -> list[Array]:
     Returns:
         As many as there are layers, each of its ``output_shape``.
     """
-    values, answers = image[np.newaxis], []
-    for layer in layers:
-        values = _through(layer, first_variables(layer, values.shape[-1]), values)
-        answers.append(values[0])
-    return answers
+    network = Network(
+        [
+            (layer, first_variables(layer, shapes))
+            for layer, shapes in variable_shapes(layers, image.shape)
+        ]
+    )
+    return [values[0] for _, values in network.answers(image[np.newaxis])]
 
 
-def first_variables(layer: Layer, inputs: int) -> list[Array]:
-    """The variables of a layer as it begins, in Keras's order; what dropout keeps is left out.
+def first_variables(layer: Layer, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """The variables of a layer as it begins; ``shapes`` are theirs."""
+    match layer.kind:
+        case "Dense":  # GlorotUniform
+            limit_squared = 6 / sum(shapes[0])
+        case "Conv2D":  # HeUniform
+            limit_squared = 6 / math.prod(shapes[0][:-1])
+        case _:  # a normalization: two factors, and a mean and a variance
+            return [
+                np.full(shape, value, np.float32)
+                for shape, value in zip(shapes, (1, 0, 0, 1), strict=False)
+            ]
+    limit = np.float32(math.sqrt(limit_squared))
+    chance: Array = np.random.default_rng(layer.parameters["seed"]).random(shapes[0], np.float32)
+    return [(2 * chance - 1) * limit, *(np.zeros(shape, np.float32) for shape in shapes[1:])]
+
+
+def named_variables(
+    layers: list[Layer], config: TrainingConfig, averaged: bool
+) -> Iterator[tuple[Layer, list[str]]]:
+    """Each layer with the names that its variables have in a checkpoint; the order is Keras's.
 
     Args:
-        inputs: the length of the last axis of what goes in.
+        averaged: name the averages of the weights, not the newest ones.
     """
-    match layer.kind, layer.parameters:
-        case "Dense", {"units": units, "seed": seed}:  # GlorotUniform
-            return [_drawn(seed, 6 / (inputs + units), (inputs, units)), _all(0, units)]
-        case "Conv2D", {"kernel_size": side, "filters": filters, "seed": seed}:  # HeUniform
-            kernel = _drawn(seed, 6 / (side * side * inputs), (side, side, inputs, filters))
-            return [kernel, _all(0, filters)] if layer.parameters["use_bias"] else [kernel]
-        case "BatchNormalization", _:
-            return [_all(value, inputs) for value in (1, 0, 0, 1)]
-    return []
-
-
-def _drawn(seed: int, limit_squared: float, shape: tuple[int, ...]) -> Array:
-    limit = np.float32(math.sqrt(limit_squared))
-    chance: Array = np.random.default_rng(seed).random(shape, np.float32)
-    return (2 * chance - 1) * limit
-
-
-def _all(value: float, count: int) -> Array:
-    return np.full(count, value, np.float32)
-
-
-def _through(layer: Layer, variables: list[Array], values: Array) -> Array:
-    return LAYERS[layer.kind](values, *variables, **_used(layer))
-
-
-def _named_variables(
-    layers: list[Layer], config: TrainingConfig
-) -> Iterator[tuple[Layer, list[str]]]:
-    """Each layer with the names that its variables have in a checkpoint; the order is Keras's."""
     in_network = (f"model_{number}" for number in itertools.count())
     # The optimizer counts its steps, and has a rate where no schedule makes one; averages follow.
     first = 2 if config.schedule == "constant" else 1
@@ -131,9 +156,30 @@ def _named_variables(
     for layer in layers:
         trained, others = _variables(layer)
         names = [next(in_network) for _ in range(trained + others)]
-        if config.ema:  # the network is judged, and exported, with these
+        if averaged:  # the network is judged, and exported, with these
             names[:trained] = [next(averages) for _ in range(trained)]
         yield layer, names
+
+
+def variable_shapes(
+    layers: Sequence[Layer], image_shape: tuple[int, ...]
+) -> Iterator[tuple[Layer, list[tuple[int, ...]]]]:
+    """Each layer with the shapes of the variables that answers are made with."""
+    given = image_shape
+    for layer in layers:
+        units = layer.output_shape[-1]
+        shapes: list[tuple[int, ...]] = []
+        match layer.kind:
+            case "Dense":
+                shapes = [(given[-1], units), (units,)]
+            case "Conv2D":
+                side = layer.parameters["kernel_size"]
+                shapes = [(side, side, given[-1], units)]
+                shapes += [(units,)] * layer.parameters["use_bias"]
+            case "BatchNormalization":
+                shapes = [(units,)] * 4
+        yield layer, shapes
+        given = layer.output_shape
 
 
 def _variables(layer: Layer) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Pictures of images, with what is said below them."""
 
+import base64
 import io
 from collections.abc import Sequence
 
@@ -42,6 +43,14 @@ def png(image: NDArray[np.uint8], side: int = 280) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def address(image: NDArray[np.uint8]) -> str:
+    """An image ``(height, width[, 3])`` as an address that holds all of it, for HTML.
+
+    One in a file of its own is gone where the next one comes before the browser has fetched it.
+    """
+    return f"data:image/png;base64,{base64.b64encode(png(image, 0)).decode()}"
 
 
 def wrong_caption(answer: str, truth: str, confidence: str) -> str:

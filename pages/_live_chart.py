@@ -39,10 +39,12 @@ function drawChart(chart) {
     const style = getComputedStyle(chart)
     const theme = name => style.getPropertyValue(`--st-${name}`).trim()
     const colours = theme("chart-categorical-colors").split(",")
+    const shades = theme("chart-sequential-colors").split(",")
     const axis = {
         gridcolor: theme("border-color-light"), zeroline: false, automargin: false,
     }
-    const template = { layout: {
+    const colorscale = shades.map((shade, i) => [i / (shades.length - 1), shade])
+    const template = { data: { heatmap: [{ colorscale }] }, layout: {
         font: { family: theme("font"), color: theme("text-color"), size: 12 },
         colorway: colours,
         paper_bgcolor: "transparent",
@@ -53,8 +55,9 @@ function drawChart(chart) {
     } }
     const coloured = trace => {
         const color = colours[trace.meta?.colour]
-        const { line, marker } = trace
-        return color ? { ...trace, line: { color, ...line }, marker: { color, ...marker } } : trace
+        const { line, marker, textfont } = trace
+        const own = { line: { color, ...line }, marker: { color, ...marker } }
+        return color ? { ...trace, ...own, textfont: { color, ...textfont } } : trace
     }
     const rest = [...ends]
     const lengthened = trace => Object.fromEntries(Object.entries(trace).map(([key, part]) => [

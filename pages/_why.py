@@ -1,6 +1,7 @@
 """Why a network answers as it does: where it looks, what it is reminded of, what its layers say."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -14,6 +15,8 @@ from mnist_core.inside import Activations, InsidePredictor
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from pages import _cached, _images, _page
+
+T = TypeVar("T", bound=np.generic)
 
 FOR, AGAINST = np.array([45, 212, 191]), np.array([251, 146, 60])
 """Teal and orange, on black: people who can't see red and green tell them apart."""
@@ -179,15 +182,20 @@ def tiles(values: NDArray[np.float32]) -> NDArray[np.uint8]:
         padded = np.zeros(rows * across, np.uint8)
         padded[: len(bright)] = bright
         return padded.reshape(rows, across)
-    height, width, filters = bright.shape
-    across = min(filters, max(1, ACROSS * 4 // (width + 1)))
-    down = -(-filters // across)
-    sheet = np.full((down * (height + 1), across * (width + 1)), 64, np.uint8)
-    for number in range(filters):
+    return sheet(bright, max(1, ACROSS * 4 // (bright.shape[1] + 1)), 64)
+
+
+def sheet(pictures: NDArray[T], most_across: int, gap: int = 0) -> NDArray[T]:
+    """Small pictures, ``(height, width, n)``, side by side with lines of ``gap`` between them."""
+    height, width, pieces = pictures.shape
+    across = min(pieces, most_across)
+    down = -(-pieces // across)
+    whole = np.full((down * (height + 1), across * (width + 1)), gap, pictures.dtype)
+    for number in range(pieces):
         row, column = divmod(number, across)
         top, left = row * (height + 1), column * (width + 1)
-        sheet[top : top + height, left : left + width] = bright[..., number]
-    return sheet[:-1, :-1]
+        whole[top : top + height, left : left + width] = pictures[..., number]
+    return whole[:-1, :-1]
 
 
 def one_unit(

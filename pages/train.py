@@ -7,6 +7,7 @@ from pages import (
     _cached,
     _changes,
     _chosen,
+    _film,
     _form,
     _in_view,
     _link,
@@ -59,6 +60,8 @@ with right:
         except RunError as error:
             words = _page.plain(str(error))
             st.error(words, title="This run can't be read", icon=":material/error:")
+        else:
+            _film.film(run, live)
         _live_run.look_after(run, others)
         _in_view.show(f"#{_chosen.RUN_ANCHOR}")
         load_plotly()  # at the end: whatever is above the heading moves it down

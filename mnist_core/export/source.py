@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from mnist_core.config import TrainingConfig
 
 MODULES = (
+    "validation",
     "augmentation",
     "training/augment",
     "training/fit",

@@ -33,6 +33,7 @@ from mnist_core.evaluation import evaluate
 from mnist_core.runs.catalog import Damaged, summarize
 from mnist_core.runs.events import Batch, Continued, Epoch, Event, parse_events
 from mnist_core.runs.files import DAMAGED_NPZ, RunError, own_folder, write_whole
+from mnist_core.runs.film import Film
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.format import FILE as FORMAT
 from mnist_core.runs.format import Completion, Format, NewerFormat
@@ -51,6 +52,7 @@ KEPT = {
     "dataset.json": MB,
     "environment.json": MB,
     "checkpoint.npz": 2048 * MB,
+    "film.bin": 16 * MB,
     "model.keras": 2048 * MB,
     "model.tflite": 1024 * MB,
     "test.npz": 64 * MB,
@@ -99,7 +101,7 @@ def pack(run: Run) -> bytes:
             path = run.folder / name
             if path.is_file():
                 # Networks are compressed already, or can't be.
-                dense = path.suffix in (".keras", ".npz", ".tflite")
+                dense = path.suffix in (".keras", ".npz", ".tflite", ".bin")
                 how = zipfile.ZIP_STORED if dense else zipfile.ZIP_DEFLATED
                 archive.write(path, f"{run.id}/{name}", how)
         if f"{run.id}/config.json" not in archive.namelist():
@@ -272,6 +274,7 @@ def _check(run: Run) -> None:
         if run.checkpoint.exists():
             _check_arrays(run.checkpoint, most=2 * run.checkpoint.stat().st_size + MB)
             run.checkpoint_epoch()
+        Film(run).moments()
         summary = summarize(run)
     except RunError as error:
         # What is wrong, without the place where it was unpacked.

@@ -12,6 +12,7 @@
     environment.json  versions, processor, threads: what the figures were made with
     checkpoint.npz    all that training goes on from, as of the last epoch's end (or as of the last
                       one of the run that this one continues)
+    film.bin          the network at moments of its training; see ``runs.film``
     dataset.json      class names, image shape, numbers of images: the dataset, without its images
     model.keras       the trained network, for Keras
     model.tflite      the same, for inference without TensorFlow
@@ -369,6 +370,11 @@ class Run:
     def checkpoint(self) -> Path:
         """The file that training goes on from; see ``training.checkpoint``."""
         return self.folder / "checkpoint.npz"
+
+    @property
+    def film(self) -> Path:
+        """The file with the network at moments of its training; see ``runs.film``."""
+        return self.folder / "film.bin"
 
     def checkpoint_epoch(self) -> Epoch | None:
         """The epoch that the checkpoint was made after; None without a checkpoint.

@@ -132,6 +132,8 @@ class RunStore:
         with self._new_run(trial) as run:
             write_whole(run.folder / "before.jsonl", lines)
             write_whole(run.checkpoint, parent.checkpoint.read_bytes())
+            if parent.film.exists():
+                write_whole(run.film, parent.film.read_bytes())
             write_whole(run.folder / "config.json", config.model_dump_json(indent=2).encode())
         return run
 

@@ -26,7 +26,7 @@ def save(model: keras.Model, epoch: Epoch, path: Path) -> None:
         buffer,
         allow_pickle=False,
         epoch=np.array(epoch.model_dump_json()),
-        **{name: np.asarray(variable) for name, variable in _variables(model).items()},
+        **{name: np.asarray(variable) for name, variable in variables(model).items()},
     )
     write_whole(path, buffer.getvalue())
 
@@ -42,17 +42,18 @@ def restore(model: keras.Model, path: Path) -> Epoch:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            variables = _variables(model)
-            if set(arrays) != {"epoch", *variables}:
+            restored = variables(model)
+            if set(arrays) != {"epoch", *restored}:
                 raise ValueError("it is of a network with other variables")
-            for name, variable in variables.items():
+            for name, variable in restored.items():
                 variable.assign(arrays[name])
             return Epoch.model_validate_json(str(arrays["epoch"]))
     except DAMAGED_NPZ as error:
         raise RunError(f"{path} is damaged: {reason(error)}") from error
 
 
-def _variables(model: keras.Model) -> dict[str, tf.Variable | keras.Variable]:
+def variables(model: keras.Model) -> dict[str, tf.Variable | keras.Variable]:
+    """All that a training goes on from, by the names that a checkpoint has for it."""
     return {
         "learning_rate": peak(model.optimizer),
         **{f"model_{i}": variable for i, variable in enumerate(model.variables)},

@@ -18,12 +18,15 @@ from mnist_core.config import ConfigError, TrainingConfig
 from mnist_core.data.dataset import Dataset
 from mnist_core.network import describe
 from mnist_core.runs.events import Batch, Epoch, Event, Fitting, LearningRate, Paused, Resumed
+from mnist_core.runs.film import most_moments
 from mnist_core.runs.folder import Control
 from mnist_core.training import checkpoint as checkpoints
 from mnist_core.training.augment import Augmenter, scaled
 from mnist_core.training.callbacks import AveragedEarlyStopping, JudgedByAverages, Shuffle
+from mnist_core.training.filming import Filming
 from mnist_core.training.model import build
 from mnist_core.training.optimizer import peak
+from mnist_core.validation import split
 
 EVALUATION_BATCH = 256
 """Images at a time where nothing is learned from them."""
@@ -55,6 +58,7 @@ def fit(
     emit: Callable[[Event], None],
     wanted: Callable[[], Control] = Control,
     checkpoint: Path | None = None,
+    film: Path | None = None,
 ) -> FitResult:
     """Train a network on the dataset's training images.
 
@@ -69,6 +73,8 @@ def fit(
             the epoch that was done counts as one.
         checkpoint: the file to go on from, if it is there; replaced after each epoch. Without,
             none is kept.
+        film: the file that the network at moments of its training is added to, see
+            ``runs.film``; without, or where the network is too large, none is kept.
 
     Raises:
         ConfigError: the validation share is not 0, but holds back no image; or there are more
@@ -101,11 +107,16 @@ def fit(
     early = kind(patience=config.patience, restore_best_weights=True) if config.patience else None
     last = checkpoints.restore(model, checkpoint) if checkpoint and checkpoint.exists() else None
     reporter = _Reporter(config, fitting, emit, wanted, checkpoint, last)
+    filming = (
+        Filming(film, config, layers, steps, reporter.epoch)
+        if film and most_moments(layers)
+        else None
+    )
     to_learn_from = batches(images, labels, order, config.batch_size, augmenter)
     to_judge_by = batches(images, labels, tf.constant(held_back), EVALUATION_BATCH)
     if augmenter:  # altered while the network learns from those before
         to_learn_from = to_learn_from.prefetch(8)
-    callbacks = [Shuffle(order, training, config.seed), augmenter, judged, reporter, early]
+    callbacks = [Shuffle(order, training, config.seed), augmenter, judged, reporter, early, filming]
 
     model.fit(
         without_threads(to_learn_from),
@@ -118,13 +129,6 @@ def fit(
     )
     message = _about_weights(early, reporter.epoch) if early else ""
     return FitResult(model, reporter.elapsed, reporter.stopped, message)
-
-
-def split(config: TrainingConfig, images: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Which of so many images to train on, and which to hold back: drawn by the seed."""
-    drawn = np.random.default_rng(config.seed).permutation(images).astype(np.int32)
-    held_back = round(config.validation_share * images) if config.validation_share else 0
-    return drawn[held_back:], drawn[:held_back]
 
 
 def batches(

@@ -106,7 +106,8 @@ def _train(run: Run, inbox: Inbox, threads: int) -> Ended:
     dataset = loading.load(config.dataset)
     write_json(run.folder / "dataset.json", dataset.outline.model_dump())
     with tensorboard.recording(run, inbox.emit) as emit:
-        result = fit.fit(config, dataset, emit, run.control, run.checkpoint)
+        film = None if run.is_trial else run.film  # a study's many would take gigabytes
+        result = fit.fit(config, dataset, emit, run.control, run.checkpoint, film)
     save.save_keras(result.model, run.folder / "model.keras")
     write_json(
         run.folder / "environment.json",

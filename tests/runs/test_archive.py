@@ -85,7 +85,8 @@ def test_a_run_comes_back_as_it_was(trained: Run, store: RunStore) -> None:
 
     assert run.id == trained.id
     assert content(run) == {n: data for n, data in before.items() if n in KEPT}
-    assert {"model.keras", "model.tflite", "checkpoint.npz", "test.npz"} <= content(run).keys()
+    networks = {"model.keras", "model.tflite", "checkpoint.npz", "film.bin"}
+    assert networks | {"test.npz"} <= content(run).keys()
     assert not list((store.folder / IMPORTS).iterdir())
     summary = summarize(run)
     assert isinstance(summary, Summary)
@@ -310,6 +311,7 @@ FITTED = {"weights": 1, "train_images": 1, "validation_images": 0, "steps_per_ep
         ("before.jsonl", line(kind="continued", run="../x", epochs=1, asked=1), r"\.\./x"),
         ("test.npz", b"nothing", "test.npz"),
         ("checkpoint.npz", b"nothing", "checkpoint.npz"),
+        ("film.bin", bytes(1_100_000), "film.bin is damaged: its moments are in no order"),
     ],
 )
 def test_what_a_file_says_is_checked(

@@ -61,6 +61,7 @@ def train(blobs: Dataset) -> Train:
         dataset: Dataset = blobs,
         events: list[Event] | None = None,
         checkpoint: Path | None = None,
+        film: Path | None = None,
         **settings: Any,
     ) -> tuple[FitResult, list[Event]]:
         events = [] if events is None else events
@@ -71,6 +72,7 @@ def train(blobs: Dataset) -> Train:
             events.append,
             lambda: Control(stop=stop_at is not None and len(events) >= stop_at),
             checkpoint,
+            film,
         )
         return result, events
 

@@ -19,7 +19,8 @@ from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Control
 from mnist_core.training import fit as fitting
 from mnist_core.training.callbacks import Shuffle
-from mnist_core.training.fit import Diverged, fit, probabilities, split
+from mnist_core.training.fit import Diverged, fit, probabilities
+from mnist_core.validation import split
 
 from .conftest import SMALL, Train
 

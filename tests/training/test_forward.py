@@ -8,7 +8,7 @@ import pytest
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data.dataset import Dataset
-from mnist_core.forward import CheckpointPredictor, first_variables, untrained
+from mnist_core.forward import CheckpointPredictor, first_variables, untrained, variable_shapes
 from mnist_core.network import describe
 from mnist_core.runs.files import RunError, write_json
 from mnist_core.runs.folder import Run
@@ -91,16 +91,15 @@ def test_an_untrained_network_is_one_that_keras_may_begin_with(
     config = TrainingConfig(**settings)
     layers = describe(config, image_shape, 4)
     built = model.build(config, image_shape, 4, steps=100)
-    inputs = image_shape[-1] if len(image_shape) == 3 else 1
-    for layer, of_keras in zip(layers, built.layers, strict=True):
-        ours, theirs = first_variables(layer, inputs), of_keras.get_weights()
+    shaped = variable_shapes(layers, image_shape)
+    for (layer, shapes), of_keras in zip(shaped, built.layers, strict=True):
+        ours, theirs = first_variables(layer, shapes), of_keras.get_weights()
         assert [values.shape for values in ours] == [values.shape for values in theirs]
         for drawn, expected in zip(ours, theirs, strict=True):
             assert drawn.dtype == np.float32
             assert drawn.std() == pytest.approx(expected.std(), rel=0.15)
             assert drawn.mean() == pytest.approx(expected.mean(), abs=0.05)
         of_keras.set_weights(ours)
-        inputs = layer.output_shape[-1]
     image = np.random.default_rng(0).random(image_shape, np.float32)
 
     answers = untrained(layers, image)
