@@ -23,9 +23,12 @@ from mnist_core.evaluation import Evaluation, mistakes, row_shares
 from mnist_core.fields import shown
 from mnist_core.lessons import lessons_of
 from mnist_core.network import describe
+from mnist_core.runs.catalog import Catalog
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History, Mark
 from mnist_core.runs.judging import judge
+from mnist_core.runs.seeds import groups
+from mnist_core.runs.store import RunStore
 from mnist_core.words import sureness
 
 if TYPE_CHECKING:
@@ -112,6 +115,7 @@ def write(run: Run) -> bytes:
         by_hand="; ".join(history.by_hand()),
         about_losses=history.about_losses(config.label_smoothing),
         result=result,
+        group=groups(Catalog(RunStore(run.folder.parent)).list()).get(run.id),
         lessons=lessons_of(result, history) if result else [],
         shares=row_shares(result.confusion) if result else None,
         wrong=len(mistakes(result)) if result else 0,

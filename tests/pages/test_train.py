@@ -26,7 +26,7 @@ from mnist_core.runs.events import (
     append_event,
 )
 from mnist_core.runs.files import write_npz
-from mnist_core.runs.folder import Control, Labels
+from mnist_core.runs.folder import Control, Labels, Run
 from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from mnist_core.training.pool import WorkerPool
 from pages import _cached, _live_run
@@ -739,6 +739,27 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
     assert metrics(mnist)["In the article"] == "98.03%"
     assert "In the article" not in metrics(sample)
     assert [link.value for link in mnist.page_link] == ["Evaluate it", "Draw digits for it"]
+
+
+def test_a_run_of_several_seeds_says_what_all_of_them_reach(store: RunStore) -> None:
+    runs = [store.create(SMALL.model_copy(update={"seed": seed})) for seed in (1, 2, 3)]
+
+    def ends(run: Run, accuracy: float) -> None:
+        tested = Evaluated(
+            test_accuracy=accuracy, test_loss=0.2, test_images=1_000, train_seconds=1
+        )
+        for event in (Started(), FITTING, EPOCH, tested, Ended(state=State.FINISHED)):
+            append_event(run.folder, event)
+
+    ends(runs[0], 0.93)
+    app = opened(store, run=runs[0].id)
+    assert "1 of 3 seeds done" in [link.label for link in app.page_link]
+
+    for run, accuracy in zip(runs[1:], (0.91, 0.92), strict=True):
+        ends(run, accuracy)
+    (link,) = (link for link in checked(app.run()).page_link if "seed" in link.label)
+    assert link.label == "3 seeds: 92.00% ± 1.00%"
+    assert dict(parse_qsl(link.proto.query_string)) == {"compare": ",".join(run.id for run in runs)}
 
 
 def test_pressing_train_trains(app: AppTest) -> None:
