@@ -396,7 +396,9 @@ def test_the_form_says_how_the_run_stands_which_a_phone_shows_far_below(store: R
     assert "Epoch 1 of 10, step 32 of 57 · 10 s left · [See it](#run)" in live
     assert "The form is for the next network; [one is in training](#run)." in live
     when = r"\d+ \w{3} \d\d\\:\d\d"
-    assert re.search(rf"Article · failed · MNIST sample · {when} · \[See it\]\(#run\)", over)
+    assert re.search(
+        rf"Article, 0 of 10 epochs · failed · MNIST sample · {when} · \[See it\]\(#run\)", over
+    )
     assert "Choose a network, press Train" in over
 
 
