@@ -378,7 +378,7 @@ def metrics(app: AppTest) -> dict[str, str]:
 def test_a_running_run_shows_how_far_it_is(store: RunStore) -> None:
     app = shown(store, Started(), FITTING, BATCH)
 
-    assert app.progress[0].text.startswith("Epoch 1 of 10, step 32 of 57 · 10 s left")
+    assert app.progress[0].text.startswith("Epoch 1 of 10, step 32 of 57 · estimating…")
     assert app.progress[0].value == 5
     assert metrics(app) == {
         "Training accuracy": "75.00%",
@@ -393,7 +393,7 @@ def test_the_form_says_how_the_run_stands_which_a_phone_shows_far_below(store: R
     live = captions(shown(store, Started(), FITTING, BATCH))
     over = captions(shown(store, Started(), Ended(state=State.FAILED, message="killed")))
 
-    assert "Epoch 1 of 10, step 32 of 57 · 10 s left · [See it](#run)" in live
+    assert "Epoch 1 of 10, step 32 of 57 · estimating… · [See it](#run)" in live
     assert "The form is for the next network; [one is in training](#run)." in live
     when = r"\d+ \w{3} \d\d\\:\d\d"
     assert re.search(
