@@ -20,7 +20,6 @@ else:
     _compat.mend_reruns()
     _compat.mend_costs()
     st.set_page_config(
-        page_title="Digit Lab",
         page_icon=icon,
         layout="wide",
         # Without an entry of our own, there is no menu, and in it is the choice of the theme.
@@ -69,6 +68,7 @@ else:
         ),
     ]
     page = st.navigation(pages, position="top")
+    st.set_page_config(page_title=f"{page.title} · Digit Lab")
     _compat.mend_browser([page.url_path for page in pages])
     _page.run(page.run)
     _cached.load_ahead()

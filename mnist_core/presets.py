@@ -184,16 +184,24 @@ def presets_for(dataset: str) -> list[str]:
     return list(own or known.SPECS[known.DEFAULT].presets)
 
 
-def title(config: TrainingConfig) -> str:
+def title(config: TrainingConfig, done: int | None = None) -> str:
     """What to call a run that nobody has named: its preset, else its layers and epochs.
 
-    E.g. ``"CNN best"``, ``"Dense 512-256, 3 epochs"``.
+    E.g. ``"CNN best"``, ``"Dense 512-256, 3 epochs"``, ``"CNN best, 7 of 15 epochs"``.
+
+    Args:
+        done: how many epochs it had, of a run that was ended before the last one.
     """
+    epochs = counted(config.epochs, "epoch")
+    cut_short = done is not None and done < config.epochs
+    if cut_short:
+        epochs = f"{done} of {epochs}"
     for preset in presets_for(config.dataset):
         if all(getattr(config, name) == value for name, value in _completed(preset).items()):
-            return PRESETS[preset].title
+            called = PRESETS[preset].title
+            return f"{called}, {epochs}" if cut_short else called
     network = f"Dense {config.network}" if config.architecture == "dense" else config.network
-    return f"{network[0].upper()}{network[1:]}, {counted(config.epochs, 'epoch')}"
+    return f"{network[0].upper()}{network[1:]}, {epochs}"
 
 
 def tuned_on(preset: str) -> str:

@@ -25,6 +25,11 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
+def with_deviation(mean: float, deviation: float | None) -> str:
+    """A mean share and its standard deviation, if it has one: ``"98.13% ± 0.05%"``."""
+    return f"{mean:.2%}" if deviation is None else f"{mean:.2%} ± {deviation:.2%}"
+
+
 def sureness(probability: float) -> str:
     """A network's, in percent: ``"98.1%"``; at most ``">99.9%"``, for none is ever certain."""
     percent = f"{probability:.1%}"

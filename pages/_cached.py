@@ -86,7 +86,8 @@ def paces() -> list[Pace]:
         try:
             past = history(run)
             if past.fitting and past.epochs:
-                seconds = median(epoch.seconds for epoch in past.epochs)
+                # The first one builds the graph, too.
+                seconds = median(epoch.seconds for epoch in past.epochs[1:] or past.epochs)
                 config, fitting = run.config, past.fitting
                 work = Work(
                     fitting.train_images, fitting.multiply_adds, config.batch_size, config.augments

@@ -360,8 +360,8 @@ def train_buttons(config: TrainingConfig | None) -> None:
                 args=(config, SEEDS),
                 disabled=config is None,
                 help=f"Trains these settings {SEEDS} times, with their seed and the next ones: how "
-                "much of the accuracy is chance? The runs wait in the queue, and Runs shows their "
-                "mean and standard deviation.",
+                "much of the accuracy is chance? The runs wait in the queue; once they are over, "
+                "their mean and standard deviation stand below the accuracy of each.",
             )
     else:
         st.info(

@@ -15,6 +15,7 @@ from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run, Trial
 from mnist_core.runs.history import History
+from mnist_core.runs.seeds import tally
 from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import counted, duration, reason
 from pages import _cached, _changes, _chosen, _curves, _form, _names, _page, _state
@@ -120,6 +121,9 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
                     status(frame)
                 what_next(now)
         figures_so_far(now)
+        with st.container():
+            if not now.state.live:
+                of_seeds(now)
 
         def curves() -> None:
             _curves.show(run, frame.curves, others)
@@ -452,6 +456,24 @@ def figures_so_far(now: Snapshot) -> None:
                 height="stretch",
                 help=explained.get(label),
             )
+
+
+def of_seeds(now: Snapshot) -> None:
+    """What its settings reach with other seeds, too; a link to the runs beside each other."""
+    if not isinstance(now.entry, Summary):
+        return
+    found = tally(now.entry, _cached.catalog().list())
+    if found:
+        several = found.group.summaries[: _state.COMPARED.most] if found.group else ()
+        ids = [summary.run.id for summary in several]
+        st.page_link(
+            "pages/runs.py",
+            label=found.in_words(),
+            icon=":material/casino:",
+            help="Test accuracies of runs that differ by their seed alone: their mean ± their "
+            "standard deviation. Runs shows them beside each other.",
+            query_params=_state.COMPARED.link(*ids) if ids else None,
+        )
 
 
 def images_per_second(now: Snapshot) -> str:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from mnist_core import presets
 from mnist_core.data import known
 from mnist_core.runs.catalog import Damaged, Entry, Summary
 from mnist_core.runs.folder import Run, Trial
@@ -37,7 +36,7 @@ def run_name(entry: Entry) -> str:
     """The name that the run was given, else what it is; of one that can't be read, when it was."""
     if isinstance(entry, Damaged):
         return made(entry.run)
-    return entry.labels.name or presets.title(entry.config)
+    return entry.labels.name or entry.title
 
 
 def full_name(summary: Summary) -> str:

@@ -218,7 +218,6 @@ def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
     for found in result.confirmed:
         trial = by_number.get(found.number)
         chosen_by = trial.value(plan.aim) if trial else None
-        spread = "" if found.deviation is None else f" ± {found.deviation:.2%}"
         form = figures.FORMATS[plan.aim]
         rows.append(
             {
@@ -226,7 +225,7 @@ def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
                 "In the search": "–" if chosen_by is None else f"{chosen_by:{form}}",
                 "With other seeds": f"{found.value:{form}}",
                 "Luck": "–" if chosen_by is None else f"{chosen_by - found.value:+{form}}",
-                "Test accuracy": f"{found.accuracy:.2%}{spread}",
+                "Test accuracy": found.in_words(),
                 "Seeds": ", ".join(map(str, found.seeds)),
             }
         )

@@ -38,6 +38,14 @@ def test_any_other_is_called_after_its_layers_and_epochs(
     assert title(TrainingConfig(**settings)) == called
 
 
+def test_one_that_was_ended_is_called_after_the_epochs_that_it_had() -> None:
+    asked = TrainingConfig(widths=(64,), epochs=60)
+
+    assert title(asked, done=7) == "Dense 64, 7 of 60 epochs"
+    assert title(asked, done=60) == "Dense 64, 60 epochs"
+    assert title(TrainingConfig(), done=1) == "Article, 1 of 10 epochs"
+
+
 def test_an_unknown_preset_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="preset is 'best'; allowed: article, fast, dense-best"):
         apply_preset("best", TrainingConfig())

@@ -21,6 +21,7 @@ from mnist_core.search.space import VARIABLE, read_where
 from mnist_core.search.study import Against, Aim, Method, Outcome, Study, Trial, best
 from mnist_core.settings import Settings
 from mnist_core.training.pool import WorkerPool
+from mnist_core.words import with_deviation
 
 
 def add_to(commands: argparse._SubParsersAction[Any]) -> None:
@@ -180,9 +181,8 @@ def _print(line: dict[str, Any], study: Study) -> None:
         value = best[f"validation_{study.plan.aim}"]
         print(f"Best: trial {best['trial']}, {_figure(study, value)} in validation: {varied}")
     if confirmed := line["confirmed"]:
-        spread = confirmed["deviation"]
-        plus = "" if spread is None else f" ± {spread:.2%}"
+        accuracy = with_deviation(confirmed["accuracy"], confirmed["deviation"])
         print(
-            f"Confirmed: trial {confirmed['trial']}, test accuracy {confirmed['accuracy']:.2%}"
-            f"{plus} with {len(confirmed['seeds'])} other seeds"
+            f"Confirmed: trial {confirmed['trial']}, test accuracy {accuracy} with "
+            f"{len(confirmed['seeds'])} other seeds"
         )

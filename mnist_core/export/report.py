@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_core import presets
 from mnist_core.config import FIELDS
 from mnist_core.curves import SMOOTHING, Series, smooth, thin
 from mnist_core.data import loading
@@ -23,9 +22,12 @@ from mnist_core.evaluation import Evaluation, mistakes, row_shares
 from mnist_core.fields import shown
 from mnist_core.lessons import lessons_of
 from mnist_core.network import describe
+from mnist_core.runs.catalog import Catalog, called
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History, Mark
 from mnist_core.runs.judging import judge
+from mnist_core.runs.seeds import groups
+from mnist_core.runs.store import RunStore
 from mnist_core.words import sureness
 
 if TYPE_CHECKING:
@@ -87,18 +89,18 @@ def write(run: Run) -> bytes:
     """
     config, history, labels = run.config, run.history(), run.labels()
     assert run.created  # else it has no configuration
-    dataset = run.dataset()
+    dataset, state = run.dataset(), run.state(history)
     result = judge(run) if run.has_model else None
     pictures = _pictures(result, config.dataset) if result else None
     page = template("report.html.jinja").render(
         run=run,
-        name=labels.name or presets.title(config),
+        name=labels.name or called(config, state, history.progress(config.epochs)),
         labels=labels,
         config=config,
         dataset=dataset,
         credit=SPECS[config.dataset].credit if config.dataset in SPECS else "",
         history=history,
-        state=run.state(history),
+        state=state,
         settings=[
             (str(FIELDS[name].title), shown(FIELDS[name], value))
             for name, value in config
@@ -112,6 +114,7 @@ def write(run: Run) -> bytes:
         by_hand="; ".join(history.by_hand()),
         about_losses=history.about_losses(config.label_smoothing),
         result=result,
+        group=groups(Catalog(RunStore(run.folder.parent)).list()).get(run.id),
         lessons=lessons_of(result, history) if result else [],
         shares=row_shares(result.confusion) if result else None,
         wrong=len(mistakes(result)) if result else 0,

@@ -11,7 +11,7 @@ from mnist_core.runs.events import Batch, Epoch, Fitting
 
 Column = NDArray[np.float64]
 
-NAMES = ("at", "elapsed", "step", "loss", "accuracy", "learning_rate", "images")
+NAMES = ("at", "elapsed", "step", "loss", "accuracy", "learning_rate", "images", "seconds")
 
 
 class Batches:
@@ -68,6 +68,11 @@ class Batches:
         """How many of them there were."""
         return self._column("images")
 
+    @property
+    def seconds(self) -> Column:
+        """How long they took; of the very first ones, with the building of the graph."""
+        return self._column("seconds")
+
     def add(self, event: Batch | Epoch, fitting: Fitting, batch_size: int) -> None:
         """Take in a batch; or an epoch, as a batch, that had none.
 
@@ -91,12 +96,19 @@ class Batches:
             min(max((right - self._right) / since, 0.0), 1.0),
             _number(event.learning_rate),
             since,
+            _seconds(event, since),
         )
         self._count += 1
         self._images, self._loss, self._right = images, loss, right
 
     def _column(self, name: str) -> Column:
         return self._columns[NAMES.index(name), : self._count]
+
+
+def _seconds(event: Batch | Epoch, images: int) -> float:
+    if isinstance(event, Epoch):
+        return event.seconds
+    return images / event.images_per_second if event.images_per_second else 0.0
 
 
 def _number(value: float | None) -> float:

@@ -18,7 +18,7 @@ from mnist_core import presets
 from mnist_core.config import TrainingConfig
 from mnist_core.data import known
 from mnist_core.evaluation import wilson_interval
-from mnist_core.runs.events import Batch, Epoch, Evaluated, State, parse_events
+from mnist_core.runs.events import Batch, Epoch, Evaluated, Fitting, State, parse_events
 from mnist_core.runs.files import RunError, unreadable
 from mnist_core.runs.folder import Labels, Run, Trial
 from mnist_core.runs.format import NewerFormat
@@ -70,6 +70,11 @@ class Summary:
     evaluated: Evaluated | None
 
     @property
+    def title(self) -> str:
+        """What it is, where nobody has named it."""
+        return called(self.config, self.state, self.progress)
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """95 % confidence interval of the test accuracy."""
         if not self.evaluated:
@@ -101,6 +106,11 @@ class Summary:
 Entry = Summary | Damaged
 
 
+def called(config: TrainingConfig, state: State, progress: Progress) -> str:
+    """What a run is, by what it did; see :func:`presets.title`."""
+    return presets.title(config, progress.epochs if state.cut_short else None)
+
+
 def summarize(run: Run, past: History | None = None) -> Entry:
     """The run as it is now; by ``past``, where its history has been read anyway."""
     try:
@@ -113,7 +123,7 @@ def summarize(run: Run, past: History | None = None) -> Entry:
 
 def _read(run: Run, past: History | None) -> Summary:
     config = run.config  # first: it refuses what this version may not understand
-    past = past or _outline(run.folder / "events.jsonl")
+    past = past or _outline(run)
     newest: Sequence[Batch | Epoch] = past.batches or past.epochs
     seconds = newest[-1].elapsed if newest else None
     return Summary(
@@ -135,9 +145,14 @@ def _read(run: Run, past: History | None) -> Summary:
     )
 
 
-def _outline(path: Path) -> History:
+def _outline(run: Run) -> History:
     """A run's history but for its middle: of all epochs and batches, it has the newest alone."""
+    path = run.folder / "events.jsonl"
     outline = History(path)
+    newest_before = {type(event): event for event in run.before()}
+    for kind in (Fitting, Epoch):
+        if kind in newest_before:
+            outline.add(newest_before[kind])
     try:
         with path.open("rb") as file:
             whole = takewhile(lambda line: line.endswith(b"\n"), file)
@@ -252,7 +267,7 @@ def mentions(entry: Entry, words: str) -> bool:
         labels, config = entry.labels, entry.config
         parts = [entry.run.id, labels.name, *labels.tags, labels.note, entry.state, entry.message]
         parts += [config.dataset, known.title(config.dataset), config.optimizer]
-        parts += [config.network, presets.title(config)]
+        parts += [config.network, entry.title]
         parts += [entry.trial.role] if entry.trial else []
     text = " ".join(parts).casefold()
     return all(word in text for word in words.casefold().split())

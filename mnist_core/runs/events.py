@@ -38,6 +38,11 @@ class State(StrEnum):
         """Whether more is to be expected."""
         return self in (State.QUEUED, State.RUNNING, State.PAUSED)
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether it ended by something else than its settings."""
+        return self in (State.STOPPED, State.FAILED, State.INTERRUPTED)
+
 
 # What training can give: pages divide by these figures and count on them, wherever they are from.
 Count = Annotated[int, Field(ge=0, lt=10**15)]

@@ -30,6 +30,9 @@ from mnist_core.runs.events import (
 from mnist_core.runs.files import unreadable
 from mnist_core.runs.format import Completion
 
+TELLING_SECONDS = 1.0
+"""Of training, that tell how fast it goes; before that, too little has been seen of it."""
+
 
 class Mark(NamedTuple):
     """Something that people did to a run."""
@@ -104,6 +107,8 @@ class History:
     """The runs that it continues, the last of them its parent."""
     evaluated: Evaluated | None = None
     ended: Ended | None = None
+    _begun: tuple[int, int] = (0, 0)
+    """How many batches and epochs there were when this training began."""
     _offset: int = 0
     _complete: Completion = field(default_factory=Completion, repr=False, compare=False)
 
@@ -124,6 +129,7 @@ class History:
                 self.started = event
             case Fitting():
                 self.fitting = event
+                self._begun = len(self.all_batches), len(self.epochs)
             case Batch():
                 self._add_batch(event)
                 self.batches.append(event)
@@ -168,6 +174,23 @@ class History:
         if self.fitting and self.batches:
             epochs, step = self.batches[-1].epoch - 1, self.batches[-1].step
         return Progress(asked, epochs, step, steps_per_epoch)
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds that an epoch takes, as it goes now; None until enough was seen of it.
+
+        What is done once is left out: building the graph, with the first batches and in the first
+        validation, takes as long as many an epoch. So the second epoch is the first one that tells
+        by itself; before it is over, the batches but for the first ones do.
+        """
+        batches, epochs = self._begun
+        if len(self.epochs) > epochs + 1:
+            return self.epochs[-1].seconds
+        seconds = float(self.all_batches.seconds[batches + 1 :].sum())
+        if not self.fitting or seconds < TELLING_SECONDS:
+            return None
+        images = float(self.all_batches.images[batches + 1 :].sum())
+        return self.fitting.train_images * seconds / images
 
     def place(self, epoch: int, step: int = 0) -> float:
         """Where on an axis of epochs that step ends; without one, the epoch does."""

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from mnist_core.config import ConfigError, TrainingConfig, read_config
 from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.events import State
+from mnist_core.words import counted, with_deviation
 
 MOST = 20
 """Seeds that are asked for at once."""
@@ -71,7 +72,7 @@ class Group:
 
     def in_words(self) -> str:
         """What its settings reach: ``"98.13% ± 0.05%"``."""
-        return f"{self.mean:.2%} ± {self.deviation:.2%}"
+        return with_deviation(self.mean, self.deviation)
 
 
 def groups(entries: Iterable[Entry]) -> dict[str, Group]:
@@ -106,6 +107,44 @@ def _settings(summary: Summary) -> Hashable:
 def _is_as_asked(summary: Summary) -> bool:
     is_over = summary.state == State.FINISHED and summary.evaluated is not None
     return is_over and summary.parent is None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How far the settings of a run that is over have been trained with several seeds."""
+
+    seeds: int
+    """Those that are over, and those that are still trained or wait."""
+    done: int
+    group: Group | None
+    """Of those that are over; None where that is one."""
+
+    def in_words(self) -> str:
+        """``"3 seeds: 98.13% ± 0.05%"``; ``"1 of 3 seeds done"``."""
+        every = counted(self.seeds, "seed")
+        of_all = every if self.done == self.seeds else f"{self.done} of {every} done"
+        return f"{of_all}: {self.group.in_words()}" if self.group else of_all
+
+
+def tally(summary: Summary, entries: Iterable[Entry]) -> Tally | None:
+    """How far the other seeds of a run's settings are.
+
+    None where it is the only one, and where it would be in no group: see :func:`groups`.
+
+    Args:
+        entries: all runs, the newest first.
+    """
+    if not _is_as_asked(summary) or summary.steered:
+        return None
+    alike = [
+        entry
+        for entry in entries
+        if isinstance(entry, Summary) and entry.but_for_seed == summary.but_for_seed
+    ]
+    group = groups(alike).get(summary.run.id)
+    done = set(group.seeds if group else [summary.config.seed])
+    seeds = done.union(s.config.seed for s in alike if s.state.live and s.parent is None)
+    return Tally(len(seeds), len(done), group) if len(seeds) > 1 else None
 
 
 @dataclass(frozen=True)

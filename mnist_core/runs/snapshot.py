@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnist_core.runs.catalog import Entry, Summary, summarize
-from mnist_core.runs.events import Batch, Epoch, State
+from mnist_core.runs.events import State
 from mnist_core.runs.folder import Control, Run
 from mnist_core.runs.history import History, Progress
 from mnist_core.words import duration
@@ -38,12 +37,9 @@ class Snapshot:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of training, as it went so far; None where that says nothing yet."""
-        history, share = self.history, self.progress.share
-        if history.epochs and history.epochs[-1].seconds:  # the first one builds the graph, too
-            return history.epochs[-1].seconds * (1 - share) * self.progress.asked
-        latest: Sequence[Batch | Epoch] = history.batches or history.epochs
-        return latest[-1].elapsed * (1 - share) / share if latest else None
+        """Of training, as it goes now; None where that says nothing yet."""
+        pace = self.history.pace
+        return None if pace is None else pace * (1 - self.progress.share) * self.progress.asked
 
     @property
     def stage(self) -> str:
@@ -61,7 +57,7 @@ class Snapshot:
         if history.paused:
             return f"Paused · {said}"
         left = self.seconds_left
-        return said + (f" · {duration(left)} left" if left else "")
+        return f"{said} · " + ("estimating…" if left is None else f"{duration(left)} left")
 
 
 def take(run: Run, history: History) -> Snapshot:

@@ -41,6 +41,7 @@ from mnist_core.runs.folder import Trial as TrialFile
 from mnist_core.runs.history import History
 from mnist_core.runs.store import RunStore
 from mnist_core.search.space import Where, check
+from mnist_core.words import with_deviation
 
 FOLDER = "studies"
 MOST_TRIALS = 10_000
@@ -182,6 +183,10 @@ class Confirmed(BaseModel):
         """Standard deviation of that between seeds; None of a single one."""
         several = len(self.test_accuracies) > 1
         return statistics.stdev(self.test_accuracies) if several else None
+
+    def in_words(self) -> str:
+        """What it reached on the test images: ``"98.13% ± 0.05%"``."""
+        return with_deviation(self.accuracy, self.deviation)
 
     @property
     def value(self) -> float:

@@ -23,7 +23,7 @@ def test_a_page_can_be_the_first_that_is_opened(server: Server, page: Page, name
     )
     for other in ("Train", *PAGES):
         expect(page.get_by_test_id("stTopNav").get_by_role("link", name=other)).to_be_visible()
-    expect(page).to_have_title("Digit Lab")
+    expect(page).to_have_title(f"{name} · Digit Lab")
 
 
 def test_back_leads_to_the_page_before_with_one_press(
@@ -36,6 +36,7 @@ def test_back_leads_to_the_page_before_with_one_press(
     for path, name in shown.items():
         page.get_by_test_id("stTopNav").get_by_role("link", name=name).click()
         expect(page).to_have_url(f"{server.url}/{path}?run={trained.id}")
+        expect(page).to_have_title(f"{name} · Digit Lab")
 
     for path, name in [*shown.items()][-2::-1]:
         page.go_back()

@@ -1,6 +1,7 @@
 """The report: one file that needs nothing else, with nothing in it that a reader typed as code."""
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -83,6 +84,23 @@ def test_it_says_what_was_done_by_hand(store: RunStore) -> None:
     assert (
         "Beside these settings, by hand: learning rate set to 0.02 in epoch 1; stopped in epoch 1."
         in Page(run).text
+    )
+
+
+def test_it_says_what_its_settings_reach_with_other_seeds(trained: Run, tmp_path: Path) -> None:
+    evaluated = trained.history().evaluated
+    assert evaluated
+    copy, words = Run(tmp_path / trained.id), "on average of"
+    shutil.copytree(trained.folder, copy.folder)
+    assert words not in Page(copy).text
+
+    store = RunStore(tmp_path)
+    other = store.create(copy.config.model_copy(update={"seed": 2}))
+    for event in (Started(), fitting(), epoch(4), evaluated, Ended(state=State.FINISHED)):
+        append_event(other.folder, event)
+    assert (
+        f"Its settings reach {evaluated.test_accuracy:.2%} ± 0.00% on average of 2 seeds"
+        in Page(copy).text
     )
 
 

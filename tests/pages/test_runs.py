@@ -273,6 +273,20 @@ def test_a_second_dashboard_sees_the_same(store: RunStore) -> None:
         assert table(checked(other.run())).loc["Run", "state"] == state
 
 
+def test_a_run_that_was_stopped_is_called_after_what_it_did(store: RunStore) -> None:
+    stopped = asked(store, Started(), FITTING, epoch(1), Ended(state=State.STOPPED))
+    whole = asked(store, Started(), FITTING, epoch(1), epoch(2), FINISHED)
+    app = page(stopped, whole)
+    names = ["Dense 16, 1 of 2 epochs", "Dense 16, 2 epochs"]
+
+    assert sorted(table(app).index) == names
+    assert sorted(trace["name"] for trace in curves(app)[0][1]) == names
+    app.text_input(key="runs_search").set_value("1 of 2 epochs").run()
+    assert list(table(app).index) == names[:1]
+    checked(app.switch_page("pages/evaluate.py").run())
+    assert {option[:23] for option in app.selectbox[0].options} >= {names[0]}
+
+
 # --- Choosing ---
 
 

@@ -26,7 +26,7 @@ from mnist_core.runs.events import (
     append_event,
 )
 from mnist_core.runs.files import write_npz
-from mnist_core.runs.folder import Control, Labels
+from mnist_core.runs.folder import Control, Labels, Run
 from mnist_core.runs.store import BUILT_IN_RUN, RunStore
 from mnist_core.training.pool import WorkerPool
 from pages import _cached, _live_run
@@ -432,7 +432,7 @@ def metrics(app: AppTest) -> dict[str, str]:
 def test_a_running_run_shows_how_far_it_is(store: RunStore) -> None:
     app = shown(store, Started(), FITTING, BATCH)
 
-    assert app.progress[0].text.startswith("Epoch 1 of 10, step 32 of 57 · 10 s left")
+    assert app.progress[0].text.startswith("Epoch 1 of 10, step 32 of 57 · estimating…")
     assert app.progress[0].value == 5
     assert metrics(app) == {
         "Training accuracy": "75.00%",
@@ -447,10 +447,12 @@ def test_the_form_says_how_the_run_stands_which_a_phone_shows_far_below(store: R
     live = captions(shown(store, Started(), FITTING, BATCH))
     over = captions(shown(store, Started(), Ended(state=State.FAILED, message="killed")))
 
-    assert "Epoch 1 of 10, step 32 of 57 · 10 s left · [See it](#run)" in live
+    assert "Epoch 1 of 10, step 32 of 57 · estimating… · [See it](#run)" in live
     assert "The form is for the next network; [one is in training](#run)." in live
     when = r"\d+ \w{3} \d\d\\:\d\d"
-    assert re.search(rf"Article · failed · MNIST sample · {when} · \[See it\]\(#run\)", over)
+    assert re.search(
+        rf"Article, 0 of 10 epochs · failed · MNIST sample · {when} · \[See it\]\(#run\)", over
+    )
     assert "Choose a network, press Train" in over
 
 
@@ -793,6 +795,27 @@ def test_the_articles_accuracy_stands_beside_ours_on_mnist_only(store: RunStore)
     assert metrics(mnist)["In the article"] == "98.03%"
     assert "In the article" not in metrics(sample)
     assert [link.value for link in mnist.page_link] == ["Evaluate it", "Draw digits for it"]
+
+
+def test_a_run_of_several_seeds_says_what_all_of_them_reach(store: RunStore) -> None:
+    runs = [store.create(SMALL.model_copy(update={"seed": seed})) for seed in (1, 2, 3)]
+
+    def ends(run: Run, accuracy: float) -> None:
+        tested = Evaluated(
+            test_accuracy=accuracy, test_loss=0.2, test_images=1_000, train_seconds=1
+        )
+        for event in (Started(), FITTING, EPOCH, tested, Ended(state=State.FINISHED)):
+            append_event(run.folder, event)
+
+    ends(runs[0], 0.93)
+    app = opened(store, run=runs[0].id)
+    assert "1 of 3 seeds done" in [link.label for link in app.page_link]
+
+    for run, accuracy in zip(runs[1:], (0.91, 0.92), strict=True):
+        ends(run, accuracy)
+    (link,) = (link for link in checked(app.run()).page_link if "seed" in link.label)
+    assert link.label == "3 seeds: 92.00% ± 1.00%"
+    assert dict(parse_qsl(link.proto.query_string)) == {"compare": ",".join(run.id for run in runs)}
 
 
 def test_pressing_train_trains(app: AppTest) -> None:

@@ -104,6 +104,31 @@ def test_a_queued_run_has_no_figures_yet(store: RunStore) -> None:
     assert (found.train_seconds, found.epoch_seconds) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("state", "called"),
+    [
+        (State.STOPPED, "Dense 16, 1 of 2 epochs"),
+        (State.FAILED, "Dense 16, 1 of 2 epochs"),
+        (State.FINISHED, "Dense 16, 2 epochs"),  # it may have had as few as its settings say
+    ],
+)
+def test_a_run_is_called_after_what_it_did(store: RunStore, state: State, called: str) -> None:
+    run = made(store, Started(), FITTING, epoch(1))
+    assert summary(run).title == "Dense 16, 2 epochs"
+
+    append_event(run.folder, Ended(state=state))
+    assert summary(run).title == called
+
+
+def test_one_that_was_to_go_on_has_the_epochs_that_it_took_over(store: RunStore) -> None:
+    run = made(store, Ended(state=State.STOPPED))
+    before = b"".join(e.model_dump_json().encode() + b"\n" for e in (FITTING, epoch(1)))
+    write_whole(run.folder / "before.jsonl", before)
+
+    assert summary(run) == summarize(run, run.history())
+    assert summary(run).progress.epochs == 1
+
+
 def test_why_a_run_ended_is_told_however_long_it_is(store: RunStore) -> None:
     reason = "ResourceExhaustedError: " + "no memory " * 2_000
     found = summary(

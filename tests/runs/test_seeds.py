@@ -6,11 +6,11 @@ import pytest
 from scipy import stats
 
 from mnist_core.config import ConfigError, TrainingConfig
-from mnist_core.runs.catalog import Catalog, summarize
+from mnist_core.runs.catalog import Catalog, Summary, summarize
 from mnist_core.runs.events import Ended, Evaluated, Started, State, append_event
 from mnist_core.runs.folder import Run
 from mnist_core.runs.leaderboard import leaderboards
-from mnist_core.runs.seeds import Group, compare, groups, with_seeds
+from mnist_core.runs.seeds import Group, compare, groups, tally, with_seeds
 from mnist_core.runs.store import RunStore
 from tests.builders import epoch, fitting
 from tests.conftest import SMALL
@@ -91,6 +91,42 @@ def test_a_seed_that_was_trained_again_counts_once(store: RunStore) -> None:
     assert [summary.run for summary in found[runs[0].id].summaries] == [runs[2], runs[1]]
     (board,) = leaderboards(entries, found)
     assert len(board.most_accurate) == 1
+
+
+def words(store: RunStore, run: Run) -> str | None:
+    """How far the seeds of that run's settings are."""
+    summary = summarize(run)
+    assert isinstance(summary, Summary)
+    found = tally(summary, Catalog(store).list())
+    return found.in_words() if found else None
+
+
+def test_a_run_that_is_over_says_how_far_the_other_seeds_are(store: RunStore) -> None:
+    first = finished(store, 1, 0.90)
+    finished(store, 9, 0.99, SMALL.model_copy(update={"dropout": 0.3}))
+    store.create(SMALL.model_copy(update={"epochs": 3, "seed": 4}))
+    assert words(store, first) is None
+
+    others = [store.create(SMALL.model_copy(update={"seed": seed})) for seed in (2, 3)]
+    store.create(SMALL)  # its own seed once more
+    assert words(store, first) == "1 of 3 seeds done"
+    assert words(store, others[0]) is None
+
+    finished(store, 2, 0.92)  # before that one, which goes on
+    assert words(store, first) == "2 of 3 seeds done: 91.00% ± 1.41%"
+    for other in others:
+        append_event(other.folder, Ended(state=State.STOPPED))
+    assert words(store, first) == "2 seeds: 91.00% ± 1.41%"
+    assert words(store, others[0]) is None
+
+
+def test_a_run_that_was_trained_otherwise_than_asked_says_nothing_of_seeds(store: RunStore) -> None:
+    finished(store, 1, 0.9)
+    store.create(SMALL.model_copy(update={"seed": 2}))
+    steered = finished(store, 3, 0.9)
+    (steered.folder / "control.json").write_text('{"learning_rate": 0.01}')
+
+    assert words(store, steered) is None
 
 
 def test_one_seed_is_no_group(store: RunStore) -> None:

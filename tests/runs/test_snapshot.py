@@ -41,26 +41,48 @@ def test_how_far_a_run_is_goes_from_0_to_1(run: Run) -> None:
     assert begun.stage == "Loading the images and building the network"
 
     built = after(run, fitting())
-    assert (built.progress.share, built.stage) == (0, "Epoch 1 of 4")
+    assert (built.progress.share, built.stage) == (0, "Epoch 1 of 4 · estimating…")
 
-    some = after(run, batch(1, 19, elapsed=2.0))
+    some = after(run, batch(1, 19))
     assert some.progress.share == pytest.approx(19 / 57 / 4)
     assert some.progress.steps == 19
-    assert some.seconds_left == pytest.approx(22)  # as fast as so far
-    assert some.stage == "Epoch 1 of 4, step 19 of 57 · 22 s left"
+    assert some.stage == "Epoch 1 of 4, step 19 of 57 · estimating…"
 
-    one = after(run, epoch(1, seconds=5, elapsed=5.0))
+    one = after(run, batch(1, 57), epoch(1))
     assert (one.progress.share, one.progress.steps) == (0.25, 57)
-    assert one.stage == "Epoch 2 of 4 · 15 s left"
 
-    # As fast as the last epoch, whatever the first one took.
-    later = after(run, batch(2, 57, elapsed=6.0), epoch(2, seconds=1, elapsed=6.0))
-    assert later.stage == "Epoch 3 of 4 · 2.0 s left"
-
-    last_step = after(run, epoch(3), batch(4, 57))
+    last_step = after(run, epoch(2), epoch(3), batch(4, 57))
     assert (last_step.progress.share, last_step.progress.epoch) == (1, 4)
     assert last_step.stage == "Testing it on images it has never seen, and saving it"
     assert after(run, epoch(4)).progress == (4, 4, 0, 57)
+
+
+def test_the_time_left_follows_from_what_comes_after_the_graph_was_built(run: Run) -> None:
+    """The first batches and the first epoch take much longer, and say nothing of the others."""
+    slow, fast = {"images_per_second": 200}, {"images_per_second": 1_200}
+    begun = after(run, Started(), fitting(), batch(1, 19, **slow, elapsed=6.0))
+    assert begun.seconds_left is None
+    little = after(run, batch(1, 29, **fast, elapsed=6.5))
+    assert little.seconds_left is None
+
+    enough = after(run, batch(1, 39, **fast, elapsed=7.1))
+    assert enough.seconds_left == pytest.approx(3 * (4 - 39 / 57))  # 3 s for 3,600 images
+    first = after(run, batch(1, 57, **fast, elapsed=8.0), epoch(1, seconds=12, elapsed=12.0))
+    assert first.stage == "Epoch 2 of 4 · 9.0 s left"
+
+    # From then on, with the validation, and as fast as it has come to be.
+    second = after(run, batch(2, 57, **fast), epoch(2, seconds=3.3))
+    assert second.stage == "Epoch 3 of 4 · 6.6 s left"
+    assert after(run, epoch(3, seconds=5)).stage == "Epoch 4 of 4 · 5.0 s left"
+
+
+def test_one_that_goes_on_builds_its_graph_anew(store: RunStore, run: Run) -> None:
+    lines = [fitting(), epoch(1, seconds=9), epoch(2, seconds=1)]
+    before = b"".join(event.model_dump_json().encode() + b"\n" for event in lines)
+    (run.folder / "before.jsonl").write_bytes(before)
+
+    begun = after(run, Started(), fitting(), batch(3, 57), epoch(3, seconds=9))
+    assert begun.stage == "Epoch 4 of 4 · estimating…"
 
 
 def test_one_that_waits_says_where(run: Run) -> None:
