@@ -87,10 +87,27 @@ def write_whole(path: Path, content: bytes) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        reason = error.strerror or str(error)
-        if storage.is_full(error):
-            reason += f" for {path.name}, which takes {megabytes(len(content))}"
-        raise OSError(error.errno, reason, str(path)) from error
+        raise _unwritten(path, content, error) from error
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add to the end of a file; where its process dies meanwhile, a part may be there.
+
+    Raises:
+        OSError: it can't be written; as of :func:`write_whole`.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(content)
+    except OSError as error:
+        raise _unwritten(path, content, error) from error
+
+
+def _unwritten(path: Path, content: bytes, error: OSError) -> OSError:
+    reason = error.strerror or str(error)
+    if storage.is_full(error):
+        reason += f" for {path.name}, which takes {megabytes(len(content))}"
+    return OSError(error.errno, reason, str(path))
 
 
 def write_json(path: Path, value: Any) -> None:

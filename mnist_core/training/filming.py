@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_core.config import TrainingConfig
 from mnist_core.forward import named_variables
 from mnist_core.network import Layer
-from mnist_core.runs.files import write_whole
+from mnist_core.runs.files import append, write_whole
 from mnist_core.runs.film import BEGINNING, most_moments, record
 from mnist_core.training import checkpoint
 
@@ -96,5 +96,4 @@ class Filming(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         moment = np.zeros((), self._record)
         moment["epoch"], moment["step"] = self._kept_at = self._epoch, self._step
         moment["weights"] = weights.clip(-LARGEST, LARGEST)
-        with self._path.open("ab") as film:
-            film.write(moment.tobytes())
+        append(self._path, moment.tobytes())

@@ -65,7 +65,7 @@ def test_a_full_disk_is_called_one(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 1
-    assert "disk is full: No space left on device for checkpoint.npz, which takes" in done.stderr
+    assert "disk is full: No space left on device for film.bin, which takes" in done.stderr
     assert "have DIGIT_LAB_RUNS name a folder on another disk" in done.stderr
 
 

@@ -423,9 +423,10 @@ def test_the_checkpoint_of_another_network_is_refused(
 ) -> None:
     config = json.loads(with_network[f"{run_id(with_network)}/config.json"])
     other = json.dumps(config | {"widths": [512, 255]}).encode()
-    assert "checkpoint.npz is damaged" in refused(
-        changed(with_network, "config.json", other), store
-    )
+    changed_run = changed(with_network, "config.json", other)
+    assert "film.bin is damaged" in refused(changed_run, store)
+    del changed_run[f"{run_id(with_network)}/film.bin"]
+    assert "checkpoint.npz is damaged" in refused(changed_run, store)
 
 
 # --- Death in the middle ---
