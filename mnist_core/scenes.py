@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import orthogonal_procrustes
+from threadpoolctl import threadpool_limits
 
 from mnist_core.forward import Network, variable_shapes
 from mnist_core.inside import on_a_map
@@ -72,7 +73,7 @@ class Scene:
 
 
 def scene(network: Network, images: Floats) -> Scene:
-    """Ask a network about images.
+    """Ask a network about images, on one core: while it learns, a training is on all of them.
 
     Args:
         images: ``(n, *image_shape)`` float32 in [0, 1], n at least 2.
@@ -81,21 +82,23 @@ def scene(network: Network, images: Floats) -> Scene:
     probabilities, hidden = [], []
     answer: dict[int, NDArray[np.bool_]] = {}
     maps = None
-    for first in range(0, len(images), CHUNK):
-        before = values = images[first : first + CHUNK]
-        for number, (layer, answered) in enumerate(network.answers(values)):
-            before, values = values, answered
-            if layer.kind == "Activation" and maps is None:
-                maps = values[0]
-            if layer.parameters.get("activation") == "relu":
-                ever = values.any(axis=tuple(range(values.ndim - 1)))
-                answer[number] = ever | answer.get(number, np.zeros_like(ever))
-        probabilities.append(values)
-        hidden.append(before.reshape(len(before), -1))  # what the last layer is given
+    with threadpool_limits(limits=1, user_api="blas"):
+        for first in range(0, len(images), CHUNK):
+            before = values = images[first : first + CHUNK]
+            for number, (layer, answered) in enumerate(network.answers(values)):
+                before, values = values, answered
+                if layer.kind == "Activation" and maps is None:
+                    maps = values[0]
+                if layer.parameters.get("activation") == "relu":
+                    ever = values.any(axis=tuple(range(values.ndim - 1)))
+                    answer[number] = ever | answer.get(number, np.zeros_like(ever))
+            probabilities.append(values)
+            hidden.append(before.reshape(len(before), -1))  # what the last layer is given
+        places = on_a_map(np.concatenate(hidden))
     return Scene(
         np.concatenate(probabilities),
         [(layers[number], int((~ever).sum())) for number, ever in answer.items()],
-        on_a_map(np.concatenate(hidden)),
+        places,
         maps,
     )
 
