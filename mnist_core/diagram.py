@@ -7,9 +7,7 @@ who can't see the drawing is told the same.
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, zip_longest
@@ -23,6 +21,7 @@ from PIL import Image
 from mnist_core.data.dataset import Outline
 from mnist_core.figures import FRAME, NEUTRAL
 from mnist_core.network import Layer
+from mnist_core.png import address
 from mnist_core.words import counted
 
 SIDE = 84
@@ -211,7 +210,7 @@ def _pictures(row: _Row, behind: _Row | None) -> str:
         sources, marks = _maps(row), _mark("value", *_middle(row), 1, row)
         more = "<b>⋯</b>" if row.shape[2] > len(sources) else ""
     elif row.values is not None:
-        sources = [_png(row.values)]
+        sources = [address(row.values)]
     if behind and (side := _looked_at(behind)):
         marks += _mark("seen", *_first_seen(behind), side, row)
     size = f"width:{width};height:{height}"
@@ -229,7 +228,7 @@ def _maps(row: _Row) -> list[str]:
     if row.values is None:
         return [""] * count
     grey = _grey(row.values[..., :count], row.dropout)
-    return [_png(grey[:, :, i]) for i in range(count)]
+    return [address(grey[:, :, i]) for i in range(count)]
 
 
 def _looked_at(row: _Row) -> int | None:
@@ -272,7 +271,7 @@ def _strip(row: _Row) -> str:
     if row.values is not None:
         strip = Image.fromarray(_grey(row.values, row.dropout)[np.newaxis])
         narrow = strip.resize((min(strip.width, 1000), 1), Image.Resampling.BOX)
-        picture = _img(_png(np.asarray(narrow)))
+        picture = _img(address(np.asarray(narrow)))
     return f'<div class="strip" style="width:{row.length}">{picture}</div>'
 
 
@@ -330,13 +329,6 @@ def _grey(values: NDArray[Any], dropout: dict[str, Any] | None) -> NDArray[np.ui
         chance = np.random.default_rng(dropout["seed"])
         kept[chance.random(values.shape) < dropout["rate"]] = 0
     return np.stack([grey, kept], axis=-1)
-
-
-def _png(image: NDArray[np.uint8]) -> str:
-    """The address of a picture: grey ``(height, width)``, grey and opacity, or in colour."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 STYLE = f"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,3 +15,8 @@ def split(config: TrainingConfig, images: int) -> tuple[NDArray[np.int32], NDArr
     drawn = np.random.default_rng(config.seed).permutation(images).astype(np.int32)
     held_back = round(config.validation_share * images) if config.validation_share else 0
     return drawn[held_back:], drawn[:held_back]
+
+
+def steps_per_epoch(config: TrainingConfig, images: int) -> int:
+    """How many batches an epoch has, of so many images less those that are held back."""
+    return math.ceil(len(split(config, images)[0]) / config.batch_size)

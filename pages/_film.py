@@ -18,11 +18,12 @@ from mnist_core.drawing import network_input
 from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.forward import Network
 from mnist_core.inside import scaled
+from mnist_core.png import address
 from mnist_core.runs.files import RunError
 from mnist_core.runs.film import Film, Moment
 from mnist_core.runs.folder import Run
 from mnist_core.scenes import Scene
-from mnist_core.validation import split
+from mnist_core.validation import split, steps_per_epoch
 from mnist_core.words import counted
 from pages import _cached, _changes, _compat, _images, _page, _state, _why
 from pages._live_chart import live_chart
@@ -30,6 +31,7 @@ from pages._state import Key
 
 LOOK_SECONDS = 0.5  # between two looks for a newer moment
 FRAME_SECONDS = 0.8  # of a moment, while the film plays
+TEST = "test"
 TILES, TILES_ACROSS = 24, 8  # of the first layer
 
 CSS = """
@@ -67,10 +69,11 @@ def film(run: Run, live: bool) -> None:
         try:
             shown, outline = Film(run), run.dataset()
             asked = _asked(run, live, scenes.affordable(shown.layers))
+            steps = steps_per_epoch(run.config, outline.train_images)
             if live:
-                _newest(run, shown, outline, asked)
+                _newest(run, shown, outline, asked, steps)
             else:
-                _any_moment(run, shown, outline, asked)
+                _any_moment(run, shown, outline, asked, steps)
         except (RunError, DatasetError) as error:
             st.info(_page.plain(str(error)), icon=":material/visibility_off:")
 
@@ -80,7 +83,7 @@ class _Asked:
     """The images that a network is asked about."""
 
     of: str
-    """Which part of the dataset: ``"test"``, say."""
+    """Which part of the dataset: :data:`TEST`, ``"validation"`` or ``"training"``."""
     images: NDArray[np.uint8]
     """``(n, ...)``."""
     labels: NDArray[np.uint8]
@@ -91,7 +94,7 @@ def _asked(run: Run, live: bool, most: int) -> _Asked:
     """While it learns, images of those that it is judged by; later, those that it was tested on."""
     dataset = _cached.dataset(run.config.dataset)
     if not live:
-        return _Asked("test", dataset.x_test[:most], dataset.y_test[:most])
+        return _Asked(TEST, dataset.x_test[:most], dataset.y_test[:most])
     training, held_back = split(run.config, len(dataset.x_train))
     of, chosen = ("validation", held_back) if len(held_back) > 1 else ("training", training)
     chosen = chosen[:most]
@@ -101,15 +104,15 @@ def _asked(run: Run, live: bool, most: int) -> _Asked:
 # --- While it learns ---
 
 
-def _newest(run: Run, shown: Film, outline: Outline, asked: _Asked) -> None:
+def _newest(run: Run, shown: Film, outline: Outline, asked: _Asked, steps: int) -> None:
     """The newest moment, and each one that comes."""
 
     def part() -> object:
         before = _cached.version(run.film)
         moments = shown.moments()
         if moments:
-            st.caption(f"The newest moment: {moments[-1].words(_steps(run))}.")
-            _scene_at(run, outline, asked, moments, len(moments) - 1, live=True)
+            st.caption(f"The newest moment: {moments[-1].words(steps)}.")
+            _scene_at(run, shown, outline, asked, moments, len(moments) - 1)
         else:
             _why_not(run, shown, live=True)
         return before
@@ -130,22 +133,16 @@ def _why_not(run: Run, shown: Film, live: bool) -> None:
     st.info(words, icon=":material/movie:")
 
 
-def _steps(run: Run) -> int:
-    """Of an epoch."""
-    fitting = _cached.history(run).fitting
-    return fitting.steps_per_epoch if fitting else 0
-
-
 # --- When it is over ---
 
 
-def _any_moment(run: Run, shown: Film, outline: Outline, asked: _Asked) -> None:
+def _any_moment(run: Run, shown: Film, outline: Outline, asked: _Asked, steps: int) -> None:
     """The moment that is chosen, or one after the other."""
     moments = shown.moments()
     if not moments:
         _why_not(run, shown, live=False)
         return
-    steps, last = _steps(run), len(moments) - 1
+    last = len(moments) - 1
     words = [*(moment.words(steps) for moment in moments[:-1]), "the finished network"]
     at = Key(f"film_at_{run.id}", last)
     playing = False
@@ -176,7 +173,7 @@ def _any_moment(run: Run, shown: Film, outline: Outline, asked: _Asked) -> None:
                 st.select_slider(
                     "Moment", range(len(moments)), format_func=words.__getitem__, key=at.name
                 )
-        _scene_at(run, outline, asked, moments, at.get(), live=False)
+        _scene_at(run, shown, outline, asked, moments, at.get())
 
     _compat.run_by_timer(part, FRAME_SECONDS, lambda: playing)
 
@@ -186,16 +183,18 @@ def _any_moment(run: Run, shown: Film, outline: Outline, asked: _Asked) -> None:
 
 def _scene_at(
     run: Run,
+    shown: Film,
     outline: Outline,
     asked: _Asked,
     moments: list[Moment],
     number: int,
-    live: bool,
 ) -> None:
-    versions = _cached.dataset_version(run.config.dataset), live
-    network, scene = _scene(run.folder, moments[number], versions)
-    last = moments[-1]
-    if not live and number == len(moments) - 1 and run.has_model:
+    def scene_of(number: int) -> Scene:
+        data = _cached.dataset_version(run.config.dataset)
+        return _scene(run.folder, moments[number], asked.of, data, shown, number, asked.images)
+
+    network, scene, last = scenes.network(shown, number), scene_of(number), len(moments) - 1
+    if asked.of == TEST and number == last and run.has_model:
         stored, _ = run.test_results()  # what the page Evaluate says
         scene = replace(scene, probabilities=stored[: len(asked.labels)])
     predicted = scene.probabilities.argmax(axis=1)
@@ -204,7 +203,7 @@ def _scene_at(
     with left:
         _first_layer(network, outline, scene)
     with right:
-        places = scenes.aligned(scene.places, _scene(run.folder, last, versions)[1].places)
+        places = scenes.aligned(scene.places, scene_of(last).places)
         st.markdown("**Where the images lie in its last hidden layer**")
         figure = figures.image_map(places, asked.labels, predicted, outline.class_names)
         live_chart(figure, f"film_map_{run.id}", "Where images lie in the last hidden layer")
@@ -222,14 +221,21 @@ def _scene_at(
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _scene(
-    folder: Path, moment: Moment, versions: tuple[tuple[int, int] | None, bool]
-) -> tuple[Network, Scene]:
-    """The network at a moment, and what it makes of images; once for all who look."""
-    run = Run(folder)
-    shown = Film(run)
-    asked = _asked(run, versions[1], scenes.affordable(shown.layers))
-    network = scenes.network(shown, shown.moments().index(moment))
-    return network, scenes.scene(network, scaled(asked.images))
+    folder: Path,
+    moment: Moment,
+    of: str,
+    version: tuple[int, int] | None,
+    _shown: Film,
+    _number: int,
+    _images: NDArray[np.uint8],
+) -> Scene:
+    """What the network of a moment makes of images; once for all who look.
+
+    Args:
+        of: which images.
+        version: of the file that they are in.
+    """
+    return scenes.scene(scenes.network(_shown, _number), scaled(_images))
 
 
 def _strip(outline: Outline, asked: _Asked, predicted: NDArray[np.int64]) -> None:
@@ -243,7 +249,7 @@ def _strip(outline: Outline, asked: _Asked, predicted: NDArray[np.int64]) -> Non
         if verdict == "wrong":
             wrong.append(f"{names[label]} taken for {names[taken_for]}")
         cells.append(
-            f'<figure class="{verdict}"><img alt="" src="{_images.address(image)}">'
+            f'<figure class="{verdict}"><img alt="" src="{address(image)}">'
             f"<figcaption>{escape(names[taken_for])}</figcaption></figure>"
         )
     words = f"{len(cells)} {asked.of} images, {len(cells) - len(wrong)} of them read rightly"
@@ -278,7 +284,7 @@ def _first_layer(network: Network, outline: Outline, scene: Scene) -> None:
 
 
 def _picture(image: NDArray[np.uint8], alt: str) -> None:
-    st.html(f'<img class="sheet" alt="{alt}" src="{_images.address(image)}">')
+    st.html(f'<img class="sheet" alt="{alt}" src="{address(image)}">')
 
 
 def _drawing(network: Network, outline: Outline) -> None:

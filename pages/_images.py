@@ -1,16 +1,14 @@
 """Pictures of images, with what is said below them."""
 
-import base64
-import io
 from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from PIL import Image
 
 from mnist_core.data.loading import DatasetError
 from mnist_core.evaluation import Evaluation
+from mnist_core.png import png as unscaled
 from pages import _cached, _page
 
 
@@ -40,17 +38,7 @@ def test_images(result: Evaluation, dataset_name: str) -> NDArray[np.uint8] | No
 def png(image: NDArray[np.uint8], side: int = 280) -> bytes:
     """An image ``(height, width[, 3])`` as PNG, its pixels enlarged to squares; ``side`` pixels."""
     factor = max(1, side // max(image.shape[:2]))
-    buffer = io.BytesIO()
-    Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def address(image: NDArray[np.uint8]) -> str:
-    """An image ``(height, width[, 3])`` as an address that holds all of it, for HTML.
-
-    One in a file of its own is gone where the next one comes before the browser has fetched it.
-    """
-    return f"data:image/png;base64,{base64.b64encode(png(image, 0)).decode()}"
+    return unscaled(image.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
 def wrong_caption(answer: str, truth: str, confidence: str) -> str:

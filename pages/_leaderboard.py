@@ -1,6 +1,5 @@
 """The best runs on each dataset: their places, what puts them there, and where they err."""
 
-import base64
 import html
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,10 +7,11 @@ from typing import NamedTuple
 import streamlit as st
 
 from mnist_core.data.known import title
+from mnist_core.png import address
 from mnist_core.runs.catalog import Summary
 from mnist_core.runs.leaderboard import Leaderboard, Standing
 from mnist_core.words import sureness
-from pages import _cached, _images, _names
+from pages import _cached, _names
 
 STYLE = """
 <style>
@@ -136,12 +136,11 @@ def picture(summary: Summary) -> str:
     found = _cached.surest_mistake(summary.run, summary.config.dataset)
     if found is None:
         return '<span class="picture"></span>'
-    image = base64.b64encode(_images.png(found.image, side=1)).decode()
     words = html.escape(
         f"Its surest mistake: {found.true}, taken for {found.predicted} with "
         f"{sureness(found.confidence)}"
     )
     return (
-        f'<span class="picture"><img src="data:image/png;base64,{image}" '
+        f'<span class="picture"><img src="{address(found.image)}" '
         f'alt="{words}" title="{words}"></span>'
     )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from mnist_core.config import FIELDS
 from mnist_core.curves import SMOOTHING, Series, smooth, thin
@@ -22,11 +18,12 @@ from mnist_core.evaluation import Evaluation, mistakes, row_shares
 from mnist_core.fields import shown
 from mnist_core.lessons import lessons_of
 from mnist_core.network import describe
+from mnist_core.png import address
 from mnist_core.runs.catalog import Catalog, called
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History, Mark
 from mnist_core.runs.judging import judge
-from mnist_core.runs.seeds import groups
+from mnist_core.runs.seeds import Group, groups
 from mnist_core.runs.store import RunStore
 from mnist_core.words import sureness
 
@@ -114,7 +111,7 @@ def write(run: Run) -> bytes:
         by_hand="; ".join(history.by_hand()),
         about_losses=history.about_losses(config.label_smoothing),
         result=result,
-        group=groups(Catalog(RunStore(run.folder.parent)).list()).get(run.id),
+        group=_group(run) if result else None,
         lessons=lessons_of(result, history) if result else [],
         shares=row_shares(result.confusion) if result else None,
         wrong=len(mistakes(result)) if result else 0,
@@ -220,6 +217,11 @@ class Pictures(NamedTuple):
     why_not: str = ""
 
 
+def _group(run: Run) -> Group | None:
+    """The runs beside it that differ from it by their seed alone."""
+    return groups(Catalog(RunStore(run.folder.parent)).list()).get(run.id)
+
+
 def _pictures(result: Evaluation, dataset: str) -> Pictures:
     """The first test images, and the mistakes, the most confident first."""
     try:
@@ -231,7 +233,7 @@ def _pictures(result: Evaluation, dataset: str) -> Pictures:
 
     def picture(index: int) -> Picture:
         return Picture(
-            _data_uri(data.x_test[index]),
+            address(data.x_test[index]),
             data.class_names[result.predicted[index]],
             data.class_names[result.labels[index]],
             sureness(result.confidence[index]),
@@ -241,9 +243,3 @@ def _pictures(result: Evaluation, dataset: str) -> Pictures:
         [picture(index) for index in range(min(PREDICTIONS, len(result.labels)))],
         [picture(index) for index in mistakes(result)[:MISTAKES].tolist()],
     )
-
-
-def _data_uri(image: NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -26,7 +26,7 @@ from mnist_core.training.callbacks import AveragedEarlyStopping, JudgedByAverage
 from mnist_core.training.filming import Filming
 from mnist_core.training.model import build
 from mnist_core.training.optimizer import peak
-from mnist_core.validation import split
+from mnist_core.validation import split, steps_per_epoch
 
 EVALUATION_BATCH = 256
 """Images at a time where nothing is learned from them."""
@@ -89,7 +89,7 @@ def fit(
             f"validation_share is {config.validation_share:g}, which holds back none of "
             f"{images:,} images; allowed: 0, or at least {1 / images:.2g}"
         )
-    steps = math.ceil(len(training) / config.batch_size)
+    steps = steps_per_epoch(config, len(dataset.x_train))
     model = build(config, dataset.image_shape, dataset.classes, steps=config.epochs * steps)
     layers = describe(config, dataset.image_shape, dataset.classes)
     fitting = Fitting(

@@ -1,11 +1,14 @@
 """What the tests of the pages share."""
 
+import shutil
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import streamlit as st
 
+from mnist_core.runs.folder import Run
+from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
 from pages import _cached
 
@@ -34,3 +37,15 @@ def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: WorkerP
     st.cache_data.clear()
     st.cache_resource.clear()
     return tmp_path
+
+
+@pytest.fixture
+def store(empty_machine: Path) -> RunStore:
+    return RunStore(empty_machine / "runs")
+
+
+@pytest.fixture
+def run(store: RunStore, trained: Run) -> Run:
+    """The only run on the machine, with a network that was really trained."""
+    shutil.copytree(trained.folder, store.folder / trained.id)
+    return store.get(trained.id)

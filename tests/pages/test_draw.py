@@ -34,18 +34,6 @@ SEVEN = [[[70, 60], [200, 60], [120, 230]]]
 FOUR = [[[90, 60], [80, 140], [190, 140]], [[180, 50], [170, 240]]]
 
 
-@pytest.fixture
-def store(empty_machine: Path) -> RunStore:
-    return RunStore(empty_machine / "runs")
-
-
-@pytest.fixture
-def run(store: RunStore, trained: Run) -> Run:
-    """The only run on the machine, with a network that was really trained."""
-    shutil.copytree(trained.folder, store.folder / trained.id)
-    return store.get(trained.id)
-
-
 @pytest.fixture(scope="module")
 def smaller(pool: WorkerPool, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with another network, newer than the other one."""

@@ -29,11 +29,6 @@ APP = str(Path(__file__).parents[2] / "app.py")
 SAMPLE = TrainingConfig(dataset="mnist-sample", widths=(16,), epochs=1)
 
 
-@pytest.fixture
-def store(empty_machine: Path) -> RunStore:
-    return RunStore(empty_machine / "runs")
-
-
 def asked(store: RunStore, run_id: str, config: TrainingConfig = SAMPLE) -> Run:
     """A queued run with an id of the test's choice."""
     run = store.create(config)

@@ -5,7 +5,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.export import formats
@@ -16,11 +15,6 @@ from mnist_core.runs.store import RunStore
 from tests.conftest import SMALL
 
 APP = str(Path(__file__).parents[2] / "app.py")
-
-
-@pytest.fixture
-def store(empty_machine: Path) -> RunStore:
-    return RunStore(empty_machine / "runs")
 
 
 def failed(store: RunStore, name: str = "") -> Run:

@@ -17,17 +17,6 @@ APP = str(Path(__file__).parents[2] / "app.py")
 SEVEN = [[[70, 60], [200, 60], [120, 230]]]
 
 
-@pytest.fixture
-def store(empty_machine: Path) -> RunStore:
-    return RunStore(empty_machine / "runs")
-
-
-@pytest.fixture
-def run(store: RunStore, trained: Run) -> Run:
-    shutil.copytree(trained.folder, store.folder / trained.id)
-    return store.get(trained.id)
-
-
 def page(run: Run | None = None, opened: bool = True, **state: object) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=60)
     for name, value in state.items():

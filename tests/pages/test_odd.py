@@ -21,11 +21,6 @@ APP = str(Path(__file__).parents[2] / "app.py")
 PAGES = [f"pages/{name}.py" for name in ("train", "evaluate", "draw", "runs", "data", "search")]
 
 
-@pytest.fixture
-def store(empty_machine: Path) -> RunStore:
-    return RunStore(empty_machine / "runs")
-
-
 def page(path: str, run: Run | None = None) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=30)
     if run:

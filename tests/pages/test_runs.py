@@ -40,11 +40,6 @@ FITTING = fitting()
 FINISHED = Ended(state=State.FINISHED)
 
 
-@pytest.fixture
-def store(empty_machine: Path) -> RunStore:
-    return RunStore(empty_machine / "runs")
-
-
 def epoch(number: int) -> Epoch:
     return builders.epoch(number, time=FITTING.time + 2 * number, loss=0.5 / number, seconds=2)
 

@@ -41,11 +41,6 @@ EPOCH = epoch(loss=0.6, accuracy=0.8123, val_loss=0.4, val_accuracy=0.8765)
 
 
 @pytest.fixture
-def store(empty_machine: Path) -> RunStore:
-    return RunStore(empty_machine / "runs")
-
-
-@pytest.fixture
 def app(store: RunStore) -> AppTest:
     return checked(AppTest.from_file(APP, default_timeout=30).run())
 
