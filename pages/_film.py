@@ -193,17 +193,22 @@ def _scene_at(
         data = _cached.dataset_version(run.config.dataset)
         return _scene(run.folder, moments[number], asked.of, data, shown, number, asked.images)
 
-    network, scene, last = scenes.network(shown, number), scene_of(number), len(moments) - 1
-    if asked.of == TEST and number == last and run.has_model:
-        stored, _ = run.test_results()  # what the page Evaluate says
-        scene = replace(scene, probabilities=stored[: len(asked.labels)])
+    last = len(moments) - 1
+    try:
+        network, scene, at_last = scenes.network(shown, number), scene_of(number), scene_of(last)
+        if asked.of == TEST and number == last and run.has_model:
+            stored, _ = run.test_results()  # what the page Evaluate says
+            scene = replace(scene, probabilities=stored[: len(asked.labels)])
+    except RunError as error:
+        st.info(_page.plain(str(error)), icon=":material/broken_image:")
+        return
     predicted = scene.probabilities.argmax(axis=1)
     _strip(outline, asked, predicted)
     left, right = st.columns(2, gap="medium")
     with left:
         _first_layer(network, outline, scene)
     with right:
-        places = scenes.aligned(scene.places, scene_of(last).places)
+        places = scenes.aligned(scene.places, at_last.places)
         st.markdown("**Where the images lie in its last hidden layer**")
         figure = figures.image_map(places, asked.labels, predicted, outline.class_names)
         live_chart(figure, f"film_map_{run.id}", "Where images lie in the last hidden layer")

@@ -100,7 +100,10 @@ class Film:
         Raises:
             RunError: the file can't be read, or is damaged.
         """
-        weights: NDArray[np.float32] = self._records()["weights"][number].astype(np.float32)
+        records = self._records()
+        if number >= len(records):
+            raise RunError(f"{self._path} is gone, or shorter than it was")
+        weights: NDArray[np.float32] = records["weights"][number].astype(np.float32)
         if not np.isfinite(weights).all():
             raise RunError(f"{self._path} is damaged: a weight is not a number")
         return weights

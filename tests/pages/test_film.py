@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -115,3 +116,14 @@ def test_a_damaged_film_is_named(run: Run) -> None:
     run.film.write_bytes(bytes(run.film.stat().st_size))
 
     assert "film.bin is damaged: its moments are in no order" in said(page())
+
+
+def test_so_is_one_with_a_weight_that_is_no_number_wherever_it_is_looked_at(run: Run) -> None:
+    film = bytearray(run.film.read_bytes())
+    film[8:10] = np.array([np.inf], "<f2").tobytes()  # the first weight of the first moment
+    run.film.write_bytes(film)
+
+    app = page()
+    assert right(app)[1] == 500
+    checked(app.select_slider[0].set_value(0).run())
+    assert "film.bin is damaged: a weight is not a number" in said(app)
