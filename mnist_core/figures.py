@@ -74,6 +74,16 @@ LOSSES = [digit * 10.0**power for power in range(-6, 3) for digit in (1, 2, 5)]
 """What a logarithmic axis of loss has ticks at."""
 STRIP = 0.12
 """The share of the curves' height that is left below them, for what people did."""
+FIXED = {"autoexpand": False}  # else a legend that is too wide narrows the curves
+LEGEND = {
+    "orientation": "h",
+    "xanchor": "left",
+    "x": -0.04,  # plotly lets it be wider than the curves where it begins to the left of them
+    "yanchor": "bottom",
+    "y": 1.02,
+    "font": {"size": 11},
+}
+"""Above the curves, its three entries in one row also where a chart is 300 px wide."""
 
 
 def training_curves(
@@ -86,15 +96,15 @@ def training_curves(
 
     Below the curves it is marked where people changed the learning rate, had training wait, or had
     it taken over from another run. The traces are always the same, in the same order, with or
-    without points. The axes reach over all there is to see, rounded outwards: while a run goes on,
-    they only grow.
+    without points, and so is the room for them. The axes reach over all there is to see, rounded
+    outwards: while a run goes on, they only grow. Until there is something to see, the vertical
+    ones have no numbers, which would be others soon.
 
     Args:
         epochs: where the horizontal axis ends.
         earlier: another run to draw in grey behind it, and its name.
     """
     marks = _marks(history, epochs)
-    strip = STRIP if marks["x"] else 0.01
     figures = []
     for name, title, value in (("accuracy", "Accuracy", ".2%"), ("loss", "Loss", ".4f")):
         own = _of_run(history, name, value, view)
@@ -114,8 +124,8 @@ def training_curves(
             {
                 "data": [{key: _packed(part) for key, part in trace.items()} for trace in traces],
                 "layout": layout(
-                    height=340,
-                    margin={"l": 56, "r": 16, "t": 52 if earlier else 32, "b": 48},
+                    height=300,
+                    margin={"l": 56, "r": 16, "t": 44 if earlier else 24, "b": 44, **FIXED},
                     xaxis={
                         "title": {"text": "Epoch"},
                         "range": [0, epochs * 1.02],
@@ -124,9 +134,9 @@ def training_curves(
                         "anchor": "y2",
                         "unifiedhovertitle": {"text": "Epoch %{x:.2f}"},
                     },
-                    yaxis=axis | {"title": {"text": title}, "domain": [strip, 1]},
+                    yaxis=axis | {"title": {"text": title}, "domain": [STRIP, 1]},
                     yaxis2={
-                        "domain": [0, strip],
+                        "domain": [0, STRIP],
                         "range": [-1, 1],
                         "fixedrange": True,
                         "visible": False,
@@ -134,6 +144,7 @@ def training_curves(
                     hovermode="x unified",
                     hoversubplots="axis",
                     showlegend=True,
+                    legend=LEGEND,
                 ),
             }
         )
@@ -252,7 +263,7 @@ def _reach(name: str, traces: Sequence[Figure], log: bool) -> tuple[dict[str, An
     else:
         axis = {"rangemode": "tozero"}
         ends = [0, _rounded(points.max(initial=0) or 0.1, up=True)]
-    return axis, {
+    return axis | {"showticklabels": len(points) > 0}, {
         "type": "scatter",
         "mode": "lines",
         "name": "Reach",

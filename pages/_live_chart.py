@@ -88,12 +88,12 @@ export default function ({ data, parentElement }) {
     chart.style.height = `${data.height}px`
     chart.shown = data
     chart.waits = true
-    if (!chart.draw) {
-        chart.draw = () => chart.waits && window.drawChart?.(chart)
-        window.addEventListener("charts", chart.draw)
-    }
+    chart.draw ??= () => chart.waits && window.drawChart?.(chart)
+    window.addEventListener("charts", chart.draw)
     chart.draw()
     return () => {
+        // Streamlit cleans up after a call, too, that a newer one for this chart has overtaken.
+        if (chart.isConnected) return
         window.removeEventListener("charts", chart.draw)
         // Plotly goes on for a moment after a redraw, and fails on a chart that is gone by then.
         chart.drawn?.then(() => Plotly.purge(chart))
@@ -128,15 +128,15 @@ def live_chart(figure: Figure, key: str, alt: str) -> None:
         figure: with a fixed height and a ``uirevision``, as all of ``mnist_core.figures`` have.
         alt: what the chart shows, for those who can't see it.
     """
-    data = {"alt": alt, "height": figure["layout"]["height"], "name": key}
     settled, ends = _parted(figure)
-    if ends:
-        stamp = zlib.crc32(json.dumps(settled).encode())
-        whole = {"chart": key, "stamp": stamp, "figure": settled}
-        _settled(key=f"{key}_settled", data=whole)
-        _chart(key=key, data=data | {"stamp": stamp, "ends": ends})
-    else:
-        _chart(key=key, data=data | {"figure": figure, "ends": []})
+    stamp = zlib.crc32(json.dumps(settled).encode()) if ends else None
+    data = {"alt": alt, "height": figure["layout"]["height"], "name": key, "ends": ends}
+    with st.container(gap=None):  # what shows nothing takes no room
+        # The chart first: where it moved up or down, Streamlit would make it anew.
+        _chart(key=key, data=data | ({"stamp": stamp} if ends else {"figure": figure}))
+        if ends:
+            whole = {"chart": key, "stamp": stamp, "figure": settled}
+            _settled(key=f"{key}_settled", data=whole)
 
 
 def _parted(figure: Figure) -> tuple[Figure, list[str]]:

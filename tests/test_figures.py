@@ -214,6 +214,16 @@ def test_a_history_without_batches_or_fitting_makes_empty_curves() -> None:
     for figure in figures.training_curves(History(Path("nowhere")), epochs=1):
         assert all(trace.get("x", []) == [] for trace in figure["data"] if trace["name"] != "Reach")
         assert reach(figure) in ((0.9, 1), (0, 0.1))  # from which they can only grow
+        assert not figure["layout"]["yaxis"]["showticklabels"]
+
+
+def test_what_happens_while_it_learns_takes_no_room_from_the_curves() -> None:
+    both = [figures.training_curves(past, epochs=5) for past in (history(epochs=1), steered())]
+
+    for figure, marked in zip(*both, strict=True):
+        assert trace(marked, "By hand")["x"]
+        assert figure["layout"] == marked["layout"]
+        assert figure["layout"]["yaxis"]["showticklabels"]
 
 
 def test_every_epoch_that_there_may_be_is_compared() -> None:

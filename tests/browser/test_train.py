@@ -10,8 +10,8 @@ from mnist_core.runs.events import Paused, Started, append_event
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
 from tests.browser.conftest import Server, nothing_twice
-from tests.browser.test_walk import ENDLESS, press_train
-from tests.builders import epoch, fitting
+from tests.browser.test_walk import ENDLESS, epochs_drawn, press_train
+from tests.builders import batch, epoch, fitting
 from tests.conftest import LONG, SMALL, wait_until
 
 
@@ -131,6 +131,47 @@ def test_clicks_that_follow_faster_than_answers_all_count(server: Server, page: 
     expect(page).to_have_url(re.compile("schedule=one-cycle", re.IGNORECASE))
     expect(page.get_by_role("radio", name="Fast")).to_be_checked()
     expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("3")
+
+
+PLACES = """() => [...document.querySelectorAll(".js-plotly-plot")].map(chart => {
+    const { x, y } = chart.getBoundingClientRect(), plot = chart._fullLayout._size;
+    return [x, y + scrollY, plot.l, plot.t, plot.w, plot.h].map(Math.round);
+})"""
+"""Where each chart lies, and its curves in it."""
+
+
+def is_drawn(page: Page, epoch: int) -> bool:
+    return epochs_drawn(page) == epoch
+
+
+def test_the_curves_of_a_live_run_keep_their_place_and_are_in_sight(
+    server: Server, page: Page
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    run = RunStore(server.runs).create(LONG)  # this process answers for it
+    page.goto(f"{server.url}/?run={run.id}")
+    charts = page.locator(".js-plotly-plot")
+    expect(charts).to_have_count(2)
+    for chart in charts.all():
+        expect(chart.locator(".infolayer")).to_be_attached()
+        expect(chart).to_be_in_viewport(ratio=1)
+    waiting = page.evaluate(PLACES)
+    begun = page.evaluate_handle("document.querySelector('.js-plotly-plot')")
+
+    append_event(run.folder, Started())
+    append_event(run.folder, fitting(steps_per_epoch=50))
+    for number in (1, 2):
+        for step in range(1, 51):
+            append_event(run.folder, batch(number, step))
+        append_event(run.folder, epoch(number, step=50))
+        wait_until(partial(is_drawn, page, number))
+        assert page.evaluate(PLACES) == waiting
+    append_event(run.folder, Paused(epoch=3, step=1, steps=101))
+    page.get_by_test_id("stProgress").get_by_text("Paused · Epoch").wait_for()
+    at_rest(page)
+
+    assert page.evaluate(PLACES) == waiting
+    assert page.evaluate("chart => chart.isConnected", begun), "the chart was made anew"
 
 
 def has_rate(run: Run, rate: float) -> bool:

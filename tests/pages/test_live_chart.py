@@ -67,7 +67,7 @@ def growing(points: int) -> None:
 
 def received(app: AppTest) -> tuple[dict[str, Any], list[str], set[int]]:
     """The settled part of a figure, the ends of its arrays, and what says that they go together."""
-    settled, chart = (json.loads(element.json) for element in elements(app))
+    chart, settled = (json.loads(element.json) for element in elements(app))
     return settled["figure"], chart["ends"], {settled["stamp"], chart["stamp"]}
 
 
