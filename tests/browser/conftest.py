@@ -22,7 +22,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from tests.conftest import wait_until
+from mnist_core.runs.files import RunError
+from mnist_core.runs.folder import Owner, Run
+from mnist_core.runs.store import RunStore
+from tests.conftest import wait_for_end, wait_until
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = (
@@ -63,12 +66,47 @@ class Server:
         """What the server has printed so far."""
         return self.log_file.read_text()
 
+    def empty(self) -> None:
+        """Have it end what it trains, and take all that it keeps away."""
+        trained = [run for run in RunStore(self.runs).list() if self._trains(run)]
+        for run in trained:
+            run.want(stop=True)
+        for run in trained:
+            wait_for_end(run)
+        for folder in (self.runs, self.data):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @staticmethod
+    def _trains(run: Run) -> bool:
+        try:
+            return run.state(run.history()).live and run.owner != Owner.this_process()
+        except RunError:  # a damaged one is not trained
+            return False
+
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """The dashboard as ``streamlit run app.py`` starts it, without any run or downloaded data."""
+def fresh_server(tmp_path: Path) -> Iterator[Server]:
+    """The dashboard as ``streamlit run app.py`` has just started it."""
     with dashboard(tmp_path, tmp_path / "runs") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def long_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("dashboard")
+    with dashboard(folder, folder / "runs") as server:
+        yield server
+
+
+@pytest.fixture
+def server(long_running: Server) -> Iterator[Server]:
+    """A dashboard that others have used before, without any run or downloaded data.
+
+    To start one for each test, with a worker that loads TensorFlow, would take most of their time.
+    """
+    yield long_running
+    long_running.empty()
+    assert not TROUBLE.search(long_running.log), long_running.log
 
 
 @pytest.fixture

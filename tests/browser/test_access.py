@@ -246,10 +246,12 @@ def test_guesses_at_an_address_lead_to_the_page(finished: Server, page: Page) ->
     expect(page.get_by_role("heading", name="Runs", exact=True, level=1)).to_be_visible()
 
 
-def test_a_guess_can_be_the_first_that_a_server_is_asked_for(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/dataset")
+def test_a_guess_can_be_the_first_that_a_server_is_asked_for(
+    fresh_server: Server, page: Page
+) -> None:
+    page.goto(f"{fresh_server.url}/dataset")
 
     expect(page.get_by_role("heading", name="Data", exact=True, level=1)).to_be_visible()
-    expect(page).to_have_url(f"{server.url}/data")
+    expect(page).to_have_url(f"{fresh_server.url}/data")
     expect(page.get_by_role("heading", name="Class balance")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)

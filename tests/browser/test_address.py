@@ -15,8 +15,10 @@ PAGES = ["Search", "Evaluate", "Draw", "Runs", "Data"]
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_the_first_that_is_opened(server: Server, page: Page, name: str) -> None:
-    page.goto(f"{server.url}/{name.lower()}")
+def test_a_page_can_be_the_first_that_is_opened(
+    fresh_server: Server, page: Page, name: str
+) -> None:
+    page.goto(f"{fresh_server.url}/{name.lower()}")
 
     expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible(
         timeout=30_000

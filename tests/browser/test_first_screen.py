@@ -7,9 +7,9 @@ from tests.browser.test_draw import SEVEN, draw, invites, says
 
 
 def test_on_the_first_screen_a_press_leads_to_a_network_that_reads_digits(
-    server: Server, page: Page
+    fresh_server: Server, page: Page
 ) -> None:
-    page.goto(server.url)
+    page.goto(fresh_server.url)
     page.get_by_role("link", name="Draw a digit").click()
     invites(page)
     draw(page, SEVEN)

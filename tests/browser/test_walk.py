@@ -43,8 +43,8 @@ def watch_until(page: Page, epochs: int) -> None:
     wait_until(lambda: epochs_drawn(page) >= epochs)
 
 
-def test_train_two_epochs_evaluate_and_draw(server: Server, page: Page) -> None:
-    page.goto(f"{server.url}/?epochs=2")
+def test_train_two_epochs_evaluate_and_draw(fresh_server: Server, page: Page) -> None:
+    page.goto(f"{fresh_server.url}/?epochs=2")
     press_train(page)
 
     expect(page.get_by_text("Trained to the end.")).to_be_visible(timeout=120_000)
@@ -55,7 +55,7 @@ def test_train_two_epochs_evaluate_and_draw(server: Server, page: Page) -> None:
     expect(page.get_by_role("heading", name="Evaluate", exact=True)).to_be_visible()
     expect(page.get_by_role("heading", name="Classification report")).to_be_visible()
 
-    click_a_mistake(server, page)
+    click_a_mistake(fresh_server, page)
 
     page.get_by_test_id("stTopNav").get_by_role("link", name="Draw").click()
     expect(page.get_by_role("heading", name="Draw", exact=True)).to_be_visible()
