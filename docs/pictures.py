@@ -8,7 +8,9 @@ It trains on the whole of MNIST, which has to be here (``digit-lab download mnis
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -55,7 +57,23 @@ def main() -> None:
         with all_screens(browser) as screens:
             take(screens, "evaluate", f"{address}/evaluate?run={run}&true_class=4", at_matrix)
             take(screens, "draw", f"{address}/draw?run={run}", drawn)
+            take(screens, "why", f"{address}/draw?run={run}", explained)
+            take(screens, "inside", f"{address}/?run={run}", opened)
             take(screens, "runs", f"{address}/runs", at_rest)
+            search(runs)
+            take(screens, "search", f"{address}/search", searched)
+
+
+def search(runs: str) -> None:
+    """A study of some trials, on the sample."""
+    command = "search --dataset mnist-sample --vary learning_rate dropout widths --trials 24"
+    subprocess.run(
+        [sys.executable, "-m", "mnist_core", *command.split(), "--epochs", "3"],
+        env=os.environ | {"DIGIT_LAB_RUNS": runs},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 @contextmanager
@@ -124,6 +142,31 @@ def drawn(page: Page) -> None:
     page.mouse.up()
     at_rest(page)
     page.wait_for_timeout(1000)  # the bars grow
+
+
+def explained(page: Page) -> None:
+    drawn(page)
+    page.get_by_text("Why this answer?").click()
+    page.get_by_role("img", name="coloured by what speaks").first.wait_for(timeout=PATIENCE)
+    page.get_by_text("Why this answer?").evaluate("part => part.scrollIntoView()")
+    page.wait_for_timeout(1500)
+
+
+def opened(page: Page) -> None:
+    at_rest(page)
+    page.get_by_text("See inside: the film").click()
+    page.get_by_text(re.compile("test images right")).wait_for(timeout=PATIENCE)
+    at_rest(page)
+    page.get_by_text("See inside: the film").evaluate("part => part.scrollIntoView()")
+    page.wait_for_timeout(1500)
+
+
+def searched(page: Page) -> None:
+    trials = page.get_by_role("heading", name="Trials", exact=True)
+    trials.wait_for(timeout=PATIENCE)
+    at_rest(page)
+    page.get_by_text(re.compile(r"^\d+ of \d+ trials")).evaluate("part => part.scrollIntoView()")
+    page.wait_for_timeout(1500)
 
 
 if __name__ == "__main__":
