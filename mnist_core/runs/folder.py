@@ -61,7 +61,7 @@ from mnist_core.runs.format import Completion, check_format
 from mnist_core.runs.history import History
 from mnist_core.words import reason
 
-SILENCE = 60.0
+SILENCE = 15.0
 """Seconds after which nobody waits any more for another machine to touch its runs."""
 
 

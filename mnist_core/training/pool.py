@@ -37,7 +37,7 @@ from mnist_core.settings import Settings
 from mnist_core.words import reason
 
 _PROJECT = Path(__file__).resolve().parents[2]
-BEAT = 5.0
+BEAT = 3.0
 """Seconds between two touches of the runs, for other machines to see that they are minded."""
 PATIENCE = 10.0
 """Seconds that a worker has for its end."""

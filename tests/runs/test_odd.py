@@ -20,6 +20,7 @@ from mnist_core.runs.judging import judge
 from mnist_core.runs.snapshot import take
 from mnist_core.runs.store import RunStore
 from mnist_core.storage import StorageError
+from mnist_core.training.pool import BEAT
 from tests.builders import batch, epoch, fitting
 from tests.conftest import SMALL
 
@@ -309,6 +310,10 @@ def test_a_run_whose_machine_is_silent_is_interrupted_until_it_is_heard_of(
     assert catalog.entry(silent).state == State.RUNNING
     trash.discard(last_touched(theirs, seconds))
     assert not store.list()
+
+
+def test_the_silence_of_a_dead_machine_is_noticed_soon_and_not_for_a_few_lost_beats() -> None:
+    assert 4 * BEAT < SILENCE <= 15
 
 
 def test_the_clocks_of_two_machines_may_differ(
