@@ -59,7 +59,8 @@ class OurHosts:
             return
         refusal = self._refusal(Headers(scope=scope))
         if not refusal:
-            await self.app(_asked_for_by_origin(scope), receive, _unframed(send))
+            answer = self.app if scope["type"] == "http" else _until_gone(self.app)
+            await answer(_asked_for_by_origin(scope), receive, _unframed(send))
             return
         logging.getLogger(__name__).warning(refusal)
         if scope["type"] == "http":
@@ -110,6 +111,33 @@ def _unframed(send: Send) -> Send:
         await send(message)
 
     return send_unframed
+
+
+def _until_gone(app: ASGIApp) -> ASGIApp:
+    """Lets a browser go while it is written to: an error of its connection then is none of ours.
+
+    Streamlit closes such a connection once more, which Starlette refuses, with a traceback in the
+    log.
+    """
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        gone = False
+
+        async def send_while_there(message: Message) -> None:
+            nonlocal gone
+            try:
+                await send(message)
+            except OSError:
+                gone = True
+                raise
+
+        try:
+            await app(scope, receive, send_while_there)
+        except RuntimeError:
+            if not gone:
+                raise
+
+    return answer
 
 
 @asynccontextmanager

@@ -1,5 +1,7 @@
 """Whom the real server answers: people who ask for it by its name, from its own pages."""
 
+import asyncio
+import contextlib
 import http.client
 import os
 import re
@@ -11,7 +13,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from pages._server import OurHosts
 from tests.browser.conftest import PROJECT, Server, dashboard
 
 WEBSOCKET = {
@@ -123,6 +128,38 @@ def test_its_own_pages_connect_also_behind_a_proxy(server: Server, host: str, or
         server, "/_stcore/upload_file/session/file", "PUT", Host=host, Origin=origin
     )
     assert (status, body) == (403, "XSRF token missing or invalid")  # Streamlit's next question
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_browser_may_go_while_it_is_written_to(is_there: bool) -> None:
+    async def writes_and_reads_on(scope: Scope, receive: Receive, send: Send) -> None:
+        """As Streamlit does, in a task of its own for each."""
+        socket = WebSocket(scope, receive, send)
+        await socket.accept()
+        with contextlib.suppress(WebSocketDisconnect):
+            await socket.send_bytes(b"a page")
+        try:
+            await socket.receive_bytes()
+        except RuntimeError:
+            await socket.close()
+            raise
+        raise RuntimeError("of its own")
+
+    async def send(message: Message) -> None:
+        if message["type"] == "websocket.send" and not is_there:
+            raise ConnectionResetError
+
+    async def receive() -> Message:
+        await asyncio.sleep(0)
+        return next(said)
+
+    said: Iterator[Message] = iter(
+        [{"type": "websocket.connect"}, {"type": "websocket.receive", "bytes": b""}]
+    )
+    scope = {"type": "websocket", "headers": [(b"host", b"localhost")]}
+    answered = OurHosts(writes_and_reads_on, named=[])(scope, receive, send)
+    with contextlib.nullcontext() if not is_there else pytest.raises(RuntimeError, match="its own"):
+        asyncio.run(answered)
 
 
 def test_no_page_around_it_can_have_it_clicked_or_tell_it_what_to_do(server: Server) -> None:
