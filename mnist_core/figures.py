@@ -649,21 +649,27 @@ def image_map(
     labels: NDArray[np.uint8],
     predicted: NDArray[np.int64],
     class_names: Sequence[str],
+    of_interest: Collection[int] | None = None,
+    marked: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> Figure:
     """Where images lie on a plane, each class in its colour; mistakes in circles.
 
-    Short names, such as digits, stand where their images do; of longer ones, there are points.
+    Short names, such as digits, stand where their images do; of longer ones, there are points. Each
+    has the number of its image as ``customdata``.
 
     Args:
         places: ``(n, 2)``.
         labels: ``(n,)``, the true classes.
         predicted: ``(n,)``, what they were taken for.
+        of_interest: the classes that are not to be grey; None: all of them.
+        marked: places that stand out, ``(2,)``, by what is there.
     """
     named, drawn = [plain(name) for name in class_names], _longest(class_names) <= 2
     traces = []
     for number, name in enumerate(named):
         of_class = np.flatnonzero(labels == number)
         wrong = predicted[of_class] != number
+        in_colour = of_interest is None or number in of_interest
         traces.append(
             {
                 "type": "scatter",
@@ -672,7 +678,7 @@ def image_map(
                 "x": places[of_class, 0].round(3).tolist(),
                 "y": places[of_class, 1].round(3).tolist(),
                 "text": name if drawn else None,
-                "meta": {"colour": number % COLOURS},
+                "meta": {"colour": number % COLOURS} if in_colour else {},
                 "marker": {
                     "size": np.where(wrong, 14, 0 if drawn else 6).tolist(),
                     "symbol": np.where(wrong, "circle-open", "circle").tolist(),
@@ -682,6 +688,25 @@ def image_map(
                     f"{name}, taken for {named[answer]}" if answer != number else name
                     for answer in predicted[of_class]
                 ],
+                "customdata": of_class.tolist(),
+            }
+        )
+        if not in_colour:
+            grey = {"color": NEUTRAL}
+            traces[-1] |= {"opacity": 0.3, "textfont": grey, "marker": traces[-1]["marker"] | grey}
+    for what, place in (marked or {}).items():
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers+text",
+                "name": plain(what),
+                "x": [float(place[0])],
+                "y": [float(place[1])],
+                "text": f"<b>{plain(what)}</b>",
+                "textposition": "top center",
+                "marker": {"size": 18, "symbol": "star", "color": FRAME, "line": {"width": 1}},
+                "hoverinfo": "skip",
+                "showlegend": False,
             }
         )
     side = {"showticklabels": False, "zeroline": False, "fixedrange": True}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,6 +26,8 @@ LOOKED_AT = 5_000
 """Training images among which those are looked for that an image resembles: the first ones."""
 MAPPED = 2_000
 """Test images on a map, unless somebody wants more."""
+FEWEST_NEIGHBOURS = 100
+"""Images that can be placed by their neighbours, of which each looks at some thirty."""
 PATCHES = 1_000
 """At most about so many patches are covered, one after the other, to see where a network looks."""
 
@@ -265,16 +267,68 @@ def scaled(images: NDArray[np.uint8]) -> Floats:
 # --- The map ---
 
 
-def on_a_map(hidden: Floats) -> Floats:
-    """Where images lie on a plane: along the two directions in which they differ most (PCA).
+class MissingExtraError(ValueError):
+    """A package is missing that not everybody needs."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Where images lie on a plane, and where others come to lie among them."""
+
+    places: Floats
+    """``(n, 2)``."""
+    place: Callable[[Floats], Floats]
+    """Of others: ``(m, values)``, what the last hidden layer answers, -> ``(m, 2)``."""
+
+
+def by_components(hidden: Floats) -> Plane:
+    """Along the two directions in which images differ most (PCA).
 
     Args:
-        hidden: ``(n, values)``, n at least 2.
-
-    Returns:
-        ``(n, 2)`` float32.
+        hidden: ``(n, values)``, n at least 2; see :meth:`InsidePredictor.last_hidden`.
     """
     from sklearn.decomposition import PCA
 
-    places: Floats = PCA(2, random_state=0).fit_transform(hidden).astype(np.float32)
-    return places
+    components = PCA(2, random_state=0).fit(hidden)
+
+    def place(others: Floats) -> Floats:
+        places: Floats = components.transform(others).astype(np.float32)
+        return places
+
+    return Plane(place(hidden), place)
+
+
+def by_neighbours(hidden: Floats) -> Plane:
+    """So that images lie beside those that they resemble (t-SNE).
+
+    After van der Maaten and Hinton 2008, "Visualizing data using t-SNE",
+    https://jmlr.org/papers/v9/vandermaaten08a.html; others are placed as by Poličar, Stražar and
+    Zupan 2023, "Embedding to reference t-SNE space", https://doi.org/10.1007/s10994-021-06043-1.
+    Two thousand images take some seconds.
+
+    Args:
+        hidden: ``(n, values)``, n at least :data:`FEWEST_NEIGHBOURS`.
+
+    Raises:
+        MissingExtraError: openTSNE is not installed.
+        ValueError: there are fewer.
+    """
+    if len(hidden) < FEWEST_NEIGHBOURS:
+        raise ValueError(f"{len(hidden)} images are too few; allowed: {FEWEST_NEIGHBOURS} or more")
+    try:
+        from openTSNE import TSNE
+    except ImportError:
+        raise MissingExtraError(
+            "To place images by their neighbours needs openTSNE, which is not installed: "
+            "pip install -r requirements-extras.txt"
+        ) from None
+    embedding = TSNE(n_jobs=1, random_state=0, negative_gradient_method="bh").fit(hidden)
+
+    def place(others: Floats) -> Floats:
+        return np.asarray(embedding.transform(others), np.float32)
+
+    return Plane(np.asarray(embedding, np.float32), place)
+
+
+PLANES: dict[str, Callable[[Floats], Plane]] = {"PCA": by_components, "t-SNE": by_neighbours}
+"""The ways to place images, by name."""

@@ -12,7 +12,7 @@ from scipy.linalg import orthogonal_procrustes
 from threadpoolctl import threadpool_limits
 
 from mnist_core.forward import Network, variable_shapes
-from mnist_core.inside import on_a_map
+from mnist_core.inside import by_components
 from mnist_core.network import Layer
 from mnist_core.runs.film import Film
 
@@ -94,7 +94,7 @@ def scene(network: Network, images: Floats) -> Scene:
                     answer[number] = ever | answer.get(number, np.zeros_like(ever))
             probabilities.append(values)
             hidden.append(before.reshape(len(before), -1))  # what the last layer is given
-        places = on_a_map(np.concatenate(hidden))
+        places = by_components(np.concatenate(hidden)).places
     return Scene(
         np.concatenate(probabilities),
         [(layers[number], int((~ever).sum())) for number, ever in answer.items()],

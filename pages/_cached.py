@@ -34,6 +34,8 @@ from mnist_core.storage import StorageError
 from mnist_core.training.pool import WorkerPool
 
 SLOW_TO_LOAD = ("pandas", "plotly.tools", "mnist_core.drawing.digit", "mnist_core.inference")
+Version = tuple[int, int] | None
+"""Of a file: differs once it has come, gone, or been replaced."""
 LOAD_AFTER = 1.0  # seconds; the browser is painting the first page, and asks for more, until then
 
 
@@ -184,7 +186,7 @@ def load_ahead() -> None:
     timer.start()
 
 
-def version(path: Path) -> tuple[int, int] | None:
+def version(path: Path) -> Version:
     try:
         status = path.stat()
     except OSError:

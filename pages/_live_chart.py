@@ -12,7 +12,9 @@ has not changed is not sent again (from ``global.minCachedMessageSize`` on).
 import gzip
 import json
 import zlib
+from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 import streamlit as st
 
@@ -70,6 +72,12 @@ function drawChart(chart) {
         { template, ...layout },
         { displayModeBar: false, responsive: true },
     )
+    if (!chart.hears) {
+        chart.hears = true
+        chart.on("plotly_click", ({ points: [{ customdata }] }) => {
+            if (customdata !== undefined) chart.tell("clicked", customdata)
+        })
+    }
 }
 """
 
@@ -81,12 +89,13 @@ export default function ({ data }) {
 """
 
 CHART = """
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
     const chart = parentElement.querySelector("div")
     chart.role = "img"
     chart.ariaLabel = data.alt
     chart.style.height = `${data.height}px`
     chart.shown = data
+    chart.tell = data.clicks ? setTriggerValue : () => {}
     chart.waits = true
     chart.draw ??= () => chart.waits && window.drawChart?.(chart)
     window.addEventListener("charts", chart.draw)
@@ -121,19 +130,33 @@ def _packed_plotly() -> bytes:
     return gzip.compress(source.read_bytes(), compresslevel=6)
 
 
-def live_chart(figure: Figure, key: str, alt: str) -> None:
+def live_chart(
+    figure: Figure, key: str, alt: str, on_click: Callable[[Any], None] | None = None
+) -> None:
     """Draw a figure, or redraw the one with this key.
 
     Args:
         figure: with a fixed height and a ``uirevision``, as all of ``mnist_core.figures`` have.
         alt: what the chart shows, for those who can't see it.
+        on_click: called with the ``customdata`` of a point that is clicked on, which comes from a
+            browser: it may be anything.
     """
+
+    def clicked() -> None:
+        if on_click and (told := st.session_state[key].clicked) is not None:
+            on_click(told)
+
     settled, ends = _parted(figure)
     stamp = zlib.crc32(json.dumps(settled).encode()) if ends else None
     data = {"alt": alt, "height": figure["layout"]["height"], "name": key, "ends": ends}
+    data |= {"clicks": on_click is not None}
     with st.container(gap=None):  # what shows nothing takes no room
         # The chart first: where it moved up or down, Streamlit would make it anew.
-        _chart(key=key, data=data | ({"stamp": stamp} if ends else {"figure": figure}))
+        _chart(
+            key=key,
+            data=data | ({"stamp": stamp} if ends else {"figure": figure}),
+            on_clicked_change=clicked,
+        )
         if ends:
             whole = {"chart": key, "stamp": stamp, "figure": settled}
             _settled(key=f"{key}_settled", data=whole)

@@ -101,6 +101,8 @@ IMPORTS = Key("imports", 0)
 """How many zip files of runs were taken in; each makes way for a new field."""
 DRAWN: Key[list[list[list[float]]]] = Key("drawn", [])
 """The strokes on the canvas of Draw, ``[[[x, y], ...], ...]`` in 280ths of its side."""
+MAP_IMAGE: Key[float | None] = Key("map_image", None)
+"""The number of the test image that is looked at on the map of Evaluate."""
 FILM_PLAYS = Key("film_plays", False)
 """Whether the film on Train goes on by itself."""
 ASKED_ABOUT: Key[list[str]] = Key("asked_about", [])

@@ -54,3 +54,13 @@ def matrix(counts: NDArray[np.int64], class_names: Sequence[str]) -> pd.DataFram
     import pandas as pd
 
     return pd.DataFrame(counts, pd.Index(class_names, name="True class"), list(class_names))
+
+
+def places(
+    places: NDArray[np.float32], true: Sequence[str], answers: Sequence[str]
+) -> pd.DataFrame:
+    """A row for each image on a map, ``(n, 2)``, with its class and what it was taken for."""
+    import pandas as pd
+
+    columns = {"True class": true, "Answer": answers, "Across": places[:, 0], "Up": places[:, 1]}
+    return pd.DataFrame(columns, pd.RangeIndex(len(places), name="Test image"))

@@ -15,6 +15,7 @@ from mnist_core.inside import Activations, InsidePredictor
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from pages import _cached, _images, _page
+from pages._cached import Version
 
 T = TypeVar("T", bound=np.generic)
 
@@ -33,7 +34,7 @@ def why(run: Run, outline: Outline, image: NDArray[np.float32]) -> None:
         return
     with part:
         try:
-            network = _network(run.folder, _cached.version(run.folder / "model.tflite"))
+            network = network_of(run)
         except (ModelError, RunError) as error:
             st.info(_page.plain(str(error)), icon=":material/visibility_off:")
             return
@@ -43,6 +44,16 @@ def why(run: Run, outline: Outline, image: NDArray[np.float32]) -> None:
         with right:
             reminded_of(network, run, outline, image)
         layers(network, run, outline, image)
+
+
+def network_of(run: Run) -> InsidePredictor:
+    """The run's network, loaded once for all sessions.
+
+    Raises:
+        ModelError: it can't be looked into.
+        RunError: the run can't be read.
+    """
+    return _network(run.folder, _cached.version(run.folder / "model.tflite"))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -119,7 +130,6 @@ def reminded_of(
     )
 
 
-Version = tuple[int, int] | None
 """Of a file, as of ``_cached.version``."""
 
 

@@ -27,6 +27,7 @@ from pages import (
     _export,
     _images,
     _in_view,
+    _map,
     _names,
     _page,
     _state,
@@ -137,7 +138,6 @@ def curves(run: Run, history: History, epochs: int) -> None:
         "learn its images by heart: it overfits."
     )
     _tables.below("Accuracy and loss by epoch", "curves_table", lambda: _tables.epochs(history))
-    load_plotly()
 
 
 def report(result: Evaluation) -> None:
@@ -481,5 +481,8 @@ if result:
     confusion(run, images, result)
     if images is not None:
         predictions(images, result)
+        if run.has_model:
+            _map.image_map(run, images, result)
 making(run, config, history)
 lessons(result, history)
+load_plotly()

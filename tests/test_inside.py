@@ -1,5 +1,6 @@
 """Why a network answers as it does: what is called important is, on real images and networks."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ from ai_edge_litert.tools import flatbuffer_utils
 from mnist_core.data import loading
 from mnist_core.inference import ModelError, Predictor
 from mnist_core.inside import (
+    PLANES,
     InsidePredictor,
+    MissingExtraError,
     attribution,
+    by_neighbours,
     log_odds,
     looked_at,
     neighbours,
-    on_a_map,
     scaled,
 )
 from mnist_core.runs.folder import Run
@@ -104,12 +107,26 @@ def test_an_image_is_its_own_nearest_neighbour(run: Run) -> None:
     assert len(near) == 8
 
 
-def test_images_of_a_class_lie_together_on_the_map(run: Run) -> None:
-    places = on_a_map(InsidePredictor(run).last_hidden(IMAGES))
-    ones = places[DATA.y_test == 1]
+@pytest.mark.parametrize("method", PLANES)
+def test_images_of_a_class_lie_together_on_the_map(run: Run, method: str) -> None:
+    hidden = InsidePredictor(run).last_hidden(IMAGES)
+    plane = PLANES[method](hidden)
+    ones = plane.places[DATA.y_test == 1]
 
-    assert places.shape == (1_000, 2)
-    assert ones.std(axis=0).max() < 0.6 * places.std(axis=0).max()
+    assert plane.places.shape == (1_000, 2)
+    assert ones.std(axis=0).max() < 0.6 * plane.places.std(axis=0).max()
+    again = plane.place(hidden[:20])
+    assert again.shape == (20, 2)
+    off = np.linalg.norm(again - plane.places[:20], axis=1)
+    assert np.median(off) < 0.05 * np.ptp(plane.places)
+
+
+def test_what_a_map_by_neighbours_needs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="99 images are too few; allowed: 100 or more"):
+        by_neighbours(np.zeros((99, 4), np.float32))
+    monkeypatch.setitem(sys.modules, "openTSNE", None)
+    with pytest.raises(MissingExtraError, match=r"pip install -r requirements-extras\.txt"):
+        by_neighbours(np.zeros((100, 4), np.float32))
 
 
 def test_runs_of_earlier_versions_can_be_looked_into() -> None:

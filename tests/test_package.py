@@ -31,14 +31,14 @@ def required(name: str) -> set[str]:
 
 def test_requirements_and_project_name_the_same_packages() -> None:
     needed, extras = set(project()["dependencies"]), project()["optional-dependencies"]
-    extra = {*extras["onnx"], *extras["tensorboard"]}
+    names = [name for name in extras if name != "dev"]
+    extra = {package for name in names for package in extras[name]}
+    all_extras = f"digit-lab[{','.join(names)}]"
 
     assert required("requirements.txt") == needed
     assert required("requirements-extras.txt") == extra
-    assert "digit-lab[onnx,tensorboard]" in extras["dev"]
-    assert required("requirements-dev.txt") | {"digit-lab[onnx,tensorboard]"} == (
-        needed | extra | {*extras["dev"]}
-    )
+    assert all_extras in extras["dev"]
+    assert required("requirements-dev.txt") | {all_extras} == (needed | extra | {*extras["dev"]})
 
 
 @pytest.fixture(scope="module")

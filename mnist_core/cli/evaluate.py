@@ -51,6 +51,12 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     map_.add_argument(
         "--images", type=int, default=inside.MAPPED, metavar="N", help="the first N of them"
     )
+    map_.add_argument(
+        "--method",
+        choices=list(inside.PLANES),
+        default=next(iter(inside.PLANES)),
+        help="along the directions in which they differ most, or beside those alike (%(default)s)",
+    )
     map_.add_argument("--json", action="store_true", help="as one line of JSON")
     map_.set_defaults(run=_map)
 
@@ -200,12 +206,12 @@ def _map(options: argparse.Namespace) -> int:
     if not options.images >= 2:
         raise ValueError(f"--images is {options.images}; allowed: a whole number from 2")
     images = inside.scaled(dataset.x_test[: options.images])
-    places = inside.on_a_map(network.last_hidden(images))
+    places = inside.PLANES[options.method](network.last_hidden(images)).places
     answers = network.probabilities(images).argmax(axis=1)
     if options.json:
         line = {
             "run": run.id,
-            "method": "PCA",
+            "method": options.method,
             "points": [[round(float(x), 4), round(float(y), 4)] for x, y in places],
             "labels": [dataset.class_names[label] for label in dataset.y_test[: len(images)]],
             "answers": [dataset.class_names[answer] for answer in answers],

@@ -1,10 +1,12 @@
 """The confusion matrix under a mouse and under a finger."""
 
+import re
 import shutil
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.dashboard import at_rest
 from benchmarks.first_clicks import click_on_cell, first_click
 from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server, nothing_twice
@@ -57,3 +59,41 @@ def test_the_first_click_shows_the_images_that_its_caption_says(
     shutil.copytree(trained.folder, server.runs / trained.id)
     for cell in ((7, 1), (3, 3), (5, 8), (0, 1), (9, 4)):  # 200 are in benchmarks/first_clicks.py
         assert not first_click(browser, server.url, trained, cell)
+
+
+POINT = """number => {
+    const chart = document.querySelector(".st-key-map_part .js-plotly-plot");
+    chart.scrollIntoView({block: "center"});
+    const { x, y } = chart.getBoundingClientRect(), { xaxis, yaxis } = chart._fullLayout;
+    const trace = chart._fullData.find(trace => trace.customdata?.includes(number));
+    const at = trace.customdata.indexOf(number);
+    return [
+        x + xaxis._offset + xaxis.d2p(trace.x[at]), y + yaxis._offset + yaxis.d2p(trace.y[at])
+    ];
+}"""
+"""Where an image stands on the map."""
+
+
+def test_a_click_on_the_map_shows_the_image_that_stands_there(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/evaluate")
+    page.get_by_text("The map: which images").click()
+    expect(page.get_by_text("Click on one to see it")).to_be_visible()
+    page.locator(".st-key-map_part .js-plotly-plot .textpoint").first.wait_for()
+    at_rest(page)
+    farthest = page.evaluate(
+        """() => {
+            const data = document.querySelector(".st-key-map_part .js-plotly-plot")._fullData;
+            const all = data.flatMap(
+                trace => (trace.customdata ?? []).map((number, i) => [trace.x[i], number])
+            );
+            return all.reduce((most, one) => one[0] > most[0] ? one : most)[1];
+        }"""
+    )  # nothing lies above it
+    page.mouse.click(*page.evaluate(POINT, farthest))
+
+    image = page.get_by_role("img", name=re.compile(f"^Test image {farthest}: "))
+    expect(image).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="Test image")).to_have_value(str(farthest))
+    expect(page.get_by_text(f"Test image {farthest}", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Why this answer?").click()
+    expect(page).to_have_url(re.compile(f"draw.*test_image={farthest}"))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnist_core import inside
 from mnist_core.data import loading
 from mnist_core.lessons import lessons_of
 from mnist_core.runs.folder import Run
@@ -124,11 +125,13 @@ def test_what_can_not_be_looked_into_is_named(
     assert "Traceback" not in done.stderr
 
 
-def test_the_map_has_a_place_for_each_image(tmp_path: Path) -> None:
-    done = command(tmp_path, "map", "built-in", "--images", "300", "--json")
+@pytest.mark.parametrize("method", inside.PLANES)
+def test_the_map_has_a_place_for_each_image(tmp_path: Path, method: str) -> None:
+    done = command(tmp_path, "map", "built-in", "--images", "300", "--method", method, "--json")
 
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
+    assert told["method"] == method
     assert np.shape(told["points"]) == (300, 2)
     assert told["labels"] == [str(label) for label in loading.load("mnist-sample").y_test[:300]]
     right = [a == b for a, b in zip(told["answers"], told["labels"], strict=True)]

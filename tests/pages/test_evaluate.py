@@ -565,3 +565,49 @@ def test_what_the_charts_show_can_be_read_in_tables(store: RunStore) -> None:
     matrix = tables["The confusion matrix"]
     assert matrix.loc["3", "4"] == 1
     assert matrix.to_numpy().sum() == 1_000
+
+
+def test_the_map_is_drawn_once_it_is_opened_and_shows_the_image_that_is_asked_for(
+    store: RunStore,
+) -> None:
+    app = page()
+    assert not [field for field in app.number_input if field.label.startswith("Test image")]
+    app.session_state["map_part"] = True
+    app.session_state["drawn"] = [[[140, 40], [130, 240]]]
+    checked(app.run())
+
+    result, digits = judge(BUILT_IN_RUN), loading.load("mnist-sample")
+    (number,) = [field for field in app.number_input if field.label == "Test image, 0 to 999"]
+    checked(number.set_value(18).run())
+    assert f"**{digits.y_test[18]}, " in words(app)
+    traces = {trace["name"]: trace for trace in the_map(app)["data"]}
+    assert {"Test image 18", "Your drawing"} <= {*traces}
+    of_ones = traces["1"]
+    assert of_ones["customdata"] == np.flatnonzero(digits.y_test == 1).tolist()
+    wrong = result.predicted[digits.y_test == 1] != 1
+    assert [size == 14 for size in of_ones["marker"]["size"]] == wrong.tolist()
+    assert "colour" in traces["7"]["meta"]
+
+    (classes,) = [menu for menu in app.multiselect if menu.label == "In colour"]
+    checked(classes.set_value(["1"]).run())
+    traces = {trace["name"]: trace for trace in the_map(app)["data"]}
+    assert "colour" in traces["1"]["meta"]
+    assert "colour" not in traces["7"]["meta"]
+
+
+def the_map(app: AppTest) -> Any:
+    elements = [element.proto for element in app.get("bidi_component")]
+    received = [json.loads(element.json) for element in elements if element.json]
+    (found,) = [data["figure"] for data in received if data.get("clicks")]
+    return found
+
+
+@pytest.mark.parametrize("told", [1_000, -1, "7", None, 3.5, [1]])
+def test_a_click_that_no_map_has_sent_chooses_nothing(told: object) -> None:
+    def script(told: object) -> None:
+        from pages import _map, _state
+
+        _map.take(told, images=1_000)
+        assert _state.MAP_IMAGE.get() is None
+
+    checked(AppTest.from_function(script, args=(told,)).run())
