@@ -723,6 +723,62 @@ def image_map(
     }
 
 
+def opinions(
+    shares: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    class_names: Sequence[str],
+    at: float,
+) -> Figure:
+    """What a network makes of an image on its way to a change and beyond: the two classes that it
+    is about.
+
+    Args:
+        shares: ``(n,)`` of the change, the first one 0.
+        probabilities: ``(n, classes)``.
+        at: the share that is looked at.
+    """
+    answer = int(probabilities[0].argmax())
+    others = probabilities.copy()
+    others[:, answer] = 0
+    other = int(others.max(axis=0).argmax())
+    traces: list[Figure] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": plain(class_names[number]),
+            "x": shares.round(3).tolist(),
+            "y": probabilities[:, number].round(4).tolist(),
+            "line": {"width": 3},
+            "meta": {"colour": colour},
+            "hovertemplate": "%{y:.1%}",
+        }
+        for colour, number in enumerate((answer, other))
+    ]
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [at, at],
+            "y": [0, 1],
+            "line": {"width": 2, "dash": "dot", "color": NEUTRAL},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
+    )
+    return {
+        "data": traces,
+        "layout": layout(
+            height=260,
+            xaxis={"title": {"text": "How much of the change"}, "tickformat": "~%"}
+            | {"fixedrange": True, "unifiedhovertitle": {"text": "%{x:.0%} of the change"}},
+            yaxis={"title": {"text": "Probability"}, "tickformat": "~%", "range": [-0.02, 1.02]}
+            | {"fixedrange": True},
+            hovermode="x unified",
+            showlegend=True,
+        ),
+    }
+
+
 def class_balance(
     train_labels: NDArray[np.uint8], test_labels: NDArray[np.uint8], class_names: Sequence[str]
 ) -> Figure:

@@ -26,6 +26,7 @@ from mnist_core.words import reason
 from pages import _cached, _changes, _chosen, _images, _page, _state
 from pages._answer import show_answer
 from pages._canvas import pen_canvas
+from pages._fool import fool
 from pages._number import image_number
 from pages._why import why
 
@@ -283,6 +284,7 @@ def ask(run: Run, outline: Outline, live: bool) -> None:
                 show_input(image)
     if image is not None and run.has_model:
         why(run, outline, image)
+        fool(run, outline, image)
 
 
 def invitation(source: str, outline: Outline) -> str:

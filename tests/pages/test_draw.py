@@ -548,3 +548,30 @@ def test_ones_own_small_grey_images_can_be_drawn_on_their_own_ground(
     given = ink if ground == "dark" else 1 - ink
     expected = Predictor(run.folder).probabilities(given[np.newaxis])[0]
     assert probabilities(app) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_what_would_fool_a_network_is_looked_for_once_it_is_asked(store: RunStore) -> None:
+    app = about_test_image(18)
+    app.session_state["fool_part"] = True
+    checked(app.run())
+    before = answer(app)
+    (wanted,) = [menu for menu in app.selectbox if menu.label == "Have it say"]
+    (share,) = [slider for slider in app.slider if slider.label == "How much of the change"]
+
+    def says() -> str:
+        (caption,) = [
+            image.caption
+            for element in app.get("image")
+            for image in element.proto.imgs
+            if image.caption.startswith("Says")
+        ]
+        return str(caption)
+
+    assert not says().startswith(f"Says **{before}**")
+    checked(share.set_value(50).run())
+    assert says().startswith(f"Says **{before}**")
+    other = next(name for name in ("1", "7") if name != before)
+    checked(wanted.set_value(other).run())
+    checked(share.set_value(100).run())
+    assert says().startswith(f"Says **{other}**")
+    assert wanted.options == ["Whatever is nearest", *(d for d in "0123456789" if d != before)]
