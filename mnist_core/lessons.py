@@ -105,7 +105,11 @@ def _training(history: History) -> list[str]:
     )
     _, by_chance = wilson_interval(round(last.val_accuracy * images), images)
     gap = last.accuracy - last.val_accuracy >= OVERFITS_FROM and last.accuracy > by_chance
-    losses = [epoch.val_loss for epoch in history.epochs if epoch.val_loss is not None]
+    losses = [
+        epoch.comparable_val_loss
+        for epoch in history.epochs
+        if epoch.comparable_val_loss is not None
+    ]
     if len(losses) < 2 or len(losses) < len(history.epochs):
         return [f"{figures}: {BY_HEART if gap else 'no sign of overfitting.'}"]
     best = int(np.argmin(losses))
@@ -118,8 +122,8 @@ def _training(history: History) -> list[str]:
         f"its validation loss was lowest after epoch {best + 1} of {len(losses)}, at "
         f"{losses[best]:.4f}, and ended at {losses[-1]:.4f}"
     )
-    before = history.epochs[best].loss
-    learned_on = last.loss is not None and before is not None and last.loss < before
+    before, now = history.epochs[best].comparable_loss, last.comparable_loss
+    learned_on = now is not None and before is not None and now < before
     if learned_on and losses[-1] >= (1 + RISES_FROM) * losses[best]:
         since += ", while the training loss went on falling"
     elif not gap:

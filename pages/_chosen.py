@@ -38,10 +38,17 @@ def chosen_run() -> Run | None:
             icon=":material/search_off:",
         )
         run = None
-    run = run or next(iter(_cached.store().list(1)), None)
+    run = run or _newest()
     if run:
         _state.RUN.keep([run.id])
     return run
+
+
+def _newest() -> Run | None:
+    """The newest run; of those that a search asked for, only where there are no others."""
+    entries = _cached.catalog().list(RUNS_IN_PICKER)
+    of_people = [entry for entry in entries if isinstance(entry, Damaged) or not entry.trial]
+    return next((entry.run for entry in of_people or entries), None)
 
 
 def run_picker(beside: DeltaGenerator | None = None) -> Run:

@@ -98,7 +98,8 @@ def controls(batches: bool = True) -> figures.View:
             disabled=not batches,
             width=200,
             help="How much of what came before is in the line through the batches: an exponential "
-            "moving average, as TensorBoard has it. 0 draws the batches as they are.",
+            "moving average, as TensorBoard has it, but over a tenth of the curve at most. 0 draws "
+            "the batches as they are.",
         ),
         log=st.toggle(
             "Logarithmic",

@@ -145,6 +145,7 @@ def _any_moment(run: Run, shown: Film, outline: Outline, asked: _Asked, steps: i
     last = len(moments) - 1
     words = [*(moment.words(steps) for moment in moments[:-1]), "the finished network"]
     at = Key(f"film_at_{run.id}", last)
+    slider: Key[int | None] = Key(f"film_slider_{run.id}", None)
     playing = False
 
     def play() -> None:
@@ -158,6 +159,8 @@ def _any_moment(run: Run, shown: Film, outline: Outline, asked: _Asked, steps: i
             at.set(min(at.get() + 1, last))
             _state.FILM_PLAYS.set(at.get() < last)
         playing = _state.FILM_PLAYS.get()
+        if slider.get() != at.get():  # else people's own moves would be undone
+            slider.set(at.get())
         with st.container(horizontal=True, vertical_alignment="bottom"):
             if playing:
                 st.button(
@@ -166,13 +169,16 @@ def _any_moment(run: Run, shown: Film, outline: Outline, asked: _Asked, steps: i
                     icon=":material/pause:",
                     on_click=lambda: _state.FILM_PLAYS.set(False),
                 )
-                st.progress(at.get() / last, words[at.get()].capitalize())
             else:
                 st.button("Play", key="film_play", icon=":material/play_arrow:", on_click=play)
-                at.set(at.get())  # it was taken away while the film played
-                st.select_slider(
-                    "Moment", range(len(moments)), format_func=words.__getitem__, key=at.name
-                )
+            st.select_slider(
+                "Moment",
+                range(len(moments)),
+                format_func=words.__getitem__,
+                key=slider.name,
+                disabled=playing,
+                on_change=lambda: at.set(slider.get() or 0),
+            )
         _scene_at(run, shown, outline, asked, moments, at.get())
 
     _compat.run_by_timer(part, FRAME_SECONDS, lambda: playing)

@@ -119,10 +119,10 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
             else:
                 with status_place:
                     status(frame)
-                what_next(now)
         figures_so_far(now)
         with st.container():
-            if not now.state.live:
+            if not now.state.live:  # not above the figures, where Pause and Stop have been
+                what_next(now)
                 of_seeds(now)
 
         def curves() -> None:
@@ -424,7 +424,7 @@ def figures_so_far(now: Snapshot) -> None:
     if history.evaluated:
         shown = {"Test accuracy": percent(history.evaluated.test_accuracy)}
         if isinstance(now.entry, Summary) and now.entry.interval:
-            interval = "{:.2%} to {:.2%}".format(*now.entry.interval)
+            interval = "{:.1%} to {:.1%}".format(*now.entry.interval)
             explained["Test accuracy"] = (
                 "On images that it had never seen; below it, where the true accuracy lies, with "
                 "95% confidence."
@@ -501,14 +501,16 @@ LATEST = 10
 
 def name_others(run: Run, others: list[Summary]) -> None:
     """Which other runs are live, whoever has started them, with links to watch them."""
-    for other in others:
-        what = "Waiting, too" if other.state == State.QUEUED else "In training, too"
+    entry = _cached.catalog().entry(run)
+    too = ", too" if isinstance(entry, Summary) and entry.state.live else ""
+    for other in reversed(others):  # the first one that was asked for comes first
+        what = "Waiting" if other.state == State.QUEUED else "In training"
         name, seed = _names.run_name(other), other.config.seed
         if run.config.seed != seed and run.config.but_for_seed == other.but_for_seed:
             name += f", seed {seed}"
         st.page_link(
             "pages/train.py",
-            label=_page.plain(f"{what}: {name}"),
+            label=_page.plain(f"{what}{too}: {name}"),
             icon=":material/model_training:",
             query_params=_state.RUN.link(other.run.id),
         )

@@ -120,14 +120,14 @@ def _lead(summary: Summary, baseline: Summary) -> float | None:
         return None
     if tested.test_images != other_tested.test_images:
         return None
-    return 100 * (tested.test_accuracy - other_tested.test_accuracy)
+    return _percent(tested.test_accuracy - other_tested.test_accuracy)
 
 
 def _figures(summary: Summary) -> dict[str, Any]:
     tested = summary.evaluated
     low, high = summary.interval or (None, None)
     return {
-        "accuracy": tested and 100 * tested.test_accuracy,
+        "accuracy": tested and _percent(tested.test_accuracy),
         "interval": low and high and f"{low:.2%} to {high:.2%}",
         "loss": tested and tested.test_loss,
         "epochs": summary.progress.epochs,
@@ -139,3 +139,8 @@ def _figures(summary: Summary) -> dict[str, Any]:
 def distinct_names(summaries: Sequence[Summary]) -> dict[str, str]:
     """By id, what to call each run where several are shown."""
     return _names.told_apart(summaries, {s.run.id: _names.full_name(s) for s in summaries})
+
+
+def _percent(share: float) -> float:
+    """Without the noise of binary fractions, which a screen reader reads out."""
+    return round(100 * share, 4)

@@ -34,8 +34,8 @@ def epochs(history: History) -> pd.DataFrame:
     columns = {
         "accuracy": "Training accuracy",
         "val_accuracy": "Validation accuracy",
-        "loss": "Training loss",
-        "val_loss": "Validation loss",
+        "comparable_loss": "Training loss",
+        "comparable_val_loss": "Validation loss",
         "learning_rate": "Learning rate",
         "seconds": "Seconds",
     }

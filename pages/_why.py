@@ -127,12 +127,9 @@ def reminded_of(
         columns=4,
     )
     st.caption(
-        f"Of the first {len(known):,} training images, those whose last hidden layer answers most "
-        "alike, with their labels and how far they are."
+        f"Of the dataset's first {len(known):,} images for training, those whose last hidden layer "
+        "answers most alike, with their labels and how far they are."
     )
-
-
-"""Of a file, as of ``_cached.version``."""
 
 
 def _versions(run: Run) -> tuple[Version, Version]:

@@ -19,7 +19,7 @@ from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.runs.catalog import Summary
 from mnist_core.words import reason
-from pages import _cached, _images, _page, _state, _tables
+from pages import _cached, _images, _in_view, _page, _state, _tables
 from pages._number import image_number
 from pages._state import Notice
 
@@ -233,6 +233,8 @@ def free_name(file: str) -> str:
     )
 
 
+IMPORTED = ".st-key-imported"
+"""Where it is said that an import is done."""
 FORMATS = f"""
 **Your own images**: a zip file of pictures, one folder a class, such as `cats/1.jpg` and
 `dogs/7.png`. A fifth of each class is put aside for the test, unless there are folders `train` and
@@ -249,6 +251,7 @@ def show_imported(running: list[Job]) -> None:
         if not job.error:
             _state.IMAGES.set(job.name)
             _state.IMPORTED_DATA.set(job.name)
+            _in_view.ask(IMPORTED)
             _state.OWN_NAME.set("")  # the name is taken now
         job.name = ""
 
@@ -259,18 +262,20 @@ def what_next(dataset: Dataset) -> None:
         _state.IMPORTED_DATA.forget()
         return
     images = len(dataset.x_train) + len(dataset.x_test)
-    st.success(
-        f"{images:,} images in {dataset.classes} classes. Check below that they look right, "
-        "then train a network on them.",
-        title=f"{_page.plain(dataset.name)} is imported",
-        icon=":material/check_circle:",
-    )
-    _page.step(
-        "pages/train.py",
-        f"Train on {_page.plain(dataset.name)}",
-        ":material/model_training:",
-        {"dataset": dataset.name},
-    )
+    with st.container(key="imported"):
+        st.success(
+            f"{images:,} images in {dataset.classes} classes. Check below that they look right, "
+            "then train a network on them.",
+            title=f"{_page.plain(dataset.name)} is imported",
+            icon=":material/check_circle:",
+        )
+        _page.step(
+            "pages/train.py",
+            f"Train on {_page.plain(dataset.name)}",
+            ":material/model_training:",
+            {"dataset": dataset.name},
+        )
+    _in_view.show(IMPORTED)
 
 
 # --- Removing one's own ---

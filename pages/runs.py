@@ -174,7 +174,7 @@ def baseline(entries: list[Entry]) -> Summary | None:
     words = f"Baseline: **{name}**, seed {found.config.seed}, {accuracy:.2%}"
     st.markdown(f":material/flag: {words}", width="content")
     st.button(
-        "No baseline",
+        "Remove the baseline",
         type="tertiary",
         icon=":material/clear:",
         on_click=BASELINE.choose,

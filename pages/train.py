@@ -84,6 +84,8 @@ elif run:  # else the first screen says so, and the button is to be in sight bel
     introduction.caption(
         f"The form is for the next network; [one is in training](#{_chosen.RUN_ANCHOR})."
         if live
+        else "The form is for the next network; another one is in training."
+        if others
         else "Choose a network, press Train, and watch it learn to tell pictures apart."
     )
 

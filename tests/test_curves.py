@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mnist_core.curves import smooth, thin
+from mnist_core.curves import gentle, smooth, thin
 
 NOISE = np.random.default_rng(0).normal(size=10_000)
 anything = arrays(float, st.integers(0, 500), elements=st.floats(-1e6, 1e6) | st.just(np.nan))
@@ -78,3 +78,10 @@ def test_a_value_counts_as_often_as_its_images() -> None:
 
 def test_nothing_is_smoothed_to_nothing() -> None:
     assert smooth(np.array([]), 0.6, np.array([])).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("points", "weight"), [(0, 0), (6, 0), (10, 0), (20, 0.5), (25, 0.6), (10_000, 0.6)]
+)
+def test_no_more_than_a_tenth_of_a_curve_is_smoothed_over(points: int, weight: float) -> None:
+    assert gentle(0.6, points) == pytest.approx(weight)

@@ -177,10 +177,17 @@ def test_the_batches_of_all_epochs_stay_with_the_smoothed_line_over_them() -> No
         assert trace(figure, "Batches")["x"] == trace(figure, "Training")["x"] == [1, 1.25, 1.5]
     accuracy, loss = figures.training_curves(history(epochs=1, batches=2), epochs=5)
     assert trace(accuracy, "Batches")["y"] == pytest.approx([0.5, 0.9, 0.9])
-    assert trace(accuracy, "Training")["y"] == pytest.approx(
-        smooth(np.array([0.5, 0.9, 0.9]), View().smoothing, np.array([8.0, 2, 2]))
-    )
     assert trace(loss, "Batches")["y"] == pytest.approx([1, 0.25, 0.25])
+    past = history(epochs=30)
+    accuracy, _ = figures.training_curves(past, epochs=30)
+    assert trace(accuracy, "Training")["y"] == pytest.approx(
+        smooth(past.all_batches.accuracy, View().smoothing, past.all_batches.images)
+    )
+
+
+def test_a_line_through_few_points_does_not_lag_behind_them() -> None:
+    accuracy, _ = figures.training_curves(history(epochs=3), epochs=5)
+    assert trace(accuracy, "Training")["y"] == pytest.approx([0.5, 0.6, 0.7])
 
 
 def test_without_smoothing_the_batches_are_drawn_once() -> None:
@@ -388,13 +395,14 @@ def test_overlaid_curves_show_each_run_on_the_images_asked_for() -> None:
     runs = {"a": history(epochs=2), "b": history(epochs=3)}
     accuracy, loss = figures.overlaid_curves(runs)
     trained, _ = figures.overlaid_curves(runs, training=True, view=PLAIN)
-    smoothed, _ = figures.overlaid_curves(runs, training=True)
+    past = history(epochs=30)
+    smoothed, _ = figures.overlaid_curves({"b": past}, training=True)
 
     assert trace(accuracy, "a")["y"] == pytest.approx([0.4, 0.5])
     assert trace(loss, "b")["y"] == pytest.approx([2, 1, 2 / 3])
     assert trace(trained, "b")["y"] == pytest.approx([0.5, 0.6, 0.7])
     assert trace(smoothed, "b")["y"] == pytest.approx(
-        smooth(np.array([0.5, 0.6, 0.7]), View().smoothing, np.full(3, 8.0))
+        smooth(past.all_batches.accuracy, View().smoothing, past.all_batches.images)
     )
 
 

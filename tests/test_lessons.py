@@ -212,3 +212,15 @@ def test_a_validation_loss_that_rises_while_the_training_loss_falls_is_overfitti
 
 def test_one_epoch_says_nothing_of_progress() -> None:
     assert len(lessons_of(PERFECT, trained((0.8, 0.8, 0.5)))) == 2
+
+
+def test_losses_are_told_without_the_label_smoothing_that_curves_are_drawn_without() -> None:
+    past = History(Path("events.jsonl"))
+    past.add(fitting(validation_images=400))
+    for number, (smoothed, plain) in enumerate([(0.52, 0.2), (0.51, 0.3), (0.50, 0.4)], 1):
+        figures = {"loss": smoothed, "val_loss": smoothed, "accuracy": 0.9, "val_accuracy": 0.9}
+        past.add(epoch(number, **figures, crossentropy=0.1 / number, val_crossentropy=plain))
+
+    (told,) = lessons_of(PERFECT, past)[-1:]
+    assert "lowest after epoch 1 of 3, at 0.2000, and ended at 0.4000" in told
+    assert "it overfits" in told

@@ -24,14 +24,19 @@ def test_the_film_plays_to_its_end_and_can_be_stopped(
     page.get_by_role("button", name="Play").click()
     expect(right).not_to_have_text(finished)  # it begins with the untrained network
     stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")
-    expect(page.get_by_text(re.compile("^Epoch 1"))).to_be_visible()
-    stop.click()
     moment = page.get_by_role("slider", name="Moment")
-    expect(moment).to_be_visible()
+    expect(moment).to_have_attribute("aria-valuetext", re.compile("^epoch 1"))
+    stop.click()
+    expect(moment).to_be_enabled()
     expect(right).not_to_have_text(finished)
 
-    page.get_by_role("button", name="Play").click()
+    moment.press("Home")
+    expect(moment).to_have_attribute("aria-valuetext", "untrained")
+    at_rest(page)
+    page.get_by_role("button", name="Play").click()  # goes on from where people have moved it
     expect(stop).to_be_visible()
+    expect(moment).to_have_attribute("aria-valuetext", re.compile("^epoch 1"))
+    expect(moment).to_have_attribute("aria-valuetext", re.compile("^epoch 2"))
     expect(stop).to_be_hidden()
     expect(moment).to_have_attribute("aria-valuetext", "the finished network")
     expect(right).to_have_text(finished)

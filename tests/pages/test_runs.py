@@ -638,7 +638,7 @@ def test_others_are_told_from_the_baseline_until_there_is_none(store: RunStore) 
     (figures,) = (f for f in checked(app.run()).dataframe if "figures of the" in f.proto.alt)
     assert figures.value["lead"].to_list()[1] == pytest.approx(1.5)
 
-    press(app, "No baseline")
+    press(app, "Remove the baseline")
     assert "baseline" not in app.query_params
     assert "lead" not in app.dataframe[0].proto.column_order
 
