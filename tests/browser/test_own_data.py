@@ -25,6 +25,7 @@ def choose(page: Page, file: Path) -> None:
 def test_a_zip_of_pictures_is_imported_and_learned(
     server: Server, page: Page, tmp_path: Path
 ) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"{server.url}/data")
     page.get_by_text("More images: download them, or bring your own").click()
     page.get_by_role("textbox", name="Name").fill("pets")
@@ -39,6 +40,7 @@ def test_a_zip_of_pictures_is_imported_and_learned(
     choose(page, write_zip(tmp_path / "good.zip", {}))
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_text("56 images to train on and 14 to test with")).to_be_visible()
+    expect(page.get_by_text("pets is imported")).to_be_in_viewport()
     expect(page.get_by_role("radio", name="pets")).to_be_checked()
     assert [path.name for path in server.data.rglob("*.npz")] == ["pets.npz"]
 

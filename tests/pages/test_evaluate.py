@@ -19,10 +19,11 @@ from mnist_core.runs.events import (
     append_event,
 )
 from mnist_core.runs.files import write_json, write_npz
-from mnist_core.runs.folder import Run
+from mnist_core.runs.folder import Run, Trial
+from mnist_core.runs.history import History
 from mnist_core.runs.judging import judge
 from mnist_core.runs.store import BUILT_IN_RUN, RunStore
-from pages import _chosen
+from pages import _chosen, _tables
 from tests.builders import epoch, fitting
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -156,6 +157,18 @@ def test_the_newest_run_is_shown_and_named_in_the_url(store: RunStore) -> None:
 
     assert app.selectbox(key="picked_run").value == "20260101-120001-bbbb"
     assert app.query_params["run"] == "20260101-120001-bbbb"
+
+
+def test_a_run_that_a_search_asked_for_is_shown_only_where_there_is_no_other(
+    store: RunStore,
+) -> None:
+    of_search = trained(store, "20260102-120000-bbbb")
+    confirms = Trial(study="20260101-000000-aaaa", number=1, confirms=True)
+    write_json(of_search.folder / "trial.json", confirms.model_dump())
+    assert page().query_params["run"] == of_search.id
+
+    older = trained(store, "20260101-120000-aaaa")
+    assert page().query_params["run"] == older.id
 
 
 def test_the_url_chooses_the_run(store: RunStore) -> None:
@@ -565,6 +578,11 @@ def test_what_the_charts_show_can_be_read_in_tables(store: RunStore) -> None:
     matrix = tables["The confusion matrix"]
     assert matrix.loc["3", "4"] == 1
     assert matrix.to_numpy().sum() == 1_000
+
+    past = History(Path("nowhere"))
+    past.add(epoch(loss=0.9, val_loss=0.8, crossentropy=0.3, val_crossentropy=0.2))
+    (row,) = _tables.epochs(past).to_dict("records")
+    assert (row["Training loss"], row["Validation loss"]) == (0.3, 0.2)  # as they are drawn
 
 
 def test_the_map_is_drawn_once_it_is_opened_and_shows_the_image_that_is_asked_for(

@@ -163,9 +163,11 @@ def test_one_press_trains_with_three_seeds_one_after_the_other(app: AppTest) -> 
     assert sorted(by_seed) == [7, 8, 9]
     assert len({run.config.model_copy(update={"seed": 7}) for run in by_seed.values()}) == 1
     assert app.query_params["run"] == by_seed[7].id
-    for seed in (8, 9):
-        name = f"Waiting, too: Dense 512-256, 200 epochs, seed {seed}"
-        assert (name, f"run={by_seed[seed].id}") in links
+    expected = [
+        (f"Waiting, too: Dense 512-256, 200 epochs, seed {seed}", f"run={by_seed[seed].id}")
+        for seed in (8, 9)
+    ]
+    assert [link for link in links if "Waiting" in link[0]] == expected
 
     for seed in (9, 8, 7):  # each by itself
         app.query_params["run"] = by_seed[seed].id
@@ -469,10 +471,13 @@ def test_other_live_runs_are_named(store: RunStore) -> None:
     app = shown(store, Started(), Ended(state=State.FAILED))
     links = [(link.value, link.proto.query_string) for link in app.page_link]
 
-    assert ("In training, too: Dense 16, 2 epochs", f"run={first.id}") in links
-
+    assert ("In training: Dense 16, 2 epochs", f"run={first.id}") in links
+    assert "another one is in training" in captions(app)
     app.query_params["run"] = first.id
     assert not [x for x in checked(app.run()).page_link if "In training" in x.value]
+    app = shown(store, Started())
+    names = [link.value for link in app.page_link if "In training" in link.value]
+    assert names == ["In training, too: Dense 16, 2 epochs"]
 
 
 def test_what_is_only_being_tested_can_not_be_steered(store: RunStore) -> None:
