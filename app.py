@@ -66,6 +66,12 @@ else:
             icon=":material/grid_on:",
             help="The images themselves: see them, download more, bring your own.",
         ),
+        st.Page(
+            "pages/learn.py",
+            title="Learn",
+            icon=":material/school:",
+            help="How a network learns, in eight parts, with one that learns as you press.",
+        ),
     ]
     page = st.navigation(pages, position="top")
     st.set_page_config(page_title=f"{page.title} · Digit Lab")

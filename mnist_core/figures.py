@@ -724,6 +724,31 @@ def image_map(
     }
 
 
+def losses_by_step(steps: Sequence[int], losses: Sequence[tuple[float, float]]) -> Figure:
+    """The mean loss after each of some steps: on images learned from, and on others."""
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "mode": "lines+markers" if len(steps) <= FEW else "lines",
+                "name": name,
+                "x": list(steps),
+                "y": [round(both[number], 4) for both in losses],
+                "meta": {"colour": number},
+                "hovertemplate": "%{y:.3f}",
+            }
+            for number, name in enumerate(("Training", "Validation"))
+        ],
+        "layout": layout(
+            height=260,
+            xaxis={"title": {"text": "Step"}, "rangemode": "tozero", "fixedrange": True},
+            yaxis={"title": {"text": "Loss"}, "rangemode": "tozero", "fixedrange": True},
+            hovermode="x unified",
+            showlegend=True,
+        ),
+    }
+
+
 def opinions(
     shares: NDArray[np.float32],
     probabilities: NDArray[np.float32],

@@ -11,10 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mnist_core.data import known
 
 BEGINNINGS = {
-    "": ("train", "learn", "teach", "fit", "home", "start", "index", "main", "app", "dash"),
+    "": ("train", "fit", "home", "start", "index", "main", "app", "dash"),
     "evaluate": ("eval", "test", "result", "confusion", "mistake", "report", "accurac"),
     "draw": ("draw", "paint", "sketch", "canvas", "predict", "recogn"),
     "runs": ("run", "compar", "leader", "histor", "model", "experiment", "network"),
+    "learn": ("learn", "teach", "lesson", "tutorial", "class", "explain"),
     "data": ("data", "image", "picture", "download", "upload", "import", *known.SPECS),
 }
 """Of what is asked for, by the page's own address, which is empty for the first one."""

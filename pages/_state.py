@@ -16,6 +16,7 @@ import streamlit as st
 
 from mnist_core import curves
 from mnist_core.config import TrainingConfig
+from mnist_core.lesson import Learned
 from mnist_core.runs import trash
 from mnist_core.runs.folder import Run
 
@@ -103,6 +104,10 @@ DRAWN: Key[list[list[list[float]]]] = Key("drawn", [])
 """The strokes on the canvas of Draw, ``[[[x, y], ...], ...]`` in 280ths of its side."""
 MAP_IMAGE: Key[float | None] = Key("map_image", None)
 """The number of the test image that is looked at on the map of Evaluate."""
+LESSON: Key[Learned | None] = Key("lesson", None)
+"""The small network of Learn, as far as it has learned."""
+LESSON_DROPPED = Key("lesson_dropped", 0)
+"""Which units are dropped there: the seed."""
 FILM_PLAYS = Key("film_plays", False)
 """Whether the film on Train goes on by itself."""
 ASKED_ABOUT: Key[list[str]] = Key("asked_about", [])
@@ -123,6 +128,7 @@ CANVAS: Key[dict[str, Any]] = Key("canvas", {})
 """What the canvas of Draw tells: its ``strokes``."""
 PEN_WIDTH = Key("pen_width", 18)
 """In 280ths of the canvas's side; of what is seen on it."""
+LESSON_IMAGE = Key("lesson_image", 0.0)
 WHY_OPEN = Key("why_part", False)
 FOOL_OPEN = Key("fool_part", False)
 PRESET: Follower[str | None] = Follower("preset")
@@ -155,6 +161,8 @@ TAKE_HOME = Key("take_home", False)
 ASK_ABOUT: Key[str | None] = Key("ask_about", None)
 """What the network on Draw is asked about: a drawing, a picture or a test image."""
 TEST_IMAGE: Key[int | None] = Key("test_image", None)
+LESSON_UNTIL: Key[str | None] = Key("until", None)
+"""The last part that Learn shows."""
 SEARCH_BASE: Key[str | None] = Key("search_base", None)
 """What a search starts from."""
 RUNS_SEARCH = Key("runs_search", "")

@@ -25,6 +25,7 @@ PAGES = {
     f"draw?run={ONE}&ask_about=Test+image": 0,
     f"runs?compare={ONE},{OTHER}": 5,
     "data": 3,
+    "learn": 2,
 }
 """And how many charts each has."""
 

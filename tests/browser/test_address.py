@@ -11,7 +11,7 @@ from mnist_core.runs.folder import Run
 from tests.browser.conftest import Server
 from tests.conftest import wait_until
 
-PAGES = ["Search", "Evaluate", "Draw", "Runs", "Data"]
+PAGES = ["Search", "Evaluate", "Draw", "Runs", "Data", "Learn"]
 
 
 @pytest.mark.parametrize("name", PAGES)
