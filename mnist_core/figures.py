@@ -846,8 +846,7 @@ def pixels(image: NDArray[np.uint8]) -> Figure:
             "type": "heatmap",
             "zmin": 0,
             "zmax": 255,
-            "colorscale": "Greys",
-            "reversescale": True,
+            "colorscale": [[0, "black"], [1, "white"]],  # plotly's two kinds differ on its Greys
             "showscale": False,
             "customdata": (image / 255).round(3).tolist(),
             "hovertemplate": place + "%{z}, divided by 255 %{customdata}<extra></extra>",
