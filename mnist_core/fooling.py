@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.inference import Predictor
+from mnist_core.inference import BATCH, Predictor
 
 Floats = NDArray[np.float32]
 
@@ -55,7 +55,7 @@ def smallest_change(network: Predictor, image: Floats, target: int | None = None
         nearest = int(np.argmin(-odds[others] / np.sqrt(np.maximum(steepness, 1e-12))))
         way = gradient[others[nearest]] / steepness[nearest]
         step = BEYOND * (1e-3 - odds[others[nearest]]) * way
-        changed = np.clip(changed + np.tensordot(step, blocks, axes=1), 0, 1).astype(np.float32)
+        changed = np.clip(changed + _as_wide(step[blocks], image), 0, 1).astype(np.float32)
     return None
 
 
@@ -74,30 +74,37 @@ def along(
     return images, network.probabilities(images)
 
 
-def _odds_and_gradient(network: Predictor, image: Floats, blocks: Floats) -> tuple[Floats, Floats]:
+def _odds_and_gradient(
+    network: Predictor, image: Floats, blocks: NDArray[np.intp]
+) -> tuple[Floats, Floats]:
     """Log-odds of each class against the answer, ``(classes,)``, and how they change with each
     block, ``(classes, blocks)``: 0 where it can't be changed that way any more."""
-    mean = np.tensordot(blocks, image, axes=image.ndim) / blocks.reshape(len(blocks), -1).sum(
-        axis=1
-    )
+    grey = image.mean(axis=2) if image.ndim == 3 else image
+    mean = np.bincount(blocks.ravel(), grey.ravel()) / np.bincount(blocks.ravel())
     nudges = np.where(mean > 0.5, -NUDGE, NUDGE).astype(np.float32)
-    nudged = np.clip(image + nudges.reshape(-1, *[1] * image.ndim) * blocks, 0, 1)
-    told = network.probabilities(np.concatenate([image[np.newaxis], nudged]).astype(np.float32))
-    logs = np.log(np.maximum(told, np.finfo(np.float32).tiny))
+    told = [network.probabilities(image[np.newaxis])]
+    for first in range(0, len(nudges), BATCH):  # all of them at once would take much room
+        some = np.arange(first, min(first + BATCH, len(nudges)))
+        by_block = (blocks == some[:, None, None]) * nudges[some, None, None]
+        nudged = np.clip(image + _as_wide(by_block, image), 0, 1)
+        told.append(network.probabilities(nudged.astype(np.float32)))
+    logs = np.log(np.maximum(np.concatenate(told), np.finfo(np.float32).tiny))
     odds = logs - logs[:, [logs[0].argmax()]]
     gradient = ((odds[1:] - odds[0]) / nudges[:, np.newaxis]).T
     is_stuck = ((mean <= 0) & (gradient < 0)) | ((mean >= 1) & (gradient > 0))
     return odds[0], np.where(is_stuck, 0, gradient).astype(np.float32)
 
 
-def _blocks(shape: tuple[int, ...]) -> Floats:
-    """The parts of an image that change together, ``(blocks, *shape)``, 1 in each and 0 around."""
+def _as_wide(by_pixel: Floats, image: Floats) -> Floats:
+    return by_pixel[..., np.newaxis] if image.ndim == 3 else by_pixel
+
+
+def _blocks(shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """To which of the parts that change together each pixel belongs, ``(height, width)``."""
     height, width = shape[:2]
     side = math.ceil(math.sqrt(height * width / BLOCKS))
-    down, across = math.ceil(height / side), math.ceil(width / side)
-    numbers = np.arange(height)[:, None] // side * across + np.arange(width) // side
-    blocks = (numbers == np.arange(down * across)[:, None, None]).astype(np.float32)
-    return blocks if len(shape) == 2 else np.repeat(blocks[..., None], shape[2], axis=3)
+    across = math.ceil(width / side)
+    return np.arange(height)[:, None] // side * across + np.arange(width) // side
 
 
 def _shortened(network: Predictor, image: Floats, change: Floats, wanted: list[int]) -> Floats:
