@@ -5,6 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from mnist_core import figures, lesson
+from mnist_core.data import known
 from mnist_core.data.dataset import Dataset
 from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.inference import Predictor
@@ -16,7 +17,7 @@ from pages import _cached, _images, _page, _state, _why
 from pages._live_chart import live_chart, load_plotly
 from pages._number import image_number
 
-SET = "mnist-sample"
+SET = known.BUILT_IN
 PARTS = (
     "An image is numbers",
     "A unit adds up",
