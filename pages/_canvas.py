@@ -2,7 +2,7 @@
 
 The browser owns the strokes, so that nothing drawn, undone or cleared waits for the server, and
 nothing that the server says later takes a stroke away. It keeps them for its tab, so that they
-survive a reload. The server hears of every change, and of a stroke while it grows.
+survive a reload. The server hears of every change.
 """
 
 from collections.abc import Callable
@@ -64,8 +64,6 @@ const keep = strokes => {
     try { sessionStorage.setItem(KEPT, JSON.stringify(strokes)) } catch { return }
 }
 
-const LISTENS = 250  // ms, from one time that the server hears of a growing stroke to the next
-
 // Wherever the focus is, but where text is typed; for as long as there is this canvas.
 const undoByKey = canvas => document.addEventListener("keydown", function listen(event) {
     if (!canvas.isConnected) return document.removeEventListener("keydown", listen)
@@ -74,7 +72,7 @@ const undoByKey = canvas => document.addEventListener("keydown", function listen
 })
 
 export default function ({ data, parentElement, setStateValue }) {
-    const { side, pen, most, at_once } = data
+    const { side, pen, most } = data
     const canvas = parentElement.querySelector("canvas")
     const [undo, clear] = parentElement.querySelectorAll("button")
     const ink = canvas.getContext("2d")
@@ -111,9 +109,6 @@ export default function ({ data, parentElement, setStateValue }) {
         show()
         setStateValue("strokes", strokes)
     }
-    canvas.tell = () => {
-        if (drawn.stroke && at_once) setStateValue("strokes", [...drawn.strokes, drawn.stroke])
-    }
     canvas.undo = undo.onclick = () => {
         if (drawn.strokes.length) change(drawn.strokes.slice(0, -1))
     }
@@ -132,10 +127,6 @@ export default function ({ data, parentElement, setStateValue }) {
             const isNew = !drawn.stroke.length || far(point, drawn.stroke.at(-1)) >= 1
             if (isNew && drawn.stroke.length < drawn.room) drawn.stroke.push(point)
         }
-        drawn.toTell ??= setTimeout(() => {
-            drawn.toTell = null
-            canvas.tell()
-        }, LISTENS)
         show()
     }
     canvas.onpointerdown = event => {
@@ -174,7 +165,6 @@ _canvas = st.components.v2.component("pen_canvas", html=HTML, css=CSS, js=JS, is
 def pen_canvas(
     strokes: list[list[list[float]]],
     pen: int,
-    at_once: bool,
     key: str,
     on_change: Callable[[], None],
 ) -> None:
@@ -185,18 +175,11 @@ def pen_canvas(
             there are 280 on each side. A canvas goes on with these where the browser's tab has kept
             none, which may be newer.
         pen: the width of all that is drawn, in the same parts.
-        at_once: whether a stroke is told while it grows, and not only when it is whole.
         on_change: called when ``st.session_state[key]["strokes"]`` holds other strokes. They come
             from a browser: ``drawing.check_strokes`` before use.
     """
     _canvas(
         key=key,
-        data={
-            "strokes": strokes,
-            "side": SIDE,
-            "pen": pen,
-            "most": MOST_POINTS,
-            "at_once": at_once,
-        },
+        data={"strokes": strokes, "side": SIDE, "pen": pen, "most": MOST_POINTS},
         on_strokes_change=on_change,
     )

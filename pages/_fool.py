@@ -12,7 +12,7 @@ from mnist_core.inference import ModelError
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.words import sureness
-from pages import _cached, _images, _page, _state, _why
+from pages import _cached, _images, _page, _why
 from pages._cached import Version
 from pages._live_chart import live_chart, load_plotly
 
@@ -29,7 +29,7 @@ def fool(run: Run, outline: Outline, image: NDArray[np.float32]) -> None:
     part = st.expander(
         "Fool it: what would make it say something else?",
         icon=":material/mystery:",
-        key=_state.FOOL_OPEN.name,
+        key="fool_part",
         on_change="rerun",
     )
     if not part.open:

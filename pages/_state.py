@@ -129,8 +129,6 @@ CANVAS: Key[dict[str, Any]] = Key("canvas", {})
 PEN_WIDTH = Key("pen_width", 18)
 """In 280ths of the canvas's side; of what is seen on it."""
 LESSON_IMAGE = Key("lesson_image", 0.0)
-WHY_OPEN = Key("why_part", False)
-FOOL_OPEN = Key("fool_part", False)
 PRESET: Follower[str | None] = Follower("preset")
 """The preset that the form amounts to."""
 MORE_EPOCHS = Key("more_epochs", 0.0)

@@ -14,7 +14,7 @@ from mnist_core.inference import ModelError
 from mnist_core.inside import Activations, InsidePredictor
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
-from pages import _cached, _images, _page, _state
+from pages import _cached, _images, _page
 from pages._cached import Version
 
 T = TypeVar("T", bound=np.generic)
@@ -29,9 +29,7 @@ ACROSS = 32  # units side by side
 def why(run: Run, outline: Outline, image: NDArray[np.float32]) -> None:
     """A part of the page that is drawn only once somebody opens it."""
     title = "Why this answer?"
-    part = st.expander(
-        title, icon=":material/psychology:", key=_state.WHY_OPEN.name, on_change="rerun"
-    )
+    part = st.expander(title, icon=":material/psychology:", key="why_part", on_change="rerun")
     if not part.open:
         return
     with part:

@@ -69,7 +69,6 @@ def canvas(outline: Outline) -> NDArray[np.float32] | None:
     pen_canvas(
         drawn,
         pen=_state.PEN_WIDTH.get(),
-        at_once=not (_state.WHY_OPEN.get() or _state.FOOL_OPEN.get()),  # which take their time
         key=_state.CANVAS.name,
         on_change=keep_drawing,
     )
