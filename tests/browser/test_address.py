@@ -160,5 +160,5 @@ def test_on_a_phone_the_way_to_the_other_pages_is_labelled(server: Server, phone
     wait_until(lambda: menu.evaluate(word) == '"Menu"')
 
     menu.click()
-    phone.get_by_role("link", name="Draw").click()
+    phone.get_by_role("link", name="Draw", exact=True).click()
     expect(phone.get_by_role("heading", name="Draw", exact=True, level=1)).to_be_visible()

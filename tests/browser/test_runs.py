@@ -66,10 +66,10 @@ def compared(page: Page) -> set[str]:
 
 
 def test_rows_are_chosen_by_mouse_and_keyboard_and_a_link_brings_them_back(
-    server: Server, page: Page
+    fresh_server: Server, page: Page
 ) -> None:
-    runs = {run.id for run in finished(server, "One", "Other")}
-    open_runs(server, page)
+    runs = {run.id for run in finished(fresh_server, "One", "Other")}
+    open_runs(fresh_server, page)
     at_rest(page)
     expect(page.get_by_role("button", name="Fullscreen: Every run")).to_be_attached()
 
