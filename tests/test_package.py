@@ -133,4 +133,6 @@ def test_what_is_installed_opens_every_page(installed: Path, tmp_path: Path) -> 
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["data", "draw", "evaluate", "runs", "search", "train"]
+    assert done.stdout.split() == [
+        *("data", "draw", "evaluate", "learn", "runs", "search", "train")
+    ]
