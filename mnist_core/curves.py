@@ -44,14 +44,6 @@ def thin(values: Series, buckets: int) -> NDArray[np.intp]:
     return drawn
 
 
-def gentle(weight: float, points: int) -> float:
-    """A weight for :func:`smooth` that reaches over a tenth of so many points at most.
-
-    A line through a few points that is smoothed over most of them lags behind what they say.
-    """
-    return min(weight, max(0.0, 1 - 10 / max(points, 1)))
-
-
 def smooth(values: Series, weight: float, images: Series) -> Series:
     """The exponential moving average, debiased, in which each value counts as often as its images.
 
@@ -70,6 +62,19 @@ def smooth(values: Series, weight: float, images: Series) -> Series:
     counts = images[finite]
     smoothed[finite] = _fading(values[finite] * counts, weight) / _fading(counts, weight)
     return smoothed
+
+
+def gentle(weight: float, points: int) -> float:
+    """A weight for :func:`smooth` that reaches over a tenth of so many points at most.
+
+    A line through a few points that is smoothed over most of them lags behind what they say.
+    """
+    return min(weight, max(0.0, 1 - 10 / max(points, 1)))
+
+
+def smooth_line(values: Series, weight: float, images: Series) -> Series:
+    """What is drawn through values on every page and in the report; as :func:`smooth`, gently."""
+    return smooth(values, gentle(weight, len(values)), images)
 
 
 def _fading(values: Series, weight: float) -> Series:

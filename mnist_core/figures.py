@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core import words
-from mnist_core.curves import SMOOTHING, Series, gentle, smooth, thin
+from mnist_core.curves import SMOOTHING, Series, smooth_line, thin
 from mnist_core.evaluation import row_shares
 from mnist_core.runs.history import History
 from mnist_core.words import duration
@@ -155,7 +155,7 @@ def _of_run(history: History, name: str, value: str, view: View) -> list[Figure]
     """Traces of one figure of a run: its batches, the smoothed line, the validation."""
     batches = history.all_batches
     values: Series = getattr(batches, name)
-    smoothed = smooth(values, gentle(view.smoothing, len(values)), batches.images)
+    smoothed = smooth_line(values, view.smoothing, batches.images)
     light = thin(values if view.smoothing else values[:0], BATCH_BUCKETS)
     line = thin(smoothed, LINE_BUCKETS)
     at, rates = batches.at[line], batches.learning_rate[line]
@@ -451,8 +451,7 @@ def _curve(history: History, name: str, training: bool, view: View) -> _Curve:
     if training:
         batches = history.all_batches
         ends, elapsed = batches.at, batches.elapsed
-        values = getattr(batches, name)
-        values = smooth(values, gentle(view.smoothing, len(values)), batches.images)
+        values = smooth_line(getattr(batches, name), view.smoothing, batches.images)
     else:
         ends, values = history.validation(name)
         elapsed = np.fromiter(accumulate(epoch.seconds for epoch in history.epochs), float)

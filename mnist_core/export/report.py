@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mnist_core.config import FIELDS
-from mnist_core.curves import SMOOTHING, Series, smooth, thin
+from mnist_core.curves import SMOOTHING, Series, smooth_line, thin
 from mnist_core.data import loading
 from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
@@ -160,7 +160,7 @@ def _chart(history: History, name: str, title: str) -> Chart:
         (label, style, x[drawn := thin(y, WIDTH // 2)].tolist(), y[drawn].tolist())
         for label, style, x, y in (
             ("Batches", "light", batches.at, values),
-            ("Training", "line-1", batches.at, smooth(values, SMOOTHING, batches.images)),
+            ("Training", "line-1", batches.at, smooth_line(values, SMOOTHING, batches.images)),
             ("Validation", "line-2", ends, validated),
         )
     ]
