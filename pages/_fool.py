@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from mnist_core import figures, fooling
 from mnist_core.data.dataset import Outline
-from mnist_core.inference import ModelError
-from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.words import sureness
 from pages import _cached, _images, _page, _why
@@ -26,20 +24,12 @@ SIDE = 140  # pixels, of a picture: two lie side by side on a phone
 
 def fool(run: Run, outline: Outline, image: NDArray[np.float32]) -> None:
     """A part of the page Draw that is drawn only while it is open."""
-    part = st.expander(
-        "Fool it: what would make it say something else?",
-        icon=":material/mystery:",
-        key="fool_part",
-        on_change="rerun",
-    )
-    if not part.open:
+    title = "Fool it: what would make it say something else?"
+    opened = _why.look_inside(run, title, ":material/mystery:", "fool_part")
+    if not opened:
         return
-    with part:
-        try:
-            network = _why.network_of(run)
-        except (ModelError, RunError) as error:
-            st.info(_page.plain(str(error)), icon=":material/visibility_off:")
-            return
+    with opened.part:
+        network = opened.network
         names = outline.class_names
         answer = int(network.probabilities(image[np.newaxis])[0].argmax())
         others = [name for name in names if name != names[answer]]

@@ -11,9 +11,7 @@ from mnist_core.data.dataset import Outline
 from mnist_core.drawing import network_input
 from mnist_core.drawing.strokes import image_from_strokes
 from mnist_core.evaluation import Evaluation
-from mnist_core.inference import ModelError
 from mnist_core.inside import InsidePredictor, MissingExtraError, Plane
-from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.words import sureness
 from pages import _cached, _images, _page, _state, _tables, _why
@@ -31,20 +29,12 @@ SIDE = 168  # pixels, of a picture
 @st.fragment
 def image_map(run: Run, images: NDArray[np.uint8], result: Evaluation) -> None:
     """A part of the page Evaluate that is drawn only while it is open."""
-    part = st.expander(
-        "The map: which images lie side by side for it",
-        icon=":material/scatter_plot:",
-        key="map_part",
-        on_change="rerun",
-    )
-    if not part.open:
+    title = "The map: which images lie side by side for it"
+    opened = _why.look_inside(run, title, ":material/scatter_plot:", "map_part")
+    if not opened:
         return
-    with part:
-        try:
-            network, outline = _why.network_of(run), run.dataset()
-        except (ModelError, RunError) as error:
-            st.info(_page.plain(str(error)), icon=":material/visibility_off:")
-            return
+    with opened.part:
+        network, outline = opened.network, opened.outline
         names, mapped = result.class_names, images[: inside.MAPPED]
         with st.container(horizontal=True, vertical_alignment="bottom"):
             method = st.segmented_control(

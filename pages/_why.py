@@ -1,11 +1,12 @@
 """Why a network answers as it does: where it looks, what it is reminded of, what its layers say."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import inside
 from mnist_core.data.dataset import Outline
@@ -28,22 +29,41 @@ ACROSS = 32  # units side by side
 
 def why(run: Run, outline: Outline, image: NDArray[np.float32]) -> None:
     """A part of the page that is drawn only once somebody opens it."""
-    title = "Why this answer?"
-    part = st.expander(title, icon=":material/psychology:", key="why_part", on_change="rerun")
-    if not part.open:
+    opened = look_inside(run, "Why this answer?", ":material/psychology:", "why_part")
+    if not opened:
         return
-    with part:
-        try:
-            network = network_of(run)
-        except (ModelError, RunError) as error:
-            st.info(_page.plain(str(error)), icon=":material/visibility_off:")
-            return
+    with opened.part:
+        network = opened.network
         left, right = st.columns(2, gap="large")
         with left:
             where_it_looks(network, outline, image)
         with right:
             reminded_of(network, run, outline, image)
         layers(network, run, outline, image)
+
+
+class Opened(NamedTuple):
+    """A part of a page that looks into a network, and that is open."""
+
+    part: DeltaGenerator
+    network: InsidePredictor
+    outline: Outline
+    """Of what it was trained on."""
+
+
+def look_inside(run: Run, title: str, icon: str, key: str) -> Opened | None:
+    """A part of a page on what goes on in a run's network; None while it is closed.
+
+    None, too, where the network can't be looked into, as the part then says.
+    """
+    part = st.expander(title, icon=icon, key=key, on_change="rerun")
+    if not part.open:
+        return None
+    try:
+        return Opened(part, network_of(run), run.dataset())
+    except (ModelError, RunError) as error:
+        part.info(_page.plain(str(error)), icon=":material/visibility_off:")
+        return None
 
 
 def network_of(run: Run) -> InsidePredictor:
