@@ -325,9 +325,10 @@ def killable(process: subprocess.Popen[bytes], run: Run) -> Training:
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
+    """The workers of a process, without those of others that it has started."""
     return [
         child
-        for child in psutil.Process(pid).children(recursive=True)
+        for child in psutil.Process(pid).children()
         if "mnist_core.training.worker" in child.cmdline()
     ]
 

@@ -22,6 +22,7 @@ from streamlit import config
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime import app_session
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
@@ -30,12 +31,16 @@ from streamlit.runtime.media_file_manager import MediaFileMetadata
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunnerEvent
+from streamlit.runtime.scriptrunner_utils.script_requests import (
+    ScriptRequestType,
+    _coalesce_widget_states,
+)
 from streamlit.runtime.scriptrunner_utils.script_run_context import (
     ThreadState,
     get_script_run_ctx,
 )
 from streamlit.runtime.session_manager import SessionInfo
-from streamlit.runtime.state.session_state import SessionState
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 from pages import _state
 
@@ -267,12 +272,14 @@ class Turns:
 
 @cache
 def mend_reruns() -> None:
-    """Mend seven faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend eight faults of Streamlit 1.67, for all fragments and all widgets.
 
     They show where a fragment with ``run_every`` runs at the moment at which somebody clicks, or
     where people click faster than they hear. And have no more of them run than the server can.
     """
-    AppSession.request_rerun = _heeding_people(AppSession.request_rerun, Turns(RUNS_A_SECOND))  # type: ignore[method-assign,assignment]
+    AppSession.request_rerun = _heeding_people(  # type: ignore[method-assign,assignment]
+        _hand_on(AppSession.request_rerun), Turns(RUNS_A_SECOND)
+    )
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
     _hear_runs_out()
     _call_back_whole()
@@ -305,10 +312,8 @@ def _heeding_people(request_rerun: Rerun, turns: Turns) -> Rerun:
             is_due = _is_due(session._fragment_storage, state.fragment_id)
             if not (is_due and turns.take((session.id, state.fragment_id))):
                 return
-            quiet = ClientState()
-            quiet.CopyFrom(state)
-            quiet.ClearField("widget_states")
-            state = quiet
+            state = _copy(state)
+            state.ClearField("widget_states")
         request_rerun(session, state)
 
     return request
@@ -344,23 +349,24 @@ def _hear_runs_out() -> None:
 
 
 def _call_back_whole() -> None:
-    """A callback runs to its end, whatever is asked for meanwhile.
+    """What was pressed is called back, and to its end, whatever is asked for meanwhile.
 
     Streamlit ends a run that another one is to follow wherever it draws, and wherever it reads or
-    writes the session: in a callback, too, and nobody calls that again. Who presses Train and goes
-    to another page in the same moment would have begun nothing, or a training that the session
-    does not know of. What is asked for has its turn as soon as the callbacks are over.
+    writes the session: on its way to the callbacks and in them, too, and nobody calls those again.
+    Who presses Train and goes to another page in the same moment would have begun nothing, or a
+    training that the session does not know of. What is asked for has its turn as soon as the
+    callbacks are over.
     """
     call, give_way = (
-        SessionState._call_callbacks,
+        SafeSessionState.on_script_will_rerun,
         ScriptRunner._maybe_handle_execution_control_request,
     )
     calling = threading.local()
 
-    def call_callbacks(state: SessionState, **asked: Any) -> None:
+    def call_callbacks(state: SafeSessionState, *asked: Any, **more: Any) -> None:
         calling.now = True
         try:
-            call(state, **asked)
+            call(state, *asked, **more)
         finally:
             calling.now = False
 
@@ -368,8 +374,40 @@ def _call_back_whole() -> None:
         if not getattr(calling, "now", False):
             give_way(runner)
 
-    SessionState._call_callbacks = call_callbacks  # type: ignore[method-assign,assignment]
+    SafeSessionState.on_script_will_rerun = call_callbacks  # type: ignore[method-assign,assignment]
     ScriptRunner._maybe_handle_execution_control_request = give_way_after_callbacks  # type: ignore[method-assign,assignment]
+
+
+def _hand_on(request_rerun: Rerun) -> Rerun:
+    """What was pressed is handed on to the next run, where that comes before its own has begun.
+
+    Streamlit stops a run for one of the whole page, and what the former was still to do with it: a
+    press of which its thread had not heard yet, or in a fragment, which waits for the page's end.
+    """
+
+    def request(session: AppSession, state: ClientState | None) -> None:
+        runner = session._scriptrunner
+        if state and not state.fragment_id and runner is not None:
+            requests = runner._requests
+            with requests._lock:  # from here on it has either begun with it, or never will
+                waiting = requests._state == ScriptRequestType.RERUN
+                if waiting:
+                    requests._state = ScriptRequestType.STOP
+            if waiting:
+                pressed = _coalesce_widget_states(
+                    requests._rerun_data.widget_states, state.widget_states
+                )
+                state = _copy(state)
+                state.widget_states.CopyFrom(pressed or WidgetStates())
+        request_rerun(session, state)
+
+    return request
+
+
+def _copy(state: ClientState) -> ClientState:
+    copy = ClientState()
+    copy.CopyFrom(state)
+    return copy
 
 
 def _tell_again() -> None:
@@ -389,10 +427,9 @@ def _tell_again() -> None:
 
     def request(session: AppSession, state: ClientState | None) -> None:
         if state and state.cached_message_hashes:
-            shown, asked = of_sessions.get(session, _Shown()), ClientState()
-            asked.CopyFrom(state)
-            asked.cached_message_hashes[:] = filter(shown.lately, state.cached_message_hashes)
-            state = asked
+            shown, asked = of_sessions.get(session, _Shown()), state.cached_message_hashes
+            state = _copy(state)
+            state.cached_message_hashes[:] = filter(shown.lately, asked)
         request_rerun(session, state)
 
     AppSession._enqueue_forward_msg = enqueue_forward_msg  # type: ignore[method-assign,assignment]

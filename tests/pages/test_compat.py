@@ -23,7 +23,13 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.script_data import ScriptData
+from streamlit.runtime.scriptrunner import RerunData
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.runtime.scriptrunner_utils.script_requests import (
+    ScriptRequest,
+    ScriptRequests,
+    ScriptRequestType,
+)
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.testing.v1 import AppTest
 
@@ -149,6 +155,56 @@ def test_a_callback_runs_to_its_end_though_somebody_clicks_meanwhile() -> None:
 
     assert dashboard.session_state["begun"]
     assert dashboard.session_state["drawn"] == 2  # what was asked for has had its turn
+
+
+def test_a_press_is_called_back_though_somebody_goes_on_before_that_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _compat.mend_reruns()
+
+    def page() -> None:
+        import streamlit as st
+
+        st.button("Train", on_click=lambda: st.session_state.update(begun=True))
+
+    dashboard = AppTest.from_function(page).run()
+    taken: list[ScriptRequest] = []
+    take = ScriptRequests.on_scriptrunner_ready
+
+    def take_while_more_is_asked_for(requests: ScriptRequests) -> ScriptRequest:
+        taken.append(take(requests))
+        if len(taken) == 1:
+            requests.request_rerun(RerunData())
+        return taken[-1]
+
+    monkeypatch.setattr(ScriptRequests, "on_scriptrunner_ready", take_while_more_is_asked_for)
+    dashboard.button[0].click().run()
+
+    assert dashboard.session_state["begun"]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("fragment", ["", "form"])
+def test_what_was_pressed_is_handed_on_to_the_run_that_comes_before_its_own(
+    begun: bool, fragment: str
+) -> None:
+    requests, asked = ScriptRequests(), list[ClientState | None]()
+    pressed, page = ClientState(fragment_id=fragment), ClientState(page_script_hash="draw")
+    pressed.widget_states.widgets.add(id="train", trigger_value=True)
+    page.widget_states.widgets.add(id="width", int_value=512)
+    requests.request_rerun(RerunData(widget_states=pressed.widget_states, fragment_id=fragment))
+    if begun:
+        requests.on_scriptrunner_ready()
+    session: Any = SimpleNamespace(_scriptrunner=SimpleNamespace(_requests=requests))
+    _compat._hand_on(lambda _, state: asked.append(state))(session, page)
+
+    (state,) = asked
+    assert state
+    assert state.page_script_hash == "draw"
+    held = {widget.id for widget in state.widget_states.widgets}
+    assert held == ({"width"} if begun else {"width", "train"})  # it is pressed once
+    if not begun:
+        assert requests.on_scriptrunner_ready().type == ScriptRequestType.STOP
 
 
 def test_a_file_waits_for_the_browser_that_asked_for_it_whatever_runs_meanwhile(
