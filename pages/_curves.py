@@ -68,11 +68,10 @@ def show(run: Run, curves: Curves, others: Mapping[str, str]) -> None:
         with column:
             live_chart(figure, f"{name}_{run.id}", in_words(history, name))
     words = ["With a mouse, drag over a part to enlarge it, click twice to see all."]
-    words.append("The axes only grow.")
     if len(history.epochs) > 2 * figures.EPOCH_BUCKETS:
         words.append("Of so many epochs, the best and the worst of each few have a point.")
     if history.marks():
-        words.append("▲ done by hand.")
+        words.append("▲ a new learning rate, or another run that it continues.")
     if history.pauses:
         words.append("❙ paused.")
     words.append(history.about_losses(run.config.label_smoothing))

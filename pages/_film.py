@@ -282,7 +282,7 @@ def _first_layer(network: Network, outline: Outline, scene: Scene) -> None:
         _why.coloured(np.zeros(sheet.shape, np.float32), sheet),
         f"The weights of the first {len(weights)} {what}",
     )
-    st.caption(f"The weights of the first {len(weights)} {what}: teal up, orange down.")
+    st.caption(f"The weights of the first {len(weights)} {what}: teal above 0, orange below.")
     if scene.maps is not None:
         maps = _why.tiles(scene.maps[..., :TILES])
         _picture(maps, "What the filters answer to the first image")

@@ -35,6 +35,8 @@ from pages import (
 
 REFRESH_SECONDS = 1.0
 NEWEST = 50
+FEW = 20
+"""Trials, of which importances are no more than a guess."""
 """As many of the newest runs are looked at for those that a study has in training."""
 
 
@@ -264,7 +266,10 @@ def pictures(study: Study, trials: Sequence[Trial]) -> None:
     with st.container():
         st.subheader("What mattered")
         if shares := _studies.importances(study):
-            st.caption("How much of the differences between good trials each setting explains.")
+            words = "How much of the differences between good trials each setting explains."
+            if len(trials) < FEW:
+                words += f" After {len(trials)} trials, a first guess."
+            st.caption(words)
             chart(figures.importance(shares), "importance", "How much each setting mattered")
         else:
             st.caption(f"Told once {suggest.OTHERS} trials have come to their end.")

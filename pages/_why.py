@@ -257,7 +257,7 @@ def one_unit(
         if number == 0 and (weights := network.incoming_weights(unit)) is not None:
             st.image(
                 _images.png(coloured(np.zeros(weights.shape, np.float32), weights), 140),
-                caption="What it weighs pixels with: teal up, orange down",
+                caption="Its weights for the pixels: teal above 0, orange below",
                 width=140,
                 output_format="PNG",
                 alt=f"The incoming weights of unit {unit}",

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from mnist_core.config import TrainingConfig
+from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
 from mnist_core.runs.history import History
 from mnist_core.runs.store import RunStore
@@ -68,6 +69,18 @@ def pool() -> Iterator[WorkerPool]:
     """One real worker process; TensorFlow is loaded once for all tests that train."""
     with WorkerPool(1) as pool:
         yield pool
+
+
+@pytest.fixture(autouse=True)
+def nothing_trains_on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that fails leaves the one worker to those that come, which would wait for it."""
+    yield
+    if "pool" in request.fixturenames:
+        pool: WorkerPool = request.getfixturevalue("pool")
+        for run in [*pool.running, *pool._waiting]:
+            with contextlib.suppress(RunError):  # the test has taken its folder away
+                run.want(stop=True)
+        wait_until(lambda: not pool.running and not pool._waiting)
 
 
 @pytest.fixture

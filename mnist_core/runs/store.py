@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from mnist_core import storage
 from mnist_core.config import FIELDS, ConfigError, TrainingConfig
 from mnist_core.fields import allowed, bounds
 from mnist_core.runs.events import Batch, Continued, Epoch, Event, Fitting, LearningRate
-from mnist_core.runs.files import RunError, write_whole
+from mnist_core.runs.files import RunError, new_id, write_whole
 from mnist_core.runs.folder import Owner, Run, Trial
 from mnist_core.runs.format import write_format
 
@@ -147,8 +145,7 @@ class RunStore:
         with storage.using(self.folder, storage.RUNS):
             self.folder.mkdir(parents=True, exist_ok=True)
             while True:
-                run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-                folder = self.folder / run_id
+                folder = self.folder / new_id()
                 try:
                     folder.mkdir()
                     break

@@ -16,11 +16,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +33,14 @@ from mnist_core.data import loading
 from mnist_core.network import describe
 from mnist_core.runs import files
 from mnist_core.runs.events import Epoch, State
-from mnist_core.runs.files import RunError, own_folder, read_model, unreadable, write_whole
+from mnist_core.runs.files import (
+    RunError,
+    new_id,
+    own_folder,
+    read_model,
+    unreadable,
+    write_whole,
+)
 from mnist_core.runs.folder import SILENCE, Owner, Run
 from mnist_core.runs.folder import Trial as TrialFile
 from mnist_core.runs.history import History
@@ -393,7 +398,7 @@ def create(runs: Path, plan: Plan) -> Study:
     with storage.using(runs, storage.RUNS):
         parent = own_folder(runs / FOLDER)
         while True:
-            study = Study(parent / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
+            study = Study(parent / new_id())
             try:
                 study.folder.mkdir()
                 break

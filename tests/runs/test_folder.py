@@ -66,6 +66,12 @@ def test_runs_list_newest_first_and_strangers_are_not_runs(store: RunStore) -> N
     assert [r.id[13:15] for r in store.list()] == ["03", "02", "01"]
 
 
+def test_runs_of_one_second_list_newest_first_too(store: RunStore) -> None:
+    created = [store.create(TrainingConfig()) for _ in range(8)]
+
+    assert store.list() == created[::-1]
+
+
 def test_no_folder_means_no_runs(store: RunStore) -> None:
     assert store.list() == []
 
