@@ -92,6 +92,9 @@ sight, whose cell was clicked. */
 @media (min-width: 641px) { .st-key-behind_the_cell { scroll-margin-top: 30vh; } }
 /* What stands beside a page's title begins where that does, not under the band. */
 .st-key-beside_title { padding-top: 0.75rem; }
+/* What a search looks between: a long label has lines, and its fields stay beside it. */
+[class*="st-key-in_one_row_"] { flex-wrap: nowrap !important; }
+[class*="st-key-in_one_row_"] > :first-child { min-width: 0 !important; }
 /* A finger needs 44 pixels. */
 @media (pointer: coarse) {
     [data-testid="stSidebarNavLink"], [data-testid="stMain"] :is(

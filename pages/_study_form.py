@@ -26,7 +26,7 @@ NEWEST = 20
 """Runs that a search can start from."""
 FIRST_VARIED = ("learning_rate", "dropout", "widths", "batch_size", "schedule")
 AIMS: dict[Aim, str] = {"accuracy": "Accuracy", "loss": "Loss"}
-BESIDE_LABEL: dict[str, Any] = {"label_visibility": "collapsed", "width": 96}
+BESIDE_LABEL: dict[str, Any] = {"label_visibility": "collapsed", "width": 80}
 NO_OTHER = "none"
 AGAINST = {
     NO_OTHER: "Nothing else",
@@ -191,7 +191,7 @@ def where(name: str) -> Where:
     bounds: dict[str, float] = {}
     part = setting(field).parts
     if part:
-        with row(str(field.title)):
+        with row(str(field.title), f"{name}_count"):
             for bound in ("fewest", "most"):
                 if bound == "most":
                     st.markdown(":small[to]", width="content")
@@ -202,7 +202,7 @@ def where(name: str) -> Where:
                     bind="query-params",
                     **BESIDE_LABEL,
                 )
-    with row(f"{part[1].capitalize()} in each" if part else str(field.title)):
+    with row(f"{part[1].capitalize()} in each" if part else str(field.title), name):
         for bound, side in (("low", "from"), ("high", "to")):
             if side == "to":
                 st.markdown(":small[to]", width="content")
@@ -217,9 +217,11 @@ def where(name: str) -> Where:
     return within(name, bounds)
 
 
-def row(label: str) -> DeltaGenerator:
-    """A label, and beside it room for two fields."""
-    place = st.container(horizontal=True, vertical_alignment="center", gap="small")
+def row(label: str, key: str) -> DeltaGenerator:
+    """A label, and beside it room for two fields, on a phone, too."""
+    place = st.container(
+        horizontal=True, vertical_alignment="center", gap="xsmall", key=f"in_one_row_{key}"
+    )
     place.markdown(f":small[{label}]", width="stretch")
     return place
 

@@ -141,7 +141,7 @@ def reminded_of(
     _images.gallery(
         dataset.x_train[[n.index for n in near]],
         [f"Training image {n.index}, a {label}" for label, n in named],
-        [f"{_page.plain(label)}  \n{n.distance:.3g}" for label, n in named],
+        [f"{_page.plain(label)}  \n{n.distance:.2f}" for label, n in named],
         columns=4,
     )
     st.caption(

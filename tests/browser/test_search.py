@@ -79,3 +79,19 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
     width = page.get_by_role("spinbutton", name="Units in 1")
     expect(width).to_have_value(str(best.config.widths[0]))
+
+
+def test_on_a_phone_the_fields_of_a_range_stay_beside_each_other(
+    server: Server, phone: Page
+) -> None:
+    varied = ("Learning rate", "Label smoothing", "Elastic distortion")
+    phone.goto(f"{server.url}/search?" + "&".join(f"search_varied={name}" for name in varied))
+    for name in varied:
+        low, high = (phone.get_by_label(f"{name}: {side}") for side in ("from", "to"))
+        expect(high).to_be_visible()
+        at_rest(phone)
+        places = [field.bounding_box() for field in (low, high)]
+        assert places[0]
+        assert places[1]
+        assert places[0]["y"] == places[1]["y"]
+        assert places[0]["x"] + places[0]["width"] < places[1]["x"]
