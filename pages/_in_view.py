@@ -22,7 +22,7 @@ export default function ({ data: { place, wish } }) {
         }
         if (++looks > 100 || seen > 10) stop()
     }, 100)
-    const people = ["wheel", "touchstart", "keydown"]
+    const people = ["wheel", "touchstart", "keydown", "pointerdown"]
     const stop = () => {
         clearInterval(looking)
         people.forEach(kind => removeEventListener(kind, stop, true))

@@ -142,7 +142,7 @@ def stays_where_it_is(page: Page) -> None:
 
 def test_every_stroke_is_answered_and_can_be_taken_back(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/draw")
-    invites(page)
+    stays_where_it_is(page)
     same_canvas = canvas(page).element_handle()
 
     draw(page, FOUR[0])
@@ -200,7 +200,7 @@ def test_strokes_that_follow_faster_than_answers_are_all_answered(
     server: Server, trained: Run, page: Page
 ) -> None:
     page.goto(f"{server.url}/draw")
-    invites(page)
+    stays_where_it_is(page)
 
     for _ in range(5):
         for stroke in FOUR:
@@ -221,7 +221,7 @@ def test_strokes_that_follow_faster_than_answers_are_all_answered(
 
 def test_a_click_is_a_dot_also_one_that_trembles(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/draw")
-    invites(page)
+    stays_where_it_is(page)
     answers = []
     for length in (0, 8, 10):  # the pen is 18 wide
         draw(page, [(100, 100), (100, 100 + length)])
@@ -241,7 +241,7 @@ def test_200_000_points_are_thinned_out_and_answered_soon(server: Server, page: 
         lambda socket: socket.on("framesent", lambda frame: sizes.append(len(frame))),
     )
     page.goto(f"{server.url}/draw")
-    invites(page)
+    stays_where_it_is(page)
 
     canvas(page).evaluate(
         """canvas => {
@@ -269,7 +269,7 @@ def test_200_000_points_are_thinned_out_and_answered_soon(server: Server, page: 
 
 def test_nothing_invisible_takes_the_focus_or_the_pen(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/draw")
-    invites(page)
+    stays_where_it_is(page)
     draw(page, SEVEN)
     says(page, "7")
     canvas(page).hover()
@@ -319,7 +319,7 @@ def test_a_drawing_stays_while_other_pages_and_inputs_are_looked_at(
 
 def test_a_drawing_survives_a_reload_and_can_be_undone_then(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/draw")
-    invites(page)
+    stays_where_it_is(page)
     for stroke in FOUR:
         draw(page, stroke)
     says(page, "4")
@@ -346,7 +346,7 @@ def test_canvas_answer_bars_and_tools_are_on_the_screen_together(
 ) -> None:
     page.set_viewport_size({"width": width, "height": height})
     page.goto(f"{server.url}/draw")
-    invites(page)
+    stays_where_it_is(page)
 
     draw(page, FOUR[0])  # which is no digit yet
 
@@ -426,7 +426,7 @@ def test_on_a_phone_the_answer_is_on_the_screen_with_the_whole_canvas(
     server: Server, phone: Page
 ) -> None:
     phone.goto(f"{server.url}/draw")
-    invites(phone)
+    stays_where_it_is(phone)
 
     draw(phone, SEVEN)
 
@@ -440,7 +440,7 @@ def test_on_a_phone_two_digits_and_how_likely_they_are_fit_on_the_screen_with_th
     server: Server, phone: Page
 ) -> None:
     phone.goto(f"{server.url}/draw")
-    invites(phone)
+    stays_where_it_is(phone)
 
     draw(phone, FOUR[0])  # which is no digit yet
 

@@ -48,6 +48,7 @@ def test_on_a_phone_a_run_out_of_sight_is_announced_and_reached(
     wait_until(lambda: run.history().batches)
     heading = phone.get_by_role("heading", name=re.compile("running"))
     expect(heading).to_be_in_viewport()
+    phone.mouse.wheel(0, -50)  # as people do: nothing scrolls them back from here on
     phone.get_by_role("button", name="Train", exact=True).scroll_into_view_if_needed()
     expect(heading).not_to_be_in_viewport()
     line = phone.get_by_text(re.compile(r"Epoch \d+ of 200.* · See it"))
