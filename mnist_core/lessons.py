@@ -99,9 +99,11 @@ def _training(history: History) -> list[str]:
     last, images = history.epochs[-1], history.fitting.validation_images
     if last.val_accuracy is None or not images:
         return ["It was trained without validation images, so nobody can tell if it overfits."]
+    # Counted batch by batch, with dropout and moved images: it may lie far below the validation.
+    so_far = ", counted while it still learned," if last.accuracy < last.val_accuracy else ""
     figures = (
-        f"In the last epoch, it was right on {last.accuracy:.1%} of the training images and on "
-        f"{last.val_accuracy:.1%} of the {images:,} validation images"
+        f"In the last epoch, it was right on {last.accuracy:.1%} of the training images{so_far} "
+        f"and on {last.val_accuracy:.1%} of the {images:,} validation images"
     )
     _, by_chance = wilson_interval(round(last.val_accuracy * images), images)
     gap = last.accuracy - last.val_accuracy >= OVERFITS_FROM and last.accuracy > by_chance

@@ -196,7 +196,9 @@ def settings(picked: list[Summary], names: dict[str, str]) -> None:
         except RunError:
             continue  # said above, in the place of its curves
         if by_hand:
-            words = f"{names[summary.run.id]}, beside its settings, by hand: {'; '.join(by_hand)}."
+            words = (
+                f"What the settings of {names[summary.run.id]} do not say: {'; '.join(by_hand)}."
+            )
             st.caption(_page.plain(words))
 
 

@@ -314,7 +314,7 @@ def what_next(now: Snapshot) -> None:
             _page.step("pages/evaluate.py", "Evaluate it", ":material/fact_check:", link)
             _page.step("pages/draw.py", draw, ":material/draw:", link, first=False)
     if by_hand := now.history.by_hand():
-        st.caption(f"Beside its settings, by hand: {_page.plain('; '.join(by_hand))}.")
+        st.caption(f"What its settings do not say: {_page.plain('; '.join(by_hand))}.")
     try:
         last = run.checkpoint_epoch()
     except RunError as error:

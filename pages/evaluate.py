@@ -351,7 +351,7 @@ def making(run: Run, config: TrainingConfig, history: History) -> None:
     by_hand = _page.plain("; ".join(history.by_hand()))
     with st.expander("How this network was made", icon=":material/settings:"):
         if by_hand:
-            st.info(f"Beside these settings, by hand: {by_hand}.", icon=":material/back_hand:")
+            st.info(f"What its settings do not say: {by_hand}.", icon=":material/back_hand:")
         left, middle, right = st.columns(3, gap="medium")
         with left:
             st.markdown("**Settings**")

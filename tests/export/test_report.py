@@ -82,7 +82,7 @@ def test_it_says_what_was_done_by_hand(store: RunStore) -> None:
         append_event(run.folder, event)
 
     assert (
-        "Beside these settings, by hand: learning rate set to 0.02 in epoch 1; stopped in epoch 1."
+        "What its settings do not say: learning rate set to 0.02 in epoch 1; stopped in epoch 1."
         in Page(run).text
     )
 

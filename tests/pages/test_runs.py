@@ -487,7 +487,7 @@ def test_what_was_done_by_hand_stands_with_the_settings_that_differ(store: RunSt
 
     assert "None: all settings are the same, seed included." in words(app)
     assert (
-        r"\*Steered\* · 16, beside its settings, by hand: learning rate set to 0.01 in epoch 1."
+        r"What the settings of \*Steered\* · 16 do not say: learning rate set to 0.01 in epoch 1."
         in words(app)
     )
 

@@ -497,7 +497,7 @@ def test_what_was_done_by_hand_stands_with_the_settings(store: RunStore) -> None
     )
 
     assert (
-        "Beside its settings, by hand: learning rate set to 0.02 in epoch 1; stopped in epoch 1."
+        "What its settings do not say: learning rate set to 0.02 in epoch 1; stopped in epoch 1."
         in captions(app)
     )
 
