@@ -3,6 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from mnist_core.link import link_parameters
 from mnist_core.runs.catalog import Damaged, Entry
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
@@ -96,6 +97,18 @@ def about_built_in(run: Run) -> None:
                 width="content",
             )
             _page.step("pages/train.py", "Train your own", ":material/model_training:")
+
+
+def about_trial(run: Run) -> None:
+    """Why a search's trial has neither network nor figures, and the way to both."""
+    st.info(
+        "A search compares its trials on the validation images: none of them is tested, and none "
+        "keeps its network. Train its settings to evaluate them, and to draw for the network.",
+        title="This is a trial of a search",
+        icon=":material/travel_explore:",
+    )
+    query = link_parameters(run.config) | _state.RUN.link(run.id)
+    _page.step("pages/train.py", "Use its settings", ":material/content_copy:", query)
 
 
 def name_damage(run: Run) -> None:

@@ -30,11 +30,12 @@ from pages._live_chart import live_chart, load_plotly
 
 IMAGES_ON_A_PAGE = 8
 REFRESH_SECONDS = 0.8
+ANCHOR = "comparison"
 
 
 def show(picked: list[Summary], beside: _run_table.Beside) -> None:
     """All that can be said of these runs together."""
-    st.header("Comparison")
+    st.header("Comparison", anchor=ANCHOR)
     names = _run_table.distinct_names(picked)
     load_plotly()
     curves(picked, names, beside.groups)

@@ -352,6 +352,8 @@ else:
             st.fragment(ask)(run, outline, live)
     elif isinstance(entry, Damaged):
         unreadable(entry.reason)
+    elif run.is_trial:
+        _chosen.about_trial(run)
     else:
         st.info("This run has no network to ask.", icon=":material/search_off:")
     if state:

@@ -465,7 +465,10 @@ if history.epochs:
     with curves_place:
         curves(run, history, config.epochs if state.live else len(history.epochs))
 result = None
-if not state.live:
+if run.is_trial and not state.live:
+    with said:
+        _chosen.about_trial(run)
+elif not state.live:
     try:
         with st.spinner("Checking the answers"):
             result = _cached.evaluation(run)

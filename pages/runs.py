@@ -225,6 +225,9 @@ def actions(entries: list[Entry], picked: list[Entry], baseline: Summary | None)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{counted(len(picked), 'run')} chosen**", width="content")
+        if 2 <= len(readable(picked)) <= COMPARED.most:
+            words = f":material/compare: [See them side by side](#{_comparison.ANCHOR})"
+            st.markdown(words, width="content")  # which is below, mostly out of sight
         st.button("Clear selection", icon=":material/clear:", on_click=COMPARED.choose, args=([],))
         st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
         if len(picked) == 1:
@@ -250,6 +253,11 @@ def actions(entries: list[Entry], picked: list[Entry], baseline: Summary | None)
                 )
     if len(picked) == 1 and isinstance(picked[0], Summary):
         labels_form(picked[0], all_tags(entries))
+
+
+def readable(picked: Sequence[Entry]) -> list[Summary]:
+    """Those that can be compared."""
+    return [entry for entry in picked if isinstance(entry, Summary)]
 
 
 def links(entry: Entry) -> None:
@@ -406,10 +414,9 @@ with st.container():
             actions(entries, picked, beside.baseline)
 _export.uploader()
 if entries:
-    readable = [entry for entry in picked if isinstance(entry, Summary)]
-    if 2 <= len(readable) <= COMPARED.most:
-        _comparison.show(readable, beside)
-    elif len(readable) > COMPARED.most:
+    if 2 <= len(readable(picked)) <= COMPARED.most:
+        _comparison.show(readable(picked), beside)
+    elif len(readable(picked)) > COMPARED.most:
         st.info(f"At most {COMPARED.most} runs can be compared.", icon=":material/compare:")
     boards = leaderboards(entries, seeds)
     if boards:

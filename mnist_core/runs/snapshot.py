@@ -54,6 +54,8 @@ class Snapshot:
             said = f"Epoch {history.paused.epoch} of {done.asked} is over"
         elif done.step:
             said += f", step {done.step:,} of {done.steps_per_epoch:,}"
+        if self.wanted.stop:
+            return f"Stopping · {said}"
         if history.paused:
             return f"Paused · {said}"
         left = self.seconds_left

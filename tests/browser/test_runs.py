@@ -87,6 +87,8 @@ def test_rows_are_chosen_by_mouse_and_keyboard_and_a_link_brings_them_back(
     page.reload()
     expect(page.get_by_text("2 runs chosen")).to_be_visible()
     expect(page.get_by_role("heading", name="Comparison")).to_be_visible()
+    page.get_by_role("link", name="See them side by side").click()
+    expect(page.get_by_role("heading", name="Comparison")).to_be_in_viewport()
 
     tick(page, 0)
     expect(page.get_by_text("1 run chosen")).to_be_visible()

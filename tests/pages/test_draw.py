@@ -18,7 +18,7 @@ from mnist_core.data.own import import_file
 from mnist_core.drawing.strokes import MOST_POINTS, image_from_strokes
 from mnist_core.inference import Predictor
 from mnist_core.runs.events import Ended, Started, State, append_event
-from mnist_core.runs.folder import Run
+from mnist_core.runs.folder import Run, Trial
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
 from tests.builders import fitting
@@ -359,6 +359,17 @@ def test_while_it_learns_the_network_of_its_newest_epoch_answers(
 
     append_event(run.folder, Ended(state=State.FAILED))
     assert checked(app.run()).info[0].value == "This run has no network to ask."
+
+
+def test_a_trial_that_kept_no_network_says_why(store: RunStore, run: Run) -> None:
+    tried = store.create(SMALL, Trial(study="20260101-000000-aaaa", number=1))
+    append_event(tried.folder, Ended(state=State.FINISHED))
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["run"] = tried.id
+    checked(app.switch_page("pages/draw.py").run())
+
+    assert "none keeps its network" in app.info[0].value
+    assert "Use its settings" in [link.value for link in app.page_link]
 
 
 def test_a_damaged_checkpoint_is_named(store: RunStore, trained: Run) -> None:

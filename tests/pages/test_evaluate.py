@@ -171,6 +171,19 @@ def test_a_run_that_a_search_asked_for_is_shown_only_where_there_is_no_other(
     assert page().query_params["run"] == older.id
 
 
+def test_a_trial_that_a_search_did_not_test_says_so_and_leads_on(store: RunStore) -> None:
+    tried = trained(store, "20260102-120000-bbbb")
+    (tried.folder / "test.npz").unlink()
+    trial = Trial(study="20260101-000000-aaaa", number=1)
+    write_json(tried.folder / "trial.json", trial.model_dump())
+    app = page(run=tried.id)
+
+    assert "none of them is tested" in app.info[0].value
+    assert not app.error
+    (way,) = (link for link in app.page_link if link.value == "Use its settings")
+    assert f"run={tried.id}" in way.proto.query_string
+
+
 def test_the_url_chooses_the_run(store: RunStore) -> None:
     trained(store, "20260101-120000-aaaa")
     trained(store, "20260101-120001-bbbb")

@@ -57,6 +57,13 @@ def test_how_far_a_run_is_goes_from_0_to_1(run: Run) -> None:
     assert after(run, epoch(4)).progress == (4, 4, 0, 57)
 
 
+def test_a_run_that_is_to_stop_says_so_until_it_has(run: Run) -> None:
+    after(run, Started(), fitting(), batch(1, 19))
+    run.want(stop=True)
+
+    assert after(run).stage == "Stopping · Epoch 1 of 4, step 19 of 57"
+
+
 def test_the_time_left_follows_from_what_comes_after_the_graph_was_built(run: Run) -> None:
     """The first batches and the first epoch take much longer, and say nothing of the others."""
     slow, fast = {"images_per_second": 200}, {"images_per_second": 1_200}
