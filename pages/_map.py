@@ -44,8 +44,7 @@ def image_map(run: Run, images: NDArray[np.uint8], result: Evaluation) -> None:
                 "In colour", names, key="map_classes", placeholder="All classes", width=360
             )
         try:
-            with st.spinner("Placing the images"):
-                plane = _plane(*_versions(run), method, network, mapped)
+            plane = _plane(*_versions(run), method, network, mapped)
         except (MissingExtraError, ValueError) as error:
             st.info(_page.plain(str(error)), icon=":material/extension_off:")
             return
