@@ -34,12 +34,14 @@ from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import (
     ScriptRequestType,
     _coalesce_widget_states,
+    _has_active_trigger_value,
 )
 from streamlit.runtime.scriptrunner_utils.script_run_context import (
     ThreadState,
     get_script_run_ctx,
 )
 from streamlit.runtime.session_manager import SessionInfo
+from streamlit.runtime.state import SessionState
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 from pages import _state
@@ -275,7 +277,7 @@ class Turns:
 
 @cache
 def mend_reruns() -> None:
-    """Mend eight faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend nine faults of Streamlit 1.67, for all fragments and all widgets.
 
     They show where a fragment with ``run_every`` runs at the moment at which somebody clicks, or
     where people click faster than they hear. And have no more of them run than the server can.
@@ -286,6 +288,7 @@ def mend_reruns() -> None:
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
     _hear_runs_out()
     _call_back_whole()
+    _keep_what_was_set()
     _tell_again()
     MediaFileMetadata.mark_for_delete = _after_a_while(MediaFileMetadata.mark_for_delete)  # type: ignore[method-assign,assignment]
 
@@ -405,6 +408,36 @@ def _hand_on(request_rerun: Rerun) -> Rerun:
         request_rerun(session, state)
 
     return request
+
+
+def _keep_what_was_set() -> None:
+    """What a callback has given a widget stays, though somebody clicks before the browser hears.
+
+    The browser tells the values of all widgets with each click, and Streamlit takes each of them
+    for somebody's choice. Who chooses an architecture, and another setting a moment later, would
+    have taken back the layers that came with the architecture. So a widget that the browser tells
+    as it did before is left as it was set since, where it is something else that was clicked.
+    """
+    set_widgets = SessionState.set_widgets_from_proto
+
+    def set_widgets_from_proto(session: SessionState, states: WidgetStates) -> None:
+        set_widgets(session, states)
+        before, now = _state.TOLD.get(), {state.id: state for state in states.widgets}
+        if not now:  # a timer's
+            return
+        _state.TOLD.set(now)
+        pressed = {id_ for id_, state in now.items() if _has_active_trigger_value(state)}
+        here = now.keys() & session._old_state.keys()
+        other = {id_ for id_ in here if session._widget_changed(id_)} - pressed
+        as_before = {id_ for id_ in other if now[id_] == before.get(id_)}
+        if not (pressed or other - as_before):
+            return  # it is one of them that was clicked: back to what it was before it was set
+        keys = session._key_id_mapper.id_key_mapping
+        for id_ in as_before & keys.keys():
+            del session._new_widget_state[id_]
+            session._new_session_state[keys[id_]] = session._old_state[id_]
+
+    SessionState.set_widgets_from_proto = set_widgets_from_proto  # type: ignore[method-assign,assignment]
 
 
 def _copy(state: ClientState) -> ClientState:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import streamlit as st
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from mnist_core import curves
 from mnist_core.config import TrainingConfig
@@ -82,6 +83,8 @@ class Follower(Generic[T]):
 
 THROUGH_APP = Key("through_app", False)
 """Whether a page that Streamlit ran without ``app.py`` has begun again by way of it."""
+TOLD: Key[dict[str, WidgetState]] = Key("told", {})
+"""What the browser last told of all widgets, by their ids."""
 LINK_PROBLEMS: Key[Sequence[str] | None] = Key("link_problems", None)
 """What was wrong with the address that the session began with, until it is dismissed; None before
 it has been checked."""

@@ -32,6 +32,7 @@ from streamlit.runtime.scriptrunner_utils.script_requests import (
 )
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import ElementTree
 
 from pages import _compat
 
@@ -181,6 +182,76 @@ def test_a_press_is_called_back_though_somebody_goes_on_before_that_begins(
     dashboard.button[0].click().run()
 
     assert dashboard.session_state["begun"]
+
+
+@pytest.fixture
+def chosen() -> tuple[AppTest, ElementTree]:
+    """A form in which an architecture was chosen that brings its layers, and as it was before."""
+    _compat.mend_reruns()
+
+    def page() -> None:
+        import streamlit as st
+
+        def take_architecture() -> None:
+            st.session_state.update(layers=1, width=128)
+
+        st.toggle("Convolutional", on_change=take_architecture)
+        st.number_input("Layers", value=2, key="layers")
+        st.number_input("Width", value=512, key="width")
+        st.number_input("Epochs", value=10, key="epochs")
+        if st.button("Train"):
+            st.text("trains")
+
+    dashboard = AppTest.from_function(page).run()
+    before = dashboard._tree
+    for field in dashboard.number_input:
+        field.set_value(field.value)  # told from here on, whatever the session holds
+    dashboard.toggle[0].set_value(True).run()
+    return dashboard, before
+
+
+def in_form(dashboard: AppTest) -> list[float | None]:
+    return [field.value for field in dashboard.number_input]
+
+
+def test_what_a_callback_has_set_stays_though_the_browser_tells_what_was_before(
+    chosen: tuple[AppTest, ElementTree],
+) -> None:
+    dashboard, before = chosen
+    dashboard._tree = before
+    dashboard.number_input(key="epochs").set_value(7).run()
+
+    assert in_form(dashboard) == [1, 128, 7]
+    assert all(dashboard.number_input(key=key).proto.set_value for key in ("layers", "width"))
+
+
+def test_so_it_does_where_a_button_is_pressed(chosen: tuple[AppTest, ElementTree]) -> None:
+    dashboard, before = chosen
+    for _ in range(2):
+        dashboard._tree = before
+        dashboard.button[0].click().run()
+
+        assert in_form(dashboard) == [1, 128, 10]
+        assert dashboard.text[0].value == "trains"
+
+
+def test_what_somebody_chooses_who_has_heard_is_taken(chosen: tuple[AppTest, ElementTree]) -> None:
+    dashboard, _ = chosen
+    dashboard.number_input(key="layers").set_value(2).run()  # as it was before
+    assert in_form(dashboard) == [2, 128, 10]
+
+    dashboard.number_input(key="width").set_value(64).run()
+    assert in_form(dashboard) == [2, 64, 10]
+
+
+def test_what_somebody_chooses_who_has_not_heard_is_taken(
+    chosen: tuple[AppTest, ElementTree],
+) -> None:
+    dashboard, before = chosen
+    dashboard._tree = before
+    dashboard.number_input(key="width").set_value(64).run()
+
+    assert in_form(dashboard) == [1, 64, 10]
 
 
 @pytest.mark.parametrize("begun", [False, True])
