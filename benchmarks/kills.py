@@ -326,11 +326,12 @@ def killable(process: subprocess.Popen[bytes], run: Run) -> Training:
 
 def workers_of(pid: int) -> list[psutil.Process]:
     """The workers of a process, without those of others that it has started."""
-    return [
-        child
-        for child in psutil.Process(pid).children()
-        if "mnist_core.training.worker" in child.cmdline()
-    ]
+    found = []
+    for child in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends just now
+            if "mnist_core.training.worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 VICTIMS = {"worker": worker, "parent": parent, "command line": command, "server": server}

@@ -149,6 +149,11 @@ def _surest_mistake(
     return Mistake(images.x_test[wrong[0]], true, predicted, float(result.confidence[wrong[0]]))
 
 
+def versions(run: Run) -> tuple[Version, Version]:
+    """Of the network that a run's answers come from, and of the images that it has learned."""
+    return version(run.folder / "model.tflite"), dataset_version(run.config.dataset)
+
+
 def network_version(run: Run) -> object:
     """Differs once a run has a newer network, or its first; quick, and raises nothing."""
     files = (run.folder / "model.tflite", run.folder / "test.npz", run.checkpoint)

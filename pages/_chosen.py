@@ -3,6 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from mnist_core.config import TrainingConfig
 from mnist_core.link import link_parameters
 from mnist_core.runs.catalog import Damaged, Entry
 from mnist_core.runs.events import State
@@ -107,8 +108,13 @@ def about_trial(run: Run) -> None:
         title="This is a trial of a search",
         icon=":material/travel_explore:",
     )
-    query = link_parameters(run.config) | _state.RUN.link(run.id)
+    query = with_settings(run.config, run.id)
     _page.step("pages/train.py", "Use its settings", ":material/content_copy:", query)
+
+
+def with_settings(config: TrainingConfig, run_id: str) -> dict[str, str]:
+    """The parameters of a link to Train, with a run's settings in the form, and it beside."""
+    return link_parameters(config) | _state.RUN.link(run_id)
 
 
 def name_damage(run: Run) -> None:

@@ -44,7 +44,7 @@ def image_map(run: Run, images: NDArray[np.uint8], result: Evaluation) -> None:
                 "In colour", names, key="map_classes", placeholder="All classes", width=360
             )
         try:
-            plane = _plane(*_versions(run), method, network, mapped)
+            plane = _plane(run.folder, _cached.versions(run), method, network, mapped)
         except (MissingExtraError, ValueError) as error:
             st.info(_page.plain(str(error)), icon=":material/extension_off:")
             return
@@ -83,19 +83,10 @@ def image_map(run: Run, images: NDArray[np.uint8], result: Evaluation) -> None:
             )
 
 
-def _versions(run: Run) -> tuple[Path, Version, Version]:
-    return (
-        run.folder,
-        _cached.version(run.folder / "model.tflite"),
-        _cached.dataset_version(run.config.dataset),
-    )
-
-
 @st.cache_resource(max_entries=4, show_spinner="Placing the images")
 def _plane(
     folder: Path,
-    network_version: Version,
-    data_version: Version,
+    versions: tuple[Version, Version],
     method: str,
     _network: InsidePredictor,
     _images: NDArray[np.uint8],

@@ -9,7 +9,6 @@ import streamlit as st
 from mnist_core.config import FIELDS
 from mnist_core.fields import shown
 from mnist_core.figures import STATIC, Figure
-from mnist_core.link import link_parameters
 from mnist_core.runs.catalog import Entry, Summary
 from mnist_core.runs.events import State
 from mnist_core.runs.files import RunError
@@ -21,6 +20,7 @@ from mnist_core.words import counted, reason
 from pages import (
     _cached,
     _changes,
+    _chosen,
     _compat,
     _in_view,
     _names,
@@ -245,13 +245,8 @@ def confirmed(plan: Plan, trials: Sequence[Trial], result: Result) -> None:
         st.markdown(
             f"**The best with other seeds is trial {winner.number}**: {_page.plain(varied)}."
         )
-        query = with_settings(winner)
+        query = _chosen.with_settings(winner.config, winner.run)
         _page.step("pages/train.py", "Use the best settings", ":material/content_copy:", query)
-
-
-def with_settings(trial: Trial) -> dict[str, str]:
-    """The parameters of a link to Train, with the trial's settings in the form, and it beside."""
-    return link_parameters(trial.config) | _state.RUN.link(trial.run)
 
 
 def pictures(study: Study, trials: Sequence[Trial]) -> None:
@@ -361,7 +356,11 @@ def table(study: Study, trials: Sequence[Trial]) -> Trial | None:
             link = _state.RUN.link(trial.run)
             for label, icon, query in (
                 ("See how it learned", ":material/show_chart:", link),
-                ("Use its settings", ":material/content_copy:", with_settings(trial)),
+                (
+                    "Use its settings",
+                    ":material/content_copy:",
+                    _chosen.with_settings(trial.config, trial.run),
+                ),
             ):
                 _page.step("pages/train.py", label, icon, query, first=False)
         else:

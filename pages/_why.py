@@ -134,7 +134,7 @@ def reminded_of(
     except DatasetError as error:
         st.info(_page.plain(str(error)), icon=":material/image_not_supported:")
         return
-    known = _known(run.folder, run.config.dataset, _versions(run))
+    known = _known(run.folder, run.config.dataset, _cached.versions(run))
     hidden = network.last_hidden(image[np.newaxis])[0]
     near = inside.neighbours(hidden, known, dataset.y_train, ALIKE)
     named = [(outline.class_names[n.label], n) for n in near]
@@ -148,12 +148,6 @@ def reminded_of(
         f"Of the dataset's first {len(known):,} images for training, those whose last hidden layer "
         "answers most alike, with their labels and how far they are."
     )
-
-
-def _versions(run: Run) -> tuple[Version, Version]:
-    """Of a run's network, and of the images that it has learned."""
-    network = _cached.version(run.folder / "model.tflite")
-    return network, _cached.dataset_version(run.config.dataset)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Looking at the training images")
@@ -250,7 +244,7 @@ def one_unit(
         images = _cached.dataset(run.config.dataset)
     except DatasetError:
         return  # as is said above
-    driven = _driven(run.folder, run.config.dataset, number, _versions(run))[:, unit]
+    driven = _driven(run.folder, run.config.dataset, number, _cached.versions(run))[:, unit]
     most = (-driven).argsort(kind="stable")[:ALIKE]
     named = [(outline.class_names[images.y_test[i]], i) for i in most]
     with st.container(horizontal=True, gap="medium"):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
-import psutil
 import pytest
 
+from benchmarks.kills import workers_of
 from mnist_core.config import TrainingConfig
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Run
@@ -47,21 +47,11 @@ def wait_for_end(run: Run) -> History:
     return history
 
 
-def worker_processes(parent: int) -> list[psutil.Process]:
-    """The workers of one process."""
-    found = []
-    for child in psutil.Process(parent).children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ends just now
-            if "mnist_core.training.worker" in child.cmdline():
-                found.append(child)
-    return found
-
-
 @pytest.fixture(scope="module", autouse=True)
 def workers_end() -> Iterator[None]:
     """A file of tests that leaves a worker fails here, and not one that comes later and counts."""
     yield
-    wait_until(lambda: len(worker_processes(os.getpid())) <= 1)  # that of the pool below
+    wait_until(lambda: len(workers_of(os.getpid())) <= 1)  # that of the pool below
 
 
 @pytest.fixture(scope="session")

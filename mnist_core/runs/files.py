@@ -28,13 +28,20 @@ class RunError(ValueError):
     """A run is missing or its folder can't be read; the message says which file and why."""
 
 
-def new_id() -> str:
-    """What a run or a study that begins now is called; sorted, as they began, to 15 µs.
+def new_folder(parent: Path) -> Path:
+    """The folder of a run or a study that begins now; sorted by name, as they began, to 15 µs.
 
     The time in UTC, the last digits being the 65,536ths of its second: ``20261128-232159-3826``.
+
+    Raises:
+        OSError: it can't be made.
     """
-    now = datetime.now(UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond * 2**16 // 10**6:04x}"
+    while True:
+        now = datetime.now(UTC)
+        folder = parent / f"{now:%Y%m%d-%H%M%S}-{now.microsecond * 2**16 // 10**6:04x}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
 
 
 DAMAGED_NPZ = (*zips.DAMAGE, TypeError, SyntaxError, TokenError)

@@ -15,7 +15,7 @@ from mnist_core import storage
 from mnist_core.config import FIELDS, ConfigError, TrainingConfig
 from mnist_core.fields import allowed, bounds
 from mnist_core.runs.events import Batch, Continued, Epoch, Event, Fitting, LearningRate
-from mnist_core.runs.files import RunError, new_id, write_whole
+from mnist_core.runs.files import RunError, new_folder, write_whole
 from mnist_core.runs.folder import Owner, Run, Trial
 from mnist_core.runs.format import write_format
 
@@ -144,13 +144,7 @@ class RunStore:
         """
         with storage.using(self.folder, storage.RUNS):
             self.folder.mkdir(parents=True, exist_ok=True)
-            while True:
-                folder = self.folder / new_id()
-                try:
-                    folder.mkdir()
-                    break
-                except FileExistsError:
-                    continue
+            folder = new_folder(self.folder)
             try:
                 write_format(folder)
                 write_whole(folder / "owner.json", Owner.this_process().model_dump_json().encode())

@@ -35,7 +35,7 @@ from mnist_core.runs import files
 from mnist_core.runs.events import Epoch, State
 from mnist_core.runs.files import (
     RunError,
-    new_id,
+    new_folder,
     own_folder,
     read_model,
     unreadable,
@@ -396,14 +396,7 @@ def create(runs: Path, plan: Plan) -> Study:
         StorageError: it can't be written.
     """
     with storage.using(runs, storage.RUNS):
-        parent = own_folder(runs / FOLDER)
-        while True:
-            study = Study(parent / new_id())
-            try:
-                study.folder.mkdir()
-                break
-            except FileExistsError:
-                continue
+        study = Study(new_folder(own_folder(runs / FOLDER)))
     study.write("study.json", plan)
     return study
 

@@ -13,12 +13,13 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.kills import workers_of
 from mnist_core.runs.catalog import Catalog, Summary
 from mnist_core.runs.events import State
 from mnist_core.runs.folder import Owner, Run
 from mnist_core.runs.store import RunStore
 from mnist_core.training.pool import WorkerPool
-from tests.conftest import LONG, SMALL, wait_for_end, wait_until, worker_processes
+from tests.conftest import LONG, SMALL, wait_for_end, wait_until
 
 PROJECT = Path(__file__).parents[2]
 
@@ -113,7 +114,7 @@ def test_a_run_stopped_in_the_queue_never_begins(pool: WorkerPool, store: RunSto
 def test_a_killed_worker_costs_its_run_alone(pool: WorkerPool, store: RunStore) -> None:
     run = submit(pool, store, LONG)
     wait_until(lambda: is_training(run))
-    (worker,) = worker_processes(os.getpid())
+    (worker,) = workers_of(os.getpid())
     worker.send_signal(signal.SIGKILL)
     history = wait_for_end(run)
 
@@ -204,7 +205,7 @@ def test_a_run_whose_worker_was_killed_goes_on(
 ) -> None:
     run = submit(pool, store, LARGE)
     wait_until(lambda: MOMENTS[moment](run))
-    (worker,) = worker_processes(os.getpid())
+    (worker,) = workers_of(os.getpid())
     worker.send_signal(signal.SIGKILL)
     history = wait_for_end(run)
 
@@ -261,7 +262,7 @@ def test_no_worker_outlives_the_server(store: RunStore, end: signal.Signals) -> 
         [sys.executable, "-c", SERVER, str(store.folder)], cwd=PROJECT, stderr=subprocess.DEVNULL
     )
     wait_until(lambda: any(is_training(run) for run in store.list()))
-    (worker,) = worker_processes(server.pid)
+    (worker,) = workers_of(server.pid)
     temporary = Path(worker.environ()["TMPDIR"])
     assert temporary.exists()
     server.send_signal(end)
@@ -278,7 +279,7 @@ def test_no_worker_outlives_the_server_and_its_runs(store: RunStore) -> None:
         [sys.executable, "-c", SERVER, str(store.folder)], cwd=PROJECT, stderr=subprocess.DEVNULL
     )
     wait_until(lambda: any(is_training(run) for run in store.list()))
-    (worker,) = worker_processes(server.pid)
+    (worker,) = workers_of(server.pid)
     worker.suspend()  # what follows happens in one instant of it
     shutil.rmtree(store.folder)
     server.kill()
@@ -323,7 +324,7 @@ def test_deleted_and_damaged_runs_fail_and_the_others_go_on(
 ) -> None:
     trained, waiting, damaged = (submit(pool, store, LONG) for _ in range(3))
     wait_until(lambda: is_training(trained))
-    (worker,) = worker_processes(os.getpid())
+    (worker,) = workers_of(os.getpid())
     shutil.rmtree(waiting.folder)
     (damaged.folder / "control.json").write_text("garbage")
     wait_until(lambda: pool.failure(waiting))
@@ -337,7 +338,7 @@ def test_deleted_and_damaged_runs_fail_and_the_others_go_on(
     assert (ended.state, pool.failure(damaged)) == (State.FAILED, None)
     assert f"{damaged.folder / 'control.json'} is damaged" in ended.message
     assert submit_and_finish(pool, store)
-    assert worker_processes(os.getpid()) == [worker]  # it has TensorFlow, and need not die for that
+    assert workers_of(os.getpid()) == [worker]  # it has TensorFlow, and need not die for that
 
 
 def test_wishes_that_can_not_be_read_end_the_run_that_trains(
