@@ -100,7 +100,10 @@ def measure(page: Page, dataset: str) -> dict[str, tuple[float, str]]:
 
 def at_rest(page: Page) -> None:
     """Wait until the page has been drawn, charts included, as a reader who looks at it does."""
-    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+    page.wait_for_function(
+        "document.querySelector('[data-test-script-state=notRunning]')"
+        " && !document.querySelector('[data-stale=true]')"
+    )
     page.wait_for_load_state("networkidle")
     page.evaluate("() => new Promise((idle) => requestIdleCallback(idle))")
 

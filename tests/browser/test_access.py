@@ -53,7 +53,7 @@ def open_all(page: Page) -> None:
     """Everything that is folded, and wait until all of it has its full size and colours."""
     closed = page.locator("[data-testid=stExpander] details:not([open]) > summary")
     while closed.count():
-        closed.first.click()
+        closed.evaluate_all("all => all.forEach(one => one.click())")
         at_rest(page)
     page.wait_for_function(
         "document.getAnimations().every(({ playState, effect }) =>"
