@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Owner, Run
@@ -195,30 +202,49 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def wide(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport={"width": 1400, "height": 900}) as window:
+        yield window
+
+
+@pytest.fixture(scope="session")
+def narrow(browser: Browser) -> Iterator[BrowserContext]:
+    size: Any = {"width": 360, "height": 740}
+    with browser.new_context(viewport=size, is_mobile=True, has_touch=True) as window:
+        yield window
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(wide: BrowserContext) -> Iterator[Page]:
     """A tab of a wide window."""
-    yield from _tab(browser, viewport={"width": 1400, "height": 900})
+    with tab(wide) as page:
+        yield page
 
 
 @pytest.fixture
-def phone(browser: Browser) -> Iterator[Page]:
+def phone(narrow: BrowserContext) -> Iterator[Page]:
     """A tab on a narrow phone with a touch screen."""
-    yield from _tab(browser, viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
-
-
-def _tab(browser: Browser, **options: Any) -> Iterator[Page]:
-    with browser.new_context(**options) as context:
-        page = context.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-
-        def stays_here(request: Request) -> None:
-            if not request.url.startswith(
-                ("http://localhost:", "ws://localhost:", "blob:", "data:")
-            ):
-                errors.append(f"asked for {request.url}, but there may be no network")
-
-        page.on("request", stays_here)
+    with tab(narrow) as page:
         yield page
-        assert not errors, errors
+
+
+@contextmanager
+def tab(window: BrowserContext) -> Iterator[Page]:
+    """A tab that knows of no other test; Streamlit's own files the window need not fetch again."""
+    page = window.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def stays_here(request: Request) -> None:
+        if not request.url.startswith(("http://localhost:", "ws://localhost:", "blob:", "data:")):
+            errors.append(f"asked for {request.url}, but there may be no network")
+
+    page.on("request", stays_here)
+    yield page
+    for opened in window.pages:
+        if opened.url.startswith("http:"):
+            opened.evaluate("localStorage.clear()")
+        opened.close()
+    window.clear_cookies()
+    assert not errors, errors

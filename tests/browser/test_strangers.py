@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from mnist_core.data.own import import_file
 from mnist_core.runs.events import Ended, Started, State, append_event
 from mnist_core.runs.folder import Labels, Run
 from mnist_core.runs.store import RunStore
-from tests.browser.conftest import Server, _tab, dashboard
+from tests.browser.conftest import Server, dashboard, tab
 from tests.builders import epoch, fitting
 from tests.conftest import SMALL
 
@@ -113,12 +113,12 @@ def arrays(class_names: tuple[str, ...]) -> io.BytesIO:
 
 
 @pytest.fixture(scope="module")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(wide: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A dashboard with a data set and runs whose every word is a stranger's."""
     folder = tmp_path_factory.mktemp("strangers")
     with dashboard(folder, folder / "runs") as server:
         import_file("evil", arrays(WRITTEN), folder=server.data)
-        for page in _tab(browser):
+        with tab(wide) as page:
             page.goto(f"{server.url}/?dataset=evil&epochs=2&layers=1&width_1=8")
             page.get_by_role("button", name="Train", exact=True).click()
             expect(page.get_by_role("link", name="Evaluate it")).to_be_visible(timeout=240_000)
