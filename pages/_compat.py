@@ -54,6 +54,15 @@ STYLE = """
 <style>
 /* Its Stop ends the drawing of a page, and would stand above ours, which ends a training. */
 [data-testid="stStatusWidget"] { display: none; }
+/* In its place, a line at the top, once an answer is longer on its way than a moment. */
+:is([data-test-script-state=running], [data-test-script-state=rerunRequested])::before {
+    content: ""; position: fixed; z-index: 999999; top: 0; left: 0; width: 100%; height: 3px;
+    transform: scaleX(0); transform-origin: left; background: light-dark(#0f766e, #5eead4);
+    animation: answering 12s cubic-bezier(0, 0.6, 0.4, 1) 0.7s forwards;
+}
+@keyframes answering { to { transform: scaleX(0.95); } }
+/* Not one word of a heading alone in a line. */
+[data-testid="stHeading"] :is(h1, h2, h3) { text-wrap: balance; }
 /* What is in the page for its script alone leaves no gap. */
 [class*="st-key-unseen_"] { position: absolute; }
 /* Words beside two signs: for the navigation on a narrow screen, and for the theme. */

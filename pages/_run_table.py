@@ -27,6 +27,7 @@ COLUMNS: dict[str, Any] = {
     ),
     "search": st.column_config.TextColumn(
         "Search",
+        width=170,
         help="The search that asked for the run, by when it began, and what for: the best trials "
         "are confirmed by training their settings again, with other seeds.",
     ),

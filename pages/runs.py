@@ -432,7 +432,8 @@ if entries:
             + "Times are those of the "
             "machine that each run was trained on; that of a continued run counts from its very "
             "beginning. The bar of an accuracy is its 95% interval: where two overlap, the "
-            "difference may be chance. The pictures are what each was surest about, and wrong."
+            "difference may be chance; the comparison of two runs, image by image, tells more. The "
+            "pictures are what each was surest about, and wrong."
         )
     for board in boards:
         _leaderboard.show(board)

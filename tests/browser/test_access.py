@@ -119,6 +119,16 @@ def test_the_theme_is_chosen_in_the_app_and_kept_for_every_page(
         assert background() == dark
 
 
+def test_an_answer_that_is_long_on_its_way_shows_that_it_is(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/learn")
+    at_rest(page)
+    line = "getComputedStyle(document.querySelector('[data-testid=stApp]'), '::before').transform"
+    assert page.evaluate(line) == "none"
+
+    page.evaluate("document.querySelector('[data-testid=stApp]').dataset.testScriptState='running'")
+    page.wait_for_function(f"new DOMMatrix({line}).a > 0.1")
+
+
 # --- Under a finger ---
 
 
