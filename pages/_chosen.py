@@ -21,6 +21,7 @@ def submit(*runs: Run) -> None:
     """In a callback: have them trained in their order, and show the first."""
     for run in runs:
         _cached.pool().submit(run)
+        _state.wait_for(run)
     _state.RUN.choose([runs[0].id])
     _in_view.ask(f"#{RUN_ANCHOR}")
 

@@ -18,7 +18,7 @@ from mnist_core.runs.history import History
 from mnist_core.runs.seeds import tally
 from mnist_core.runs.snapshot import Snapshot, take
 from mnist_core.words import counted, duration, reason
-from pages import _cached, _changes, _chosen, _curves, _form, _names, _page, _state
+from pages import _cached, _changes, _chosen, _curves, _ends, _form, _names, _page, _state
 from pages._number import as_whole, whole_number
 from pages._shared import Shared, shared
 from pages._state import Notice
@@ -133,6 +133,7 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         return frame
 
     if live:
+        _state.wait_for(run)
         pages = _changes.pages()
 
         def differs(shown: Frame) -> bool:
@@ -141,6 +142,7 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
             return newest is not shown and (not is_over or pages.take())
 
         _changes.redraw_on_change(part, REFRESH_SECONDS, differs)
+        _ends.offer()
     else:
         part()
     return live

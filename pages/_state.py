@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import streamlit as st
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -20,6 +20,9 @@ from mnist_core.config import TrainingConfig
 from mnist_core.lesson import Learned
 from mnist_core.runs import trash
 from mnist_core.runs.folder import Run
+
+if TYPE_CHECKING:
+    from mnist_core.search.study import Study
 
 T = TypeVar("T")
 
@@ -85,6 +88,8 @@ THROUGH_APP = Key("through_app", False)
 """Whether a page that Streamlit ran without ``app.py`` has begun again by way of it."""
 TOLD: Key[dict[str, WidgetState]] = Key("told", {})
 """What the browser last told of all widgets, by their ids."""
+AWAITED: Key[list[Run | Study]] = Key("awaited", [])
+"""What was begun or watched here and has not ended yet."""
 LINK_PROBLEMS: Key[Sequence[str] | None] = Key("link_problems", None)
 """What was wrong with the address that the session began with, until it is dismissed; None before
 it has been checked."""
@@ -123,6 +128,13 @@ PICKED_TRIAL: Key[tuple[str, int]] = Key("picked_trial", ("", 0))
 """The study and the number of the trial that was picked in its table."""
 IMPORTED_DATA: Key[str | None] = Key("imported_data", None)
 """The dataset just imported, until another one is looked at."""
+
+
+def wait_for(what: Run | Study) -> None:
+    """Have its end told in this session."""
+    if what not in (awaited := AWAITED.get()):
+        AWAITED.set([*awaited, what])
+
 
 # --- Of widgets: as long as they are on the page ---
 

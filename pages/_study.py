@@ -22,6 +22,7 @@ from pages import (
     _changes,
     _chosen,
     _compat,
+    _ends,
     _in_view,
     _names,
     _page,
@@ -113,7 +114,9 @@ def watch(study: Study) -> None:
     st.header(_page.plain(_studies.name(study)), anchor=_studies.ANCHOR)
     _in_view.show(f"#{_studies.ANCHOR}")
     if going_on:
+        _state.wait_for(study)
         _changes.redraw_on_change(status, REFRESH_SECONDS, differs)
+        _ends.offer()
         training_now(study)
         _changes.redraw_on_change(results, REFRESH_SECONDS, differs)
     else:

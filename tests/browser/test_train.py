@@ -217,3 +217,31 @@ def test_what_is_pressed_twice_stays_under_the_pointer(server: Server, page: Pag
 
     assert top(train) == before
     assert RunStore(server.runs).list() == []
+
+
+NOTIFICATIONS = """
+window.notified = [];
+window.Notification = class {
+    static permission = "default";
+    static async requestPermission() { return Notification.permission = "granted" }
+    constructor(title, { body }) { window.notified.push(body) }
+};
+Object.defineProperty(document, "hidden", { get: () => true });
+"""
+"""A browser that has nobody to ask, and whose window nobody looks at."""
+
+
+def test_whoever_is_elsewhere_is_told_that_a_network_is_trained(server: Server, page: Page) -> None:
+    page.add_init_script(NOTIFICATIONS)
+    page.goto(f"{server.url}/?dataset=mnist-sample&epochs=3&layers=1&width_1=16")
+    press_train(page)
+    offer = page.get_by_role("button", name="Notify me when it ends")
+    offer.click()
+    expect(offer).to_have_count(0)
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Data").click()
+
+    toast = page.get_by_test_id("stToast").filter(has_text="Trained: Dense 16, 3 epochs")
+    expect(toast).to_be_visible(timeout=60_000)
+    page.wait_for_function("window.notified.length > 0")
+    (said,) = page.evaluate("window.notified")
+    assert said.startswith("Trained: Dense 16, 3 epochs")
