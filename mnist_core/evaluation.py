@@ -155,7 +155,10 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
     middle = share + z**2 / (2 * total)
     reach = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
     scale = 1 + z**2 / total
-    return (middle - reach) / scale, (middle + reach) / scale
+    # Where none is right, or all are, an end is just that; rounding would miss it by a little.
+    low = (middle - reach) / scale if right else 0.0
+    high = (middle + reach) / scale if right < total else 1.0
+    return low, high
 
 
 def row_shares(confusion: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -97,6 +97,12 @@ def test_the_interval_is_wilsons(right: int, total: int, low: float, high: float
     assert mirrored == pytest.approx((1 - high, 1 - low), abs=5e-5)
 
 
+@pytest.mark.parametrize("total", [1, 7, 10, 50, 10_000])
+def test_it_begins_at_0_where_none_is_right_and_ends_at_1_where_all_are(total: int) -> None:
+    assert wilson_interval(0, total)[0] == 0
+    assert wilson_interval(total, total)[1] == 1
+
+
 def test_the_interval_of_an_evaluation_is_that_of_its_right_answers(result: Evaluation) -> None:
     assert result.interval == wilson_interval(3, 6)
 

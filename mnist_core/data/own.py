@@ -168,7 +168,8 @@ def _class_name_fault(name: str) -> str | None:
 def _class_count_fault(classes: int) -> str | None:
     if CLASSES[0] <= classes <= CLASSES[1]:
         return None
-    return f"there are {classes:,} classes; allowed: {CLASSES[0]} to {CLASSES[1]}"
+    told = "is 1 class" if classes == 1 else f"are {classes:,} classes"
+    return f"there {told}; allowed: {CLASSES[0]} to {CLASSES[1]}"
 
 
 # --- Arrays ---------------------------------------------------------------------------------------

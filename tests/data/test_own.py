@@ -133,7 +133,7 @@ def test_names_of_classes_are_kept(tmp_path: Path) -> None:
         ({"y_test": np.arange(9) - 1}, "labels go from -1 to 7; allowed: 0 to 7"),
         ({"y_test": np.full(9, 4)}, "y_train: no image of class 3\ny_train: no image of class 4"),
         ({"y_test": np.full(9, 100)}, "there are 101 classes; allowed: 2 to 100"),
-        ({"y_train": np.zeros(30, int), "y_test": np.zeros(9, int)}, "there are 1 classes; all"),
+        ({"y_train": np.zeros(30, int), "y_test": np.zeros(9, int)}, "there is 1 class; all"),
         ({"class_names": np.array(["a", "b"])}, "labels go from 0 to 2; allowed: 0 to 1"),
         ({"class_names": np.array(["a", "b", "a"])}, "class_names has 'a' twice"),
         ({"class_names": np.array(["a", "b", " "])}, "a class is called ' '; allowed: 1 to 40"),
@@ -272,7 +272,7 @@ def test_a_fault_in_pictures_is_named(
     ("members", "words"),
     [
         ({}, "there are 0 classes; allowed: 2 to 100"),
-        (pets(dogs=0), "there are 1 classes; allowed: 2 to 100"),
+        (pets(dogs=0), "there is 1 class; allowed: 2 to 100"),
         ({f"{c}/{i}.png": b"" for c in range(101) for i in range(2)}, "there are 101 classes"),
         (pets(top="train/") | pets(3, 0, "test/") | {"test/emus/1.png": picture()}, "train/emus/:"),
         (pets(top="train/") | {"test/": b""}, "test/: no picture in it"),
