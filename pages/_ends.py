@@ -27,11 +27,13 @@ OUTCOMES = {
     State.INTERRUPTED: ("Interrupted", ":material/power_off:"),
 }
 
-# Browsers give leave to a press alone, and none at all to pages from a network without encryption.
+# Browsers give leave to a press alone, and none at all to pages from a network without encryption;
+# on Android, a page can't notify by itself.
 OFFER = """
 export default function ({ data, parentElement }) {
     const button = parentElement.querySelector("button")
-    const show = () => button.hidden = globalThis.Notification?.permission !== "default"
+    const show = () => button.hidden = /Android/.test(navigator.userAgent)
+        || globalThis.Notification?.permission !== "default"
     button.onclick = () => Notification.requestPermission().then(show)
     button.textContent = data
     show()
@@ -108,13 +110,16 @@ def _told(what: Run | Study) -> tuple[str, str] | None:
         from pages import _studies  # with Optuna, which only those have loaded who search
 
         try:
-            tried = counted(len(_studies.trials(what)), "trial")
+            tried, result = counted(len(_studies.trials(what)), "trial"), what.result()
         except RunError as error:
             return str(error), ":material/broken_image:"
-        return f"The search is over after {tried}: {_studies.name(what)}", ":material/check:"
+        came, icon = ("over", "check") if result else ("interrupted", "power_off")
+        return f"Search {came} after {tried}: {_studies.name(what)}", f":material/{icon}:"
     entry = _cached.catalog().entry(what)
     if not isinstance(entry, Summary):
         return entry.reason, ":material/broken_image:"
+    if entry.state.live:
+        return None  # its owner, on another machine, had been silent for long
     came, icon = OUTCOMES[entry.state]
     tested = [f"{entry.evaluated.test_accuracy:.1%}"] if entry.evaluated else []
     words = [_names.run_name(entry), *tested, known.title(entry.config.dataset)]

@@ -95,10 +95,15 @@ def test_a_run_that_can_not_be_read_any_more_is_named(live: Run) -> None:
     assert "config.json" in said
 
 
-@pytest.mark.parametrize(("page", "times"), [("Train", 1), ("Search", 0)])
-def test_the_end_of_a_search_is_told(store: RunStore, page: str, times: int) -> None:
+def test_the_end_of_a_search_is_told(store: RunStore) -> None:
     study = searched(store.folder)
 
-    assert [words[:31] for words in told(waiting(study, page))] == [
-        "The search is over after 5 tria"
-    ] * times
+    (said,) = told(waiting(study))
+    assert said.startswith("Search over after 5 trials: ")
+    assert told(waiting(study, "Search")) == []
+
+
+def test_so_is_that_of_one_whose_process_has_died(store: RunStore) -> None:
+    (said,) = told(waiting(searched(store.folder, result=None)))
+
+    assert said.startswith("Search interrupted after 5 trials: ")
