@@ -37,8 +37,11 @@ from mnist_core.runs.folder import Run
 from mnist_core.runs.seeds import with_seeds
 from mnist_core.words import duration, reason
 from pages import _augmentation, _cached, _chosen, _compat, _link, _page, _state
-from pages._number import whole_number
+from pages._number import as_whole, whole_number
 from pages._state import Notice
+
+ONE_MORE = 128  # units or filters of a layer that the architecture has not by default
+PATIENCE = 3  # epochs, once early stopping is switched on
 
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
@@ -151,7 +154,7 @@ def list_widgets(
         items = tuple(
             whole_number(
                 f"{item_label} {number}",
-                default[number - 1] if number <= len(default) else 128,
+                default[number - 1] if number <= len(default) else ONE_MORE,
                 key=f"{item_key}_{number}",
                 bind="query-params",
             )
@@ -192,7 +195,7 @@ def early_stopping_widgets(values: dict[str, Any]) -> None:
         bind="query-params",
     ):
         values["patience"] = whole_number(
-            "Patience in epochs", 3, key="patience", bind="query-params"
+            "Patience in epochs", PATIENCE, key="patience", bind="query-params"
         )
 
 
@@ -424,11 +427,48 @@ def about(seconds: float) -> str:
     return taken if taken.startswith("under") else f"about {taken}"
 
 
-def start(config: TrainingConfig, seeds: int = 1) -> None:
+def newest(drawn: TrainingConfig) -> TrainingConfig:
+    """In a callback: the settings that the widgets have now, which the page may not have drawn yet.
+
+    Whoever types a number and presses a button sends both within a moment, and Streamlit calls back
+    with what the button had when it was last drawn.
+
+    Raises:
+        ConfigError: they don't fit.
+    """
+    told = form_values(drawn)
+    told |= {key: st.session_state[key] for key in parameters() if key in st.session_state}
+    values: dict[str, Any] = {
+        name: as_whole(told[name]) if field.annotation is int else told[name]
+        for name, field in FIELDS.items()
+        if name in told and name not in SWITCHES
+    }
+    defaults = {"widths": DEFAULT_WIDTHS[values["architecture"]]}
+    for name, (count_key, item_key) in LISTS.items():
+        if count_key in told:
+            count, default = as_whole(told[count_key]), defaults.get(name, FIELDS[name].default)
+            (_, most), _ = list_bounds(FIELDS[name])
+            values[name] = count
+            if isinstance(count, int) and 0 <= count <= most:
+                several = itertools.chain(default, itertools.repeat(ONE_MORE))
+                values[name] = tuple(
+                    as_whole(told.get(f"{item_key}_{number}", item))
+                    for number, item in enumerate(itertools.islice(several, count), start=1)
+                )
+    for name, switch in SWITCHES.items():
+        if told.get(switch):
+            values[name] = as_whole(told.get(name, PATIENCE))
+    return read_config(
+        {name: value for name, value in values.items() if applies(FIELDS[name], values)},
+        by_title=True,
+    )
+
+
+def start(drawn: TrainingConfig, seeds: int = 1) -> None:
     """In a callback: have the settings trained with so many seeds, and show the first run."""
     runs: list[Run] = []
     try:
-        for seeded in with_seeds(config, seeds):
+        for seeded in with_seeds(newest(drawn), seeds):
             runs.append(_cached.store().create(seeded))  # noqa: PERF401, those before a failure count
     except (ConfigError, OSError) as error:
         words = _page.plain(reason(error))

@@ -219,6 +219,15 @@ def test_what_is_pressed_twice_stays_under_the_pointer(server: Server, page: Pag
     assert RunStore(server.runs).list() == []
 
 
+def test_a_number_that_was_just_typed_is_trained(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/?dataset=mnist-sample&epochs=1")
+    expect(page.get_by_text("535,818 weights")).to_be_visible()
+    for units in (96, 48, 24):  # nobody presses Enter first
+        page.get_by_role("spinbutton", name="Units in 1").fill(str(units))
+        page.get_by_role("button", name="Train", exact=True).click()
+        expect(page.get_by_role("heading", name=f"Dense {units}-256")).to_be_visible()
+
+
 NOTIFICATIONS = """
 window.notified = [];
 window.Notification = class {

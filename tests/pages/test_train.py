@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core.config import TrainingConfig
 from mnist_core.data.own import import_file
+from mnist_core.link import link_parameters
 from mnist_core.presets import PRESETS, apply_preset, measured, presets_for
 from mnist_core.runs.events import (
     Ended,
@@ -124,6 +125,64 @@ def test_every_move_of_a_slider_counts(app: AppTest) -> None:
         assert app.slider(key="dropout").value == value
 
     assert set_up(app).dropout == 0.6
+
+
+CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"width_1": 96.0}, {"widths": (96, 256)}),
+    ({"epochs": 3.0, "dropout": 0.5}, {"epochs": 3, "dropout": 0.5}),
+    ({"layers": 3.0}, {"widths": (512, 256, 128)}),
+    ({"layers": 1.0, "width_1": 8.0}, {"widths": (8,)}),
+    ({"early_stopping": True}, {"patience": 3}),
+    ({"optimizer": "sgd"}, {"optimizer": "sgd"}),
+]
+
+
+def changed(app: AppTest, change: dict[str, Any]) -> AppTest:
+    """What somebody has just changed is sent together with the press that follows."""
+    for key, value in change.items():
+        (widget,) = [
+            widget
+            for kind in (app.number_input, app.slider, app.toggle, app.segmented_control)
+            for widget in kind
+            if widget.key == key
+        ]
+        widget.set_value(value)
+    return app
+
+
+@pytest.mark.parametrize(("change", "asked"), CHANGES)
+def test_what_was_changed_just_before_train_is_pressed_is_trained(
+    app: AppTest, change: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    assert set_up(changed(app, change)) == TrainingConfig(dataset="mnist-sample", **asked)
+
+
+@pytest.mark.usefixtures("store")
+def test_what_is_left_as_it_is_stays_so_whatever_the_form_holds() -> None:
+    config = TrainingConfig(
+        dataset="mnist-sample",
+        architecture="convolutional",
+        filters=(8, 16, 24),
+        widths=(),
+        optimizer="sgd",
+        nesterov=True,
+        batch_size=32,
+        patience=4,
+        rotation=10,
+    )
+    app = AppTest.from_file(APP, default_timeout=30)
+    for name, text in link_parameters(config).items():
+        app.query_params[name] = text
+    asked = set_up(changed(checked(app.run()), {"epochs": 2.0}))
+
+    assert asked == config.model_copy(update={"epochs": 2})
+
+
+def test_what_does_not_fit_is_named_though_train_is_pressed_at_once(app: AppTest) -> None:
+    checked(changed(app, {"epochs": 0.0}).button(key="train").click().run())
+
+    assert _cached.store().list() == []
+    assert any("Epochs" in error.value for error in app.error)
 
 
 def test_every_hidden_layer_has_its_own_width(app: AppTest) -> None:
