@@ -141,8 +141,11 @@ def list_widgets(
     Returns:
         The values; their number where it is no allowed one, which no configuration accepts.
     """
-    count_key, item_key = LISTS[name]
-    (_, most), _ = list_bounds(FIELDS[name])
+    count_key, _ = LISTS[name]
+
+    def item_widget(number: int, key: str, usual: int) -> int | float:
+        return whole_number(f"{item_label} {number}", usual, key=key, bind="query-params")
+
     with st.grid(4, min_column_width=100, gap="small"):
         count = whole_number(
             count_label,
@@ -151,15 +154,27 @@ def list_widgets(
             help=FIELDS[name].description,
             bind="query-params",
         )
-        items = tuple(
-            whole_number(
-                f"{item_label} {number}",
-                default[number - 1] if number <= len(default) else ONE_MORE,
-                key=f"{item_key}_{number}",
-                bind="query-params",
-            )
-            for number in range(1, int(min(count, most)) + 1)
-        )
+        return several(name, count, default, item_widget, fewest)
+
+
+def several(
+    name: str,
+    count: int | float,
+    default: tuple[int, ...],
+    item: Callable[[int, str, int], int | float],
+    fewest: int = 0,
+) -> tuple[int | float, ...] | int | float:
+    """So many values of a field; ``count`` where it is no allowed one, as ``list_widgets`` says.
+
+    Args:
+        item: each of them, by its number, from 1 on, its parameter, and what it usually is.
+    """
+    (_, most), _ = list_bounds(FIELDS[name])
+    (_, each), usual = LISTS[name], [*default, *[ONE_MORE] * most]
+    items = tuple(
+        item(number, f"{each}_{number}", usual[number - 1])
+        for number in range(1, int(min(count, most)) + 1)
+    )
     return items if isinstance(count, int) and fewest <= count <= most else count
 
 
@@ -343,7 +358,7 @@ SEEDS = 3
 
 
 def train_buttons(config: TrainingConfig | None) -> None:
-    """They train with ``config``; without one, they stand there and can't be pressed."""
+    """They train with what the form has; without ``config``, they can't be pressed."""
     if config is None or places.available(config.dataset):
         with st.container(horizontal=True, gap="small"):
             st.button(
@@ -353,14 +368,13 @@ def train_buttons(config: TrainingConfig | None) -> None:
                 icon=":material/play_arrow:",
                 width="stretch",
                 on_click=start,
-                args=(config,),
                 disabled=config is None,
             )
             st.button(
                 f"{SEEDS} seeds",
                 key="train_seeds",
                 on_click=start,
-                args=(config, SEEDS),
+                args=(SEEDS,),
                 disabled=config is None,
                 help=f"Trains these settings {SEEDS} times, with their seed and the next ones: how "
                 "much of the accuracy is chance? The runs wait in the queue; once they are over, "
@@ -427,7 +441,7 @@ def about(seconds: float) -> str:
     return taken if taken.startswith("under") else f"about {taken}"
 
 
-def newest(drawn: TrainingConfig) -> TrainingConfig:
+def newest() -> TrainingConfig:
     """In a callback: the settings that the widgets have now, which the page may not have drawn yet.
 
     Whoever types a number and presses a button sends both within a moment, and Streamlit calls back
@@ -436,25 +450,23 @@ def newest(drawn: TrainingConfig) -> TrainingConfig:
     Raises:
         ConfigError: they don't fit.
     """
-    told = form_values(drawn)
-    told |= {key: st.session_state[key] for key in parameters() if key in st.session_state}
+    told = {key: st.session_state[key] for key in parameters() if key in st.session_state}
+
+    def told_item(_: int, key: str, usual: int) -> int | float:
+        return as_whole(told.get(key, usual))
+
     values: dict[str, Any] = {
         name: as_whole(told[name]) if field.annotation is int else told[name]
         for name, field in FIELDS.items()
         if name in told and name not in SWITCHES
     }
-    defaults = {"widths": DEFAULT_WIDTHS[values["architecture"]]}
-    for name, (count_key, item_key) in LISTS.items():
+    usual = {
+        "filters": FIELDS["filters"].default,
+        "widths": DEFAULT_WIDTHS[values["architecture"]],
+    }
+    for name, (count_key, _) in LISTS.items():
         if count_key in told:
-            count, default = as_whole(told[count_key]), defaults.get(name, FIELDS[name].default)
-            (_, most), _ = list_bounds(FIELDS[name])
-            values[name] = count
-            if isinstance(count, int) and 0 <= count <= most:
-                several = itertools.chain(default, itertools.repeat(ONE_MORE))
-                values[name] = tuple(
-                    as_whole(told.get(f"{item_key}_{number}", item))
-                    for number, item in enumerate(itertools.islice(several, count), start=1)
-                )
+            values[name] = several(name, as_whole(told[count_key]), usual[name], told_item)
     for name, switch in SWITCHES.items():
         if told.get(switch):
             values[name] = as_whole(told.get(name, PATIENCE))
@@ -464,11 +476,11 @@ def newest(drawn: TrainingConfig) -> TrainingConfig:
     )
 
 
-def start(drawn: TrainingConfig, seeds: int = 1) -> None:
-    """In a callback: have the settings trained with so many seeds, and show the first run."""
+def start(seeds: int = 1) -> None:
+    """In a callback: have the form's settings trained with so many seeds; show the first run."""
     runs: list[Run] = []
     try:
-        for seeded in with_seeds(newest(drawn), seeds):
+        for seeded in with_seeds(newest(), seeds):
             runs.append(_cached.store().create(seeded))  # noqa: PERF401, those before a failure count
     except (ConfigError, OSError) as error:
         words = _page.plain(reason(error))

@@ -20,14 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    Page,
-    Request,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from mnist_core.runs.files import RunError
 from mnist_core.runs.folder import Owner, Run

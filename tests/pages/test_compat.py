@@ -210,6 +210,13 @@ def chosen() -> tuple[AppTest, ElementTree]:
     return dashboard, before
 
 
+def unheard(chosen: tuple[AppTest, ElementTree]) -> AppTest:
+    """The form in a browser that has not heard yet what the choice has brought."""
+    dashboard, before = chosen
+    dashboard._tree = before
+    return dashboard
+
+
 def in_form(dashboard: AppTest) -> list[float | None]:
     return [field.value for field in dashboard.number_input]
 
@@ -217,8 +224,7 @@ def in_form(dashboard: AppTest) -> list[float | None]:
 def test_what_a_callback_has_set_stays_though_the_browser_tells_what_was_before(
     chosen: tuple[AppTest, ElementTree],
 ) -> None:
-    dashboard, before = chosen
-    dashboard._tree = before
+    dashboard = unheard(chosen)
     dashboard.number_input(key="epochs").set_value(7).run()
 
     assert in_form(dashboard) == [1, 128, 7]
@@ -226,9 +232,8 @@ def test_what_a_callback_has_set_stays_though_the_browser_tells_what_was_before(
 
 
 def test_so_it_does_where_a_button_is_pressed(chosen: tuple[AppTest, ElementTree]) -> None:
-    dashboard, before = chosen
     for _ in range(2):
-        dashboard._tree = before
+        dashboard = unheard(chosen)
         dashboard.button[0].click().run()
 
         assert in_form(dashboard) == [1, 128, 10]
@@ -247,8 +252,7 @@ def test_what_somebody_chooses_who_has_heard_is_taken(chosen: tuple[AppTest, Ele
 def test_what_somebody_chooses_who_has_not_heard_is_taken(
     chosen: tuple[AppTest, ElementTree],
 ) -> None:
-    dashboard, before = chosen
-    dashboard._tree = before
+    dashboard = unheard(chosen)
     dashboard.number_input(key="width").set_value(64).run()
 
     assert in_form(dashboard) == [1, 64, 10]
