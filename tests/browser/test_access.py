@@ -123,10 +123,10 @@ def test_an_answer_that_is_long_on_its_way_shows_that_it_is(server: Server, page
     page.goto(f"{server.url}/learn")
     at_rest(page)
     line = "getComputedStyle(document.querySelector('[data-testid=stApp]'), '::before').transform"
-    assert page.evaluate(line) == "none"
+    page.wait_for_function(f"{line} === 'none'")  # a part of the page may run again just then
 
-    page.evaluate("document.querySelector('[data-testid=stApp]').dataset.testScriptState='running'")
-    page.wait_for_function(f"new DOMMatrix({line}).a > 0.1")
+    runs = "document.querySelector('[data-testid=stApp]').dataset.testScriptState = 'running'"
+    page.wait_for_function(f"{runs} && new DOMMatrix({line}).a > 0.1")
 
 
 # --- Under a finger ---
