@@ -126,7 +126,7 @@ def test_an_answer_that_is_long_on_its_way_shows_that_it_is(server: Server, page
     page.wait_for_function(f"{line} === 'none'")  # a part of the page may run again just then
 
     runs = "document.querySelector('[data-testid=stApp]').dataset.testScriptState = 'running'"
-    page.wait_for_function(f"{runs} && new DOMMatrix({line}).a > 0.1")
+    page.wait_for_function(f"({runs}) && {line} !== 'none' && new DOMMatrix({line}).a > 0.1")
 
 
 # --- Under a finger ---
