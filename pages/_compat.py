@@ -12,7 +12,9 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, wraps
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -22,7 +24,7 @@ from streamlit import config
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
-from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime import app_session
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
@@ -42,7 +44,9 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import (
 )
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.state import SessionState
+from streamlit.runtime.state.common import WidgetMetadata
 from streamlit.runtime.state.safe_session_state import SafeSessionState
+from streamlit.runtime.state.session_state import WStates
 
 from pages import _state
 
@@ -288,7 +292,7 @@ class Turns:
 
 @cache
 def mend_reruns() -> None:
-    """Mend nine faults of Streamlit 1.67, for all fragments and all widgets.
+    """Mend ten faults of Streamlit 1.67, for all fragments and all widgets.
 
     They show where a fragment with ``run_every`` runs at the moment at which somebody clicks, or
     where people click faster than they hear. And have no more of them run than the server can.
@@ -299,6 +303,7 @@ def mend_reruns() -> None:
     ForwardMsgQueue.clear = _keeping_ends(ForwardMsgQueue.clear)  # type: ignore[method-assign,assignment]
     _hear_runs_out()
     _call_back_whole()
+    _draw_before_calling_back()
     _keep_what_was_set()
     _tell_again()
     MediaFileMetadata.mark_for_delete = _after_a_while(MediaFileMetadata.mark_for_delete)  # type: ignore[method-assign,assignment]
@@ -365,6 +370,20 @@ def _hear_runs_out() -> None:
     AppSession._handle_scriptrunner_event_on_event_loop = handle_event  # type: ignore[method-assign,assignment]
 
 
+_to_its_end = threading.local()
+
+
+@contextmanager
+def _giving_no_way() -> Iterator[None]:
+    """What this thread runs is not ended for what is asked for meanwhile, which waits."""
+    before = getattr(_to_its_end, "now", False)
+    _to_its_end.now = True
+    try:
+        yield
+    finally:
+        _to_its_end.now = before
+
+
 def _call_back_whole() -> None:
     """What was pressed is called back, and to its end, whatever is asked for meanwhile.
 
@@ -378,21 +397,59 @@ def _call_back_whole() -> None:
         SafeSessionState.on_script_will_rerun,
         ScriptRunner._maybe_handle_execution_control_request,
     )
-    calling = threading.local()
 
     def call_callbacks(state: SafeSessionState, *asked: Any, **more: Any) -> None:
-        calling.now = True
-        try:
+        with _giving_no_way():
             call(state, *asked, **more)
-        finally:
-            calling.now = False
 
     def give_way_after_callbacks(runner: ScriptRunner) -> None:
-        if not getattr(calling, "now", False):
+        if not getattr(_to_its_end, "now", False):
             give_way(runner)
 
     SafeSessionState.on_script_will_rerun = call_callbacks  # type: ignore[method-assign,assignment]
     ScriptRunner._maybe_handle_execution_control_request = give_way_after_callbacks  # type: ignore[method-assign,assignment]
+
+
+def _draw_before_calling_back() -> None:
+    """A button calls back with what the page has made of all that was filled in before the press.
+
+    Streamlit calls back with what the button had when it was last drawn. Who types a number and
+    presses a button at once tells both within a moment: the run that was to draw the button with
+    that number is ended for the press, or has not even begun. So it is drawn first.
+    """
+    run, draw = ScriptRunner._run_script, SessionState._set_widget_metadata
+
+    def run_script(runner: ScriptRunner, data: RerunData) -> None:
+        states = data.widget_states
+        here = data.page_script_hash in ("", runner._pages_manager.current_page_script_hash)
+        if states and here:
+            session = runner._session_state._state
+            pressed = {state.id for state in states.widgets if _has_active_trigger_value(state)}
+            filled_in = [state for state in states.widgets if state.id not in pressed]
+            if _tells_something_new(session, filled_in):
+                widgets = session._new_widget_state.widget_metadata
+                _state.OUTDATED.set({id_ for id_, widget in widgets.items() if widget.callback})
+            if pressed & _state.OUTDATED.get():
+                with _giving_no_way():
+                    run(runner, replace(data, widget_states=WidgetStates(widgets=filled_in)))
+        run(runner, data)
+
+    def set_widget_metadata(session: SessionState, widget: WidgetMetadata[Any]) -> None:
+        draw(session, widget)
+        _state.OUTDATED.get().discard(widget.id)
+
+    ScriptRunner._run_script = run_script  # type: ignore[method-assign,assignment]
+    SessionState._set_widget_metadata = set_widget_metadata  # type: ignore[method-assign,assignment]
+
+
+def _tells_something_new(session: SessionState, states: Sequence[WidgetState]) -> bool:
+    """Whether somebody has given a widget another value than the session has."""
+    now, before = session._new_widget_state, session._old_state
+    told = WStates(widget_metadata=dict(now.widget_metadata))
+    for state in states:
+        if state != _state.TOLD.get().get(state.id):
+            told.set_widget_from_proto(state)
+    return any(told.get(id_) != now.get(id_, before.get(id_)) for id_ in told)
 
 
 def _hand_on(request_rerun: Rerun) -> Rerun:

@@ -37,11 +37,10 @@ from mnist_core.runs.folder import Run
 from mnist_core.runs.seeds import with_seeds
 from mnist_core.words import duration, reason
 from pages import _augmentation, _cached, _chosen, _compat, _link, _page, _state
-from pages._number import as_whole, whole_number
+from pages._number import whole_number
 from pages._state import Notice
 
 ONE_MORE = 128  # units or filters of a layer that the architecture has not by default
-PATIENCE = 3  # epochs, once early stopping is switched on
 
 # --- The form: every setting lives in the URL, so that a reload or a link brings it back ---
 
@@ -141,11 +140,9 @@ def list_widgets(
     Returns:
         The values; their number where it is no allowed one, which no configuration accepts.
     """
-    count_key, _ = LISTS[name]
-
-    def item_widget(number: int, key: str, usual: int) -> int | float:
-        return whole_number(f"{item_label} {number}", usual, key=key, bind="query-params")
-
+    count_key, item_key = LISTS[name]
+    (_, most), _ = list_bounds(FIELDS[name])
+    usual = [*default, *[ONE_MORE] * most]
     with st.grid(4, min_column_width=100, gap="small"):
         count = whole_number(
             count_label,
@@ -154,27 +151,15 @@ def list_widgets(
             help=FIELDS[name].description,
             bind="query-params",
         )
-        return several(name, count, default, item_widget, fewest)
-
-
-def several(
-    name: str,
-    count: int | float,
-    default: tuple[int, ...],
-    item: Callable[[int, str, int], int | float],
-    fewest: int = 0,
-) -> tuple[int | float, ...] | int | float:
-    """So many values of a field; ``count`` where it is no allowed one, as ``list_widgets`` says.
-
-    Args:
-        item: each of them, by its number, from 1 on, its parameter, and what it usually is.
-    """
-    (_, most), _ = list_bounds(FIELDS[name])
-    (_, each), usual = LISTS[name], [*default, *[ONE_MORE] * most]
-    items = tuple(
-        item(number, f"{each}_{number}", usual[number - 1])
-        for number in range(1, int(min(count, most)) + 1)
-    )
+        items = tuple(
+            whole_number(
+                f"{item_label} {number}",
+                usual[number - 1],
+                key=f"{item_key}_{number}",
+                bind="query-params",
+            )
+            for number in range(1, int(min(count, most)) + 1)
+        )
     return items if isinstance(count, int) and fewest <= count <= most else count
 
 
@@ -210,7 +195,7 @@ def early_stopping_widgets(values: dict[str, Any]) -> None:
         bind="query-params",
     ):
         values["patience"] = whole_number(
-            "Patience in epochs", PATIENCE, key="patience", bind="query-params"
+            "Patience in epochs", 3, key="patience", bind="query-params"
         )
 
 
@@ -358,7 +343,7 @@ SEEDS = 3
 
 
 def train_buttons(config: TrainingConfig | None) -> None:
-    """They train with what the form has; without ``config``, they can't be pressed."""
+    """They train with ``config``; without one, they stand there and can't be pressed."""
     if config is None or places.available(config.dataset):
         with st.container(horizontal=True, gap="small"):
             st.button(
@@ -367,14 +352,15 @@ def train_buttons(config: TrainingConfig | None) -> None:
                 type="primary",
                 icon=":material/play_arrow:",
                 width="stretch",
-                on_click=start,
+                on_click=start if config else None,
+                args=(config,),
                 disabled=config is None,
             )
             st.button(
                 f"{SEEDS} seeds",
                 key="train_seeds",
-                on_click=start,
-                args=(SEEDS,),
+                on_click=start if config else None,
+                args=(config, SEEDS),
                 disabled=config is None,
                 help=f"Trains these settings {SEEDS} times, with their seed and the next ones: how "
                 "much of the accuracy is chance? The runs wait in the queue; once they are over, "
@@ -441,46 +427,11 @@ def about(seconds: float) -> str:
     return taken if taken.startswith("under") else f"about {taken}"
 
 
-def newest() -> TrainingConfig:
-    """In a callback: the settings that the widgets have now, which the page may not have drawn yet.
-
-    Whoever types a number and presses a button sends both within a moment, and Streamlit calls back
-    with what the button had when it was last drawn.
-
-    Raises:
-        ConfigError: they don't fit.
-    """
-    told = {key: st.session_state[key] for key in parameters() if key in st.session_state}
-
-    def told_item(_: int, key: str, usual: int) -> int | float:
-        return as_whole(told.get(key, usual))
-
-    values: dict[str, Any] = {
-        name: as_whole(told[name]) if field.annotation is int else told[name]
-        for name, field in FIELDS.items()
-        if name in told and name not in SWITCHES
-    }
-    usual = {
-        "filters": FIELDS["filters"].default,
-        "widths": DEFAULT_WIDTHS[values["architecture"]],
-    }
-    for name, (count_key, _) in LISTS.items():
-        if count_key in told:
-            values[name] = several(name, as_whole(told[count_key]), usual[name], told_item)
-    for name, switch in SWITCHES.items():
-        if told.get(switch):
-            values[name] = as_whole(told.get(name, PATIENCE))
-    return read_config(
-        {name: value for name, value in values.items() if applies(FIELDS[name], values)},
-        by_title=True,
-    )
-
-
-def start(seeds: int = 1) -> None:
-    """In a callback: have the form's settings trained with so many seeds; show the first run."""
+def start(config: TrainingConfig, seeds: int = 1) -> None:
+    """In a callback: have the settings trained with so many seeds, and show the first run."""
     runs: list[Run] = []
     try:
-        for seeded in with_seeds(newest(), seeds):
+        for seeded in with_seeds(config, seeds):
             runs.append(_cached.store().create(seeded))  # noqa: PERF401, those before a failure count
     except (ConfigError, OSError) as error:
         words = _page.plain(reason(error))

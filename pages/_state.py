@@ -88,6 +88,8 @@ THROUGH_APP = Key("through_app", False)
 """Whether a page that Streamlit ran without ``app.py`` has begun again by way of it."""
 TOLD: Key[dict[str, WidgetState]] = Key("told", {})
 """What the browser last told of all widgets, by their ids."""
+OUTDATED: Key[set[str]] = Key("outdated", set())
+"""The ids of widgets that call back and were not drawn since something was filled in or chosen."""
 AWAITED: Key[list[Run | Study]] = Key("awaited", [])
 """What was begun or watched here and has not ended yet."""
 LINK_PROBLEMS: Key[Sequence[str] | None] = Key("link_problems", None)

@@ -37,7 +37,7 @@ def form(study: Study, start: Trial | None, tried: int) -> None:
             "Add this trial",
             key="study_add",
             icon=":material/add:",
-            on_click=_study_steering.add,
+            on_click=_study_steering.add if config else None,
             args=(study, config, tried),
             disabled=config is None,
             help="It is tried next, and the search learns from it. Tick a trial above to begin "

@@ -95,7 +95,7 @@ def _form(newest: Sequence[Entry]) -> None:
             type="primary",
             icon=":material/travel_explore:",
             width="stretch",
-            on_click=begin,
+            on_click=begin if plan else None,
             args=(plan,),
             disabled=plan is None,
         )

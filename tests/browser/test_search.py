@@ -48,16 +48,17 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
         at_rest(page)
         expect(field).to_have_value(read)
     expect(page.get_by_text("Trials: 12.5 is refused; allowed: a whole number")).to_be_visible()
-    fill(page, "Trials", "3")
+    fill(page, "Trials", "4")
     fill(page, "Epochs per trial", "1")
     page.get_by_text("Aim and method").click()
     fill(page, "Best trials to confirm", "1")
     fill(page, "Seeds to confirm each", "2")
-    asked = page.get_by_text("3 trials of 1 epoch, then 2 runs to confirm")
+    asked = page.get_by_text("4 trials of 1 epoch, then 2 runs to confirm")
     for come_back in (lambda: None, page.reload, lambda: to_data_and_back(page)):
         come_back()
         expect(asked).to_be_visible()
         at_rest(page)
+    page.get_by_role("spinbutton", name="Trials", exact=True).fill("3")  # and no Enter
     with nothing_twice(page):
         page.get_by_role("button", name="Search", exact=True).click()
         expect(page.get_by_text("0 of 3 trials")).to_be_visible()

@@ -258,6 +258,41 @@ def test_what_somebody_chooses_who_has_not_heard_is_taken(
     assert in_form(dashboard) == [1, 64, 10]
 
 
+@pytest.fixture
+def with_width() -> AppTest:
+    """A page with a width, and a button that trains with it; it notes what each of its runs saw."""
+    _compat.mend_reruns()
+
+    def page() -> None:
+        import streamlit as st
+
+        seen = st.session_state
+        seen["drawn"] = [*seen.get("drawn", ()), seen.get("trained")]
+        width = st.number_input("Width", value=512)
+        st.button("Train", on_click=lambda: seen.update(trained=width))
+
+    return AppTest.from_function(page).run()
+
+
+def test_what_was_typed_and_is_told_together_with_a_press_is_called_back(
+    with_width: AppTest,
+) -> None:
+    with_width.number_input[0].set_value(64)
+    with_width.button[0].click().run()
+
+    assert with_width.session_state["trained"] == 64
+    assert with_width.session_state["drawn"] == [None, None, 64]
+
+
+def test_nothing_is_drawn_twice_where_nothing_was_typed(with_width: AppTest) -> None:
+    for _ in range(2):
+        with_width.button[0].click().run()
+    with_width.number_input[0].set_value(64).run()
+    with_width.button[0].click().run()
+
+    assert with_width.session_state["drawn"] == [None, 512, 512, 512, 64]
+
+
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("fragment", ["", "form"])
 def test_what_was_pressed_is_handed_on_to_the_run_that_comes_before_its_own(
@@ -445,6 +480,46 @@ def test_what_a_run_has_drawn_is_sent_though_the_next_begins_before_that_was_hea
         assert drawn_since(session) == [matrix, look]
 
     in_session(TWO_FRAGMENTS, ask_twice)
+
+
+SLOW_BUTTON = """
+import time
+import streamlit as st
+
+seen = st.session_state
+seen.drawn = seen.get("drawn", 0) + 1
+width = st.number_input("Width", value=512)
+while seen.drawn == 2:  # until the press ends this run
+    st.empty()
+    time.sleep(0.01)
+st.button("Train", on_click=lambda: seen.update(trained=width))
+"""
+
+
+def test_what_was_typed_is_called_back_though_the_press_ends_the_run_that_was_to_draw_it(
+    in_session: InSession,
+) -> None:
+    async def type_and_press(session: AppSession) -> None:
+        session.request_rerun(None)
+        await heard_out(session)
+        elements = [message.delta.new_element for message in session._browser_queue.flush()]
+        typed = ClientState()
+        (width,) = [element.number_input.id for element in elements if element.number_input.id]
+        typed.widget_states.widgets.add(id=width, double_value=64)
+        session.request_rerun(typed)
+        async with asyncio.timeout(30):
+            while "drawn" not in session.session_state or session.session_state["drawn"] < 2:
+                await asyncio.sleep(0.01)
+        pressed = ClientState()
+        pressed.CopyFrom(typed)
+        (button,) = [element.button.id for element in elements if element.button.id]
+        pressed.widget_states.widgets.add(id=button, trigger_value=True)
+        session.request_rerun(pressed)
+        await heard_out(session)
+
+        assert session.session_state["trained"] == 64
+
+    in_session(SLOW_BUTTON, type_and_press)
 
 
 A_LONG_TEXT = """

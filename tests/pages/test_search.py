@@ -200,6 +200,29 @@ def test_the_button_has_a_process_conduct_what_the_form_says(store: RunStore) ->
     assert "Delete this study" not in labels(app)
 
 
+def test_what_was_typed_just_before_search_is_pressed_is_searched(store: RunStore) -> None:
+    app = opened()
+    app.multiselect(key="search_varied").set_value(["dropout"])
+    app.number_input(key="search_epochs").set_value(2.0)
+    app.number_input(key="search_trials").set_value(7.0)
+    press(app, "Search")
+
+    (study,) = studies.every(store.folder)
+    base = BASE.model_copy(update={"epochs": 2})
+    assert study.plan == plan("dropout", trials=7).model_copy(update={"base": base})
+
+
+def test_what_can_not_be_searched_is_named_though_search_is_pressed_at_once(
+    store: RunStore,
+) -> None:
+    app = opened()
+    app.number_input(key="search_trials").set_value(0.0)
+    press(app, "Search")
+
+    assert "Trials: 0 is refused" in app.error[0].value
+    assert studies.every(store.folder) == []
+
+
 # --- A study ---
 
 
