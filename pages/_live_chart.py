@@ -13,6 +13,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -124,7 +125,7 @@ def load_plotly() -> None:
     _library(key="plotly", data=_packed_plotly())
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def _packed_plotly() -> bytes:
     source = files("plotly") / "package_data" / "plotly.min.js"
     return gzip.compress(source.read_bytes(), compresslevel=6)

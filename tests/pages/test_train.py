@@ -58,10 +58,11 @@ def checked(app: AppTest) -> AppTest:
 
 
 def set_up(app: AppTest) -> TrainingConfig:
-    """Press Train and return what was asked for."""
-    checked(app.button(key="train").click().run())
+    """Press Train and return what was asked for, which waits for workers that there are none of."""
+    with WorkerPool(0) as waiting, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_cached, "pool", lambda: waiting)
+        checked(app.button(key="train").click().run())
     (run,) = _cached.store().list()
-    run.want(stop=True)
     return run.config
 
 
