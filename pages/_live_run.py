@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -107,7 +108,8 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         label = _names.label(now.entry)
         with below_form:
             pointer(frame.stage if now.state.live else label)
-        st.header(_page.plain(label), anchor=_chosen.RUN_ANCHOR)
+        heading = _page.plain(label).replace(" · ", "\u00a0· ")  # no line begins with the dot
+        st.header(heading, anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
         if isinstance(now.entry, Summary) and now.entry.trial:
@@ -247,7 +249,10 @@ def steering(frame: Frame, above: DeltaGenerator) -> None:
                 on_click=want,
                 args=(run,),
                 kwargs={"pause_at": 0},
-                disabled=now.state == State.QUEUED or trained or wanted.pause_at == 0,
+                disabled=now.state == State.QUEUED
+                or trained
+                or wanted.stop
+                or wanted.pause_at == 0,
                 help="Training keeps its worker and waits until you continue or stop it.",
             )
         pauses = next_pauses(now)
@@ -295,7 +300,7 @@ def rate_slider(now: Snapshot) -> None:
         "Learning rate" if run.config.schedule == "constant" else "Peak learning rate",
         sorted({*RATES, rate}),
         rate,
-        format_func=lambda value: f"{value:g}",
+        format_func=lambda value: np.format_float_positional(value, trim="-"),
         key=slider.key(rate),
         on_change=lambda: want(run, learning_rate=slider.take()),
         disabled=now.progress.share == 1.0,
@@ -446,6 +451,10 @@ def figures_so_far(now: Snapshot) -> None:
             "Training loss": number(newest.comparable_loss if newest else None),
             "Images per second": images_per_second(now),
         }
+        explained["Training accuracy"] = (
+            "The mean of the newest epoch so far, in which the network was still learning: its "
+            "last batches, at the end of the curve, are mostly better."
+        )
     with st.grid(4, min_column_width=140, gap="small"):
         for label, value in shown.items():
             st.metric(

@@ -4,10 +4,12 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from benchmarks.kills import workers_of
 from mnist_core.config import TrainingConfig
@@ -45,6 +47,15 @@ def wait_for_end(run: Run) -> History:
 
     wait_until(ended)
     return history
+
+
+@pytest.fixture(scope="session", autouse=True)
+def looked_through_once() -> Iterator[None]:
+    """Each AppTest looks through all installed packages for components, which stay the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        scan = cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

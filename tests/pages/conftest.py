@@ -1,14 +1,11 @@
 """What the tests of the pages share."""
 
 import shutil
-from collections.abc import Iterator
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import streamlit as st
-from streamlit.components.v2 import manifest_scanner
 
 from mnist_core.runs.folder import Run
 from mnist_core.runs.store import RunStore
@@ -24,15 +21,6 @@ def loaded() -> None:
     for module in PAGES.glob("_*.py"):
         import_module(f"pages.{module.stem}")
     import_module("plotly.graph_objects")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def looked_through_once() -> Iterator[None]:
-    """Each AppTest looks through all installed packages for components, which stay the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        scan = cache(manifest_scanner.scan_component_manifests)
-        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
-        yield
 
 
 @pytest.fixture

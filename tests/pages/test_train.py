@@ -642,6 +642,7 @@ def test_stop_asks_the_run_to_stop(store: RunStore) -> None:
     assert store.list()[0].control().stop
     assert app.button(key="stop").label == "Stopping"
     assert app.button(key="stop").disabled
+    assert app.button(key="pause").disabled
 
 
 PAUSED = Paused(epoch=2, step=32, steps=57 + 32)
