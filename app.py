@@ -5,10 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 if __name__ != "__main__":  # the server, which imports this file, and runs it in each session
-    from pages import _guesses, _server
+    from pages import _guesses, _plotly_file, _server
 
     app = st.App(
         __file__,
+        routes=[_plotly_file.route()],
         middleware=[_server.our_hosts_only(), _guesses.lead_on()],
         lifespan=_server.open_browser,
     )

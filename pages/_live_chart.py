@@ -9,28 +9,25 @@ Of a curve that grows, all but its end stays as it is. That is an element of its
 has not changed is not sent again (from ``global.minCachedMessageSize`` on).
 """
 
-import gzip
 import json
 import zlib
 from collections.abc import Callable
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import streamlit as st
 
 from mnist_core.figures import Figure
+from pages import _plotly_file
 
 # What is in an element's own script goes with it each time that it changes: as little as can be.
 LIBRARY = """
-export default async function ({ data }) {
+export default function ({ data: { file } }) {
     if (window.drawChart) return
     window.drawChart = drawChart
     const script = document.createElement("script")
-    document.head.append(script)
-    const unpacked = new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"))
     script.onload = () => window.dispatchEvent(new Event("charts"))
-    script.src = URL.createObjectURL(await new Response(unpacked).blob())
+    script.src = location.pathname.replace(/[^/]*$/, file)
+    document.head.append(script)
 }
 
 function drawChart(chart) {
@@ -122,13 +119,7 @@ _chart = st.components.v2.component(
 
 def load_plotly() -> None:
     """Bring plotly's JavaScript into the page; to be called once in a page with live charts."""
-    _library(key="plotly", data=_packed_plotly())
-
-
-@cache
-def _packed_plotly() -> bytes:
-    source = files("plotly") / "package_data" / "plotly.min.js"
-    return gzip.compress(source.read_bytes(), compresslevel=6)
+    _library(key="plotly", data={"file": _plotly_file.NAME})
 
 
 def live_chart(

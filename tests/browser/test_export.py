@@ -49,6 +49,8 @@ def test_links_and_downloads_stay_under_the_path_of_a_server(page: Page, tmp_pat
         page.goto(f"{server.url}/comparing")
         expect(page).to_have_url(f"{server.url}/runs")
         expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+        page.goto(f"{server.url}/learn")
+        page.wait_for_function("window.Plotly")  # its file, too, is below the path
         page.goto(f"{server.url}/runs?compare={run.id}")
         page.get_by_role("link", name="Take it home").click()
         with page.expect_download() as download:

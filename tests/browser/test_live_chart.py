@@ -1,18 +1,20 @@
 """The component that redraws a chart in place, called in the orders in which Streamlit calls it."""
 
 import base64
+import gzip
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from pages import _live_chart
+from pages import _plotly_file
 from pages._live_chart import CHART, LIBRARY, SETTLED
 from tests.conftest import wait_until
 
+LAB = "http://localhost:1/lab"  # where nobody is asked
 HARNESS = """
-async ([chart, settled, library, plotly]) => {
+async ([chart, settled, library, file]) => {
     const load = async code => (await import(URL.createObjectURL(
         new Blob([code], { type: "text/javascript" })))).default
     document.body.innerHTML = "<main><div></div></main>"
@@ -21,8 +23,7 @@ async ([chart, settled, library, plotly]) => {
     window.chart = data => window.show(data, window.drawn)
     window.drawn = await load(chart)
     window.settle = await load(settled)
-    const packed = Uint8Array.from(atob(plotly), letter => letter.charCodeAt(0))
-    await (await load(library))({ data: packed })
+    window.show({ file }, await load(library))
 }
 """
 """What Streamlit does with a component's script: it imports it, and calls it with each new data."""
@@ -31,8 +32,11 @@ async ([chart, settled, library, plotly]) => {
 @pytest.fixture
 def alone(page: Page) -> Page:
     """A page with the component's own scripts and plotly, without Streamlit around them."""
-    packed = base64.b64encode(_live_chart._packed_plotly()).decode()
-    page.evaluate(HARNESS, [CHART, SETTLED, LIBRARY, packed])
+    plotly = gzip.decompress(_plotly_file.packed())
+    page.route(f"{LAB}/evaluate", lambda route: route.fulfill(body="", content_type="text/html"))
+    page.route(f"{LAB}/{_plotly_file.NAME}", lambda route: route.fulfill(body=plotly))
+    page.goto(f"{LAB}/evaluate")
+    page.evaluate(HARNESS, [CHART, SETTLED, LIBRARY, _plotly_file.NAME])
     wait_until(lambda: page.evaluate("!!window.Plotly"))
     return page
 
