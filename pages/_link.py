@@ -50,7 +50,12 @@ def dismiss() -> None:
 
 def share(config: TrainingConfig) -> None:
     """The settings as a command and as a link, each with a button that copies it."""
-    with st.expander("Share: command and link", icon=":material/share:", key="share_part"):
+    part = st.expander(
+        "Share: command and link", icon=":material/share:", key="share_part", on_change="rerun"
+    )
+    if not part.open:  # what draws code takes a browser nearly half a second
+        return
+    with part:
         st.caption(
             "Starts the same training on the command line (.venv/bin/digit-lab after make app):"
         )

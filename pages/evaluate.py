@@ -348,8 +348,13 @@ def behind(result: Evaluation, true: str, predicted: str) -> tuple[NDArray[np.in
 
 
 def making(run: Run, config: TrainingConfig, history: History) -> None:
+    part = st.expander(
+        "How this network was made", icon=":material/settings:", key="made_part", on_change="rerun"
+    )
+    if not part.open:  # what draws code takes a browser nearly half a second
+        return
     by_hand = _page.plain("; ".join(history.by_hand()))
-    with st.expander("How this network was made", icon=":material/settings:"):
+    with part:
         if by_hand:
             st.info(f"What its settings do not say: {by_hand}.", icon=":material/back_hand:")
         left, middle, right = st.columns(3, gap="medium")
@@ -486,6 +491,6 @@ if result:
         predictions(images, result)
         if run.has_model:
             _map.image_map(run, images, result)
-making(run, config, history)
+st.fragment(making)(run, config, history)
 lessons(result, history)
 load_plotly()

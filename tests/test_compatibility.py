@@ -269,7 +269,8 @@ def test_an_address_shows_what_it_did(store: RunStore, link: dict[str, Any]) -> 
 
 def form(app: AppTest) -> tuple[TrainingConfig, dict[str, list[str]]]:
     """The settings of the form, as its own command gives them, and the parameters of its link."""
-    command, link = (code.value for code in app.code)
+    app.session_state["share_part"] = True
+    command, link = (code.value for code in app.run().code)
     program, *arguments = shlex.split(command)
     assert program == "digit-lab"
     return config_of(build_parser(program).parse_args(arguments)), parse_qs(link.partition("?")[2])

@@ -65,6 +65,7 @@ def trained(store: RunStore, run_id: str, config: TrainingConfig = SAMPLE) -> Ru
 
 def page(**query: str) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=30)
+    app.session_state["made_part"] = True  # open
     for name, value in query.items():
         app.query_params[name] = value
     return checked(app.switch_page("pages/evaluate.py").run())

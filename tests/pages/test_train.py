@@ -426,6 +426,7 @@ def test_what_only_sgd_has_is_asked_for_with_it_alone(app: AppTest) -> None:
     toggles = {toggle.key for toggle in app.toggle}
     app.segmented_control(key="optimizer").set_value("sgd").run()
     assert {toggle.key for toggle in app.toggle} - toggles == {"nesterov"}
+    app.session_state["share_part"] = True
     app.toggle(key="nesterov").set_value(True).run()
     assert "--optimizer sgd --nesterov true" in app.code[0].value
     assert "optimizer=SGD+with+momentum&nesterov=true" in app.code[1].value
@@ -1004,6 +1005,8 @@ def test_a_link_can_not_write_markdown_into_the_page(store: RunStore) -> None:
 
 
 def test_the_settings_can_be_passed_on_as_a_command_and_as_a_link(app: AppTest) -> None:
+    assert not app.code
+    app.session_state["share_part"] = True
     checked(labelled(app.segmented_control, "Preset").set_value("fast").run())
     line, link = (code.value for code in app.code)
 
