@@ -392,11 +392,9 @@ class TrainingConfig(BaseModel):
     )
 
     def model_post_init(self, _context: object) -> None:
-        for name, value in self:
-            field = FIELDS[name]
+        for name, only in _ONLY.items():
+            field, value = FIELDS[name], getattr(self, name)
             if value != field.default and not self.uses(name):
-                only = setting(field).only
-                assert only
                 raise ConfigError(
                     f"{name} is {_written(field, value)}, but only {only.whose} has that: "
                     f"leave it out, or set {only.field} to {only.value}"
@@ -444,6 +442,9 @@ class TrainingConfig(BaseModel):
 
 FIELDS = TrainingConfig.model_fields
 """All that is to be known of each setting, by its name, in the order of tables and flags."""
+
+_ONLY = {name: only for name, field in FIELDS.items() if (only := setting(field).only)}
+# Of those that mean something beside some others alone, what makes them do so.
 
 AUGMENTATIONS = tuple(n for n, field in FIELDS.items() if setting(field).group == "augmentation")
 """The fields that alter the training images."""

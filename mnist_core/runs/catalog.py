@@ -18,7 +18,7 @@ from mnist_core import presets
 from mnist_core.config import TrainingConfig
 from mnist_core.data import known
 from mnist_core.evaluation import wilson_interval
-from mnist_core.runs.events import Batch, Epoch, Evaluated, Fitting, State, parse_events
+from mnist_core.runs.events import Batch, Continued, Epoch, Evaluated, Fitting, State, parse_events
 from mnist_core.runs.files import RunError, unreadable
 from mnist_core.runs.folder import Labels, Run, Trial
 from mnist_core.runs.format import NewerFormat
@@ -134,7 +134,7 @@ def _read(run: Run, past: History | None) -> Summary:
         state=run.state(past),
         message=past.ended.message if past.ended else "",
         elsewhere=None if past.ended else run.elsewhere,
-        parent=run.parent,
+        parent=past.continued[-1].run if past.continued else None,
         weights=past.fitting.weights if past.fitting else None,
         train_images=(
             past.fitting.train_images + past.fitting.validation_images if past.fitting else None
@@ -150,7 +150,7 @@ def _outline(run: Run) -> History:
     path = run.folder / "events.jsonl"
     outline = History(path)
     newest_before = {type(event): event for event in run.before()}
-    for kind in (Fitting, Epoch):
+    for kind in (Continued, Fitting, Epoch):
         if kind in newest_before:
             outline.add(newest_before[kind])
     try:

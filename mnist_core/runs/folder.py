@@ -47,7 +47,7 @@ from mnist_core import storage
 from mnist_core.config import ConfigError, TrainingConfig, read_config
 from mnist_core.data import loading
 from mnist_core.data.dataset import Outline
-from mnist_core.runs.events import Continued, Epoch, Event, State, read_events
+from mnist_core.runs.events import Epoch, Event, State, read_events
 from mnist_core.runs.files import (
     DAMAGED_NPZ,
     RunError,
@@ -319,12 +319,6 @@ class Run:
             return self.trial is not None and not self.trial.confirms
         except RunError:
             return False  # as with other damage, it is shown, and said what is wrong
-
-    @cached_property
-    def parent(self) -> str | None:
-        """The id of the run that this one continues."""
-        continued = [event for event in self.before() if isinstance(event, Continued)]
-        return continued[-1].run if continued else None
 
     def events(self) -> Iterator[Event]:
         """What has happened in this run alone."""

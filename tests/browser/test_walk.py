@@ -200,7 +200,7 @@ def test_a_run_is_paused_left_found_again_steered_and_continued(server: Server, 
     expect(page.get_by_text("Trained to the end.")).to_be_visible()
     expect(page.get_by_role("link", name="Continues")).to_be_visible()
     child, _ = RunStore(server.runs).list()
-    assert child.parent == run.id
+    assert child.history().continued[-1].run == run.id
     # The words come before the curves of the run that they are about have been drawn.
     wait_until(lambda: epochs_drawn(page) == len(run.history().epochs) + 2)
 

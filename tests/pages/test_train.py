@@ -756,7 +756,7 @@ def test_a_run_that_is_over_can_be_trained_on(app: AppTest, pool: WorkerPool) ->
     child, _ = _cached.store().list()
     after = wait_for_end(child)
     assert app.query_params["run"] == child.id
-    assert child.parent == parent.id
+    assert child.history().continued[-1].run == parent.id
     assert after.epochs[:2] == before.epochs
     assert [epoch.epoch for epoch in after.epochs] == [1, 2, 3]
     checked(app.run())

@@ -255,7 +255,7 @@ def test_a_continuation_begins_with_what_happened_before(store: RunStore, run: R
     history = child.history()
 
     assert child.config == run.config.model_copy(update={"epochs": 5})
-    assert child.parent == run.id
+    assert child.history().continued[-1].run == run.id
     assert child.checkpoint.read_bytes() == run.checkpoint.read_bytes()
     assert history.epochs == [epoch(1), epoch(2)]
     assert history.learning_rates == [early]
@@ -296,7 +296,7 @@ def test_a_continuation_of_a_continuation_has_the_whole_past(store: RunStore, ru
 
     assert [e.epoch for e in history.epochs] == [1, 2]
     assert [(c.run, c.epochs) for c in history.continued] == [(run.id, 1), (child.id, 2)]
-    assert grandchild.parent == child.id
+    assert grandchild.history().continued[-1].run == child.id
 
 
 def test_an_epoch_that_only_the_checkpoint_knows_is_not_lost(store: RunStore, run: Run) -> None:
