@@ -80,10 +80,15 @@ def bring_back() -> None:
     """On arrival, make the form what it was when the page was left.
 
     That is in the address, but for one case: Streamlit takes the settings out of it before it
-    changes the page, and the browser's Back leads there.
+    changes the page, and the browser's Back leads there. And the address alone counts: where it has
+    a widget's default, Streamlit would take what a preset had set in the session before.
     """
+    if _state.FORM_SHOWN.get():
+        return
+    for key in parameters():
+        st.session_state.pop(key, None)
     left, settings = _state.FORM_LEFT.get(), set(st.query_params) - OTHERS
-    if _state.FORM_SHOWN.get() or left is None or settings:
+    if left is None or settings:
         return
     changed = {key: text for key, text in in_address(left).items() if text is not None}
     if changed:

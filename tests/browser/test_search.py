@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from benchmarks.dashboard import at_rest
+from mnist_core.link import command
 from mnist_core.search import study as studies
 from tests.browser.conftest import Server, nothing_twice
 from tests.browser.test_runs import tick
@@ -73,6 +74,12 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     wait_until(lambda: not study.conducted)
 
     best = studies.best(study.trials(), "accuracy")[0]
+    navigation = page.get_by_test_id("stTopNav")
+    navigation.get_by_role("link", name="Train").click()
+    page.get_by_role("radio", name="Fast", exact=True).click()
+    expect(page).to_have_url(re.compile("schedule=One-cycle"))
+    navigation.get_by_role("link", name="Search").click()
+    expect(page.get_by_role("heading", name="Trials", exact=True)).to_be_visible()
     at_rest(page)
     tick(page, 0)
     expect(page.get_by_text(f"Trial {best.number}", exact=True)).to_be_visible()
@@ -80,6 +87,9 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
     width = page.get_by_role("spinbutton", name="Units in 1")
     expect(width).to_have_value(str(best.config.widths[0]))
+    page.get_by_text("Share: command and link").click()
+    shared = page.get_by_text(command(best.config), exact=True)
+    expect(shared).to_be_visible()  # with nothing that the form had of the preset Fast
 
 
 def test_on_a_phone_the_fields_of_a_range_stay_beside_each_other(
