@@ -210,7 +210,7 @@ class TrainingConfig(BaseModel):
     )
     learning_rate: Annotated[
         float,
-        Setting("optimizer", step=0.001, format="%.5f", search=Search(0.0003, 0.03, log=True)),
+        Setting("optimizer", step=0.001, format="%.4g", search=Search(0.0003, 0.03, log=True)),
     ] = Field(
         0.001,
         ge=1e-5,
@@ -244,7 +244,7 @@ class TrainingConfig(BaseModel):
         "epoch faster but need a higher learning rate. The article uses 64.",
     )
     weight_decay: Annotated[
-        float, Setting("optimizer", step=0.001, format="%.4f", search=Search(0.0001, 0.1, log=True))
+        float, Setting("optimizer", step=0.001, format="%.4g", search=Search(0.0001, 0.1, log=True))
     ] = Field(
         0.0,
         ge=0,
@@ -270,7 +270,7 @@ class TrainingConfig(BaseModel):
         "include it, and so never reach zero; the test loss does not include it.",
     )
     ema: Annotated[
-        float, Setting("optimizer", step=0.01, format="%.4f", search=Search(0.9, 0.999))
+        float, Setting("optimizer", step=0.01, format="%.4g", search=Search(0.9, 0.999))
     ] = Field(
         0.0,
         ge=0,

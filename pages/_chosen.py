@@ -102,10 +102,10 @@ def about_built_in(run: Run) -> None:
 
 
 def about_trial(run: Run) -> None:
-    """Why a search's trial has neither network nor figures, and the way to both."""
+    """Why a search's trial can be neither evaluated nor drawn for, and the way to both."""
     st.info(
-        "A search compares its trials on the validation images: none of them is tested, and none "
-        "keeps its network. Train its settings to evaluate them, and to draw for the network.",
+        "A search compares its trials on the validation images: none of them is tested, or asked "
+        "what it makes of a drawing. Train its settings to do both.",
         title="This is a trial of a search",
         icon=":material/travel_explore:",
     )

@@ -165,7 +165,10 @@ export default function ({ data: { paths } }) {
             const opened = new URL(address, location).pathname !== location.pathname
             if (leaving && !opened) return
             const step = opened || !untouched ? push : history.replaceState
-            if (opened) [untouched, leaving] = [true, false]
+            if (opened) {
+                [untouched, leaving] = [true, false]
+                document.querySelector("[data-testid=stMain]")?.scrollTo(0, 0)
+            }
             return step.call(this, state, unused, address)
         }
         addEventListener("click", ({ target }) => {
@@ -193,7 +196,8 @@ def mend_browser(paths: Sequence[str]) -> None:
     It stands for a point, but for thousands where three digits follow it in a field for whole
     numbers, or where there are several; what is no whole number is refused as any. Back: what a
     page adds to its address, while nobody has touched it, is no step of its own, nor is what
-    Streamlit takes out of it on the way to another page. The menu of a narrow screen: Streamlit
+    Streamlit takes out of it on the way to another page, which begins at its top, however far down
+    the former one was. The menu of a narrow screen: Streamlit
     leaves it open over the page that was chosen, and hands on a tap beside it to what lies there.
     The theme: Streamlit keeps what was chosen for the one address that the tab was opened at; here
     it is kept for all pages.

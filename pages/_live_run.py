@@ -108,8 +108,7 @@ def watch(run: Run, below_form: DeltaGenerator) -> bool:
         label = _names.label(now.entry)
         with below_form:
             pointer(frame.stage if now.state.live else label)
-        heading = _page.plain(label).replace(" · ", "\u00a0· ")  # no line begins with the dot
-        st.header(heading, anchor=_chosen.RUN_ANCHOR)
+        st.header(_page.heading(label), anchor=_chosen.RUN_ANCHOR)
         if now.history.continued:
             parent(now.history.continued[-1].run)
         if isinstance(now.entry, Summary) and now.entry.trial:
@@ -451,10 +450,6 @@ def figures_so_far(now: Snapshot) -> None:
             "Training loss": number(newest.comparable_loss if newest else None),
             "Images per second": images_per_second(now),
         }
-        explained["Training accuracy"] = (
-            "The mean of the newest epoch so far, in which the network was still learning: its "
-            "last batches, at the end of the curve, are mostly better."
-        )
     with st.grid(4, min_column_width=140, gap="small"):
         for label, value in shown.items():
             st.metric(

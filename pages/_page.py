@@ -88,6 +88,11 @@ def plain(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", _REPLACED.sub("\\g<0>\u2060", " ".join(text.split())))
 
 
+def heading(name: str) -> str:
+    """A name as :func:`plain` makes it; where it breaks, no line begins with its dot."""
+    return plain(name).replace(" · ", "\u00a0· ")
+
+
 _MARKUP = re.compile(r"[\\`*_\[\]<>$~#|&]|:(?=\w)|^[-+=]")
 # Addresses, :names: of pictures and arrows are looked for once the backslashes are gone, so that
 # only a character between theirs helps: one that is not seen, and that no line breaks at.

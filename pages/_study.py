@@ -111,7 +111,7 @@ def watch(study: Study) -> None:
     def differs(seen: object) -> bool:
         return _studies.version(study) != seen
 
-    st.header(_page.plain(_studies.name(study)), anchor=_studies.ANCHOR)
+    st.header(_page.heading(_studies.name(study)), anchor=_studies.ANCHOR)
     _in_view.show(f"#{_studies.ANCHOR}")
     if going_on:
         _state.wait_for(study)

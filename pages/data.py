@@ -19,7 +19,7 @@ from mnist_core.data.known import SPECS
 from mnist_core.data.loading import DatasetError
 from mnist_core.runs.catalog import Summary
 from mnist_core.words import reason
-from pages import _cached, _images, _in_view, _page, _state, _tables
+from pages import _cached, _compat, _images, _in_view, _page, _state, _tables
 from pages._number import image_number
 from pages._state import Notice
 
@@ -328,6 +328,10 @@ def remove(name: str) -> None:
     except (ValueError, OSError) as error:
         words = _page.plain(reason(error))
         _state.leave_notice("removing", Notice(st.error, words, ":material/error:"))
+    else:
+        words = f"{_page.plain(name)} is removed."
+        _state.leave_notice("removing", Notice(st.success, words, ":material/delete:"))
+        _compat.put_in_address({_state.IMAGES.name: None})
 
 
 # --- The images ---

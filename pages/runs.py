@@ -26,6 +26,7 @@ from pages import (
     _changes,
     _comparison,
     _export,
+    _in_view,
     _leaderboard,
     _names,
     _page,
@@ -160,6 +161,9 @@ def baseline(entries: list[Entry]) -> Summary | None:
     chosen = next(iter(BASELINE.get()), None)
     if not chosen:
         return None
+    if chosen in {run.id for run in _state.discarded()}:
+        st.caption(":material/flag: The baseline is among the runs that were just deleted.")
+        return None  # it is one again, should they come back
     found = next((entry for entry in entries if entry.run.id == chosen), None)
     if not (isinstance(found, Summary) and found.evaluated):
         st.warning(
@@ -215,6 +219,8 @@ def take_rows(table_key: str, ids: list[str]) -> None:
 
 # --- What can be done with the chosen runs ---
 
+COMPARISON = f"#{_comparison.ANCHOR}"
+
 
 def actions(entries: list[Entry], picked: list[Entry], baseline: Summary | None) -> None:
     if not picked:
@@ -226,8 +232,12 @@ def actions(entries: list[Entry], picked: list[Entry], baseline: Summary | None)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{counted(len(picked), 'run')} chosen**", width="content")
         if 2 <= len(readable(picked)) <= COMPARED.most:
-            words = f":material/compare: [See them side by side](#{_comparison.ANCHOR})"
-            st.markdown(words, width="content")  # which is below, mostly out of sight
+            st.button(
+                "See them side by side",
+                icon=":material/compare:",
+                on_click=_in_view.ask,
+                args=(COMPARISON,),  # which is below, mostly out of sight
+            )
         st.button("Clear selection", icon=":material/clear:", on_click=COMPARED.choose, args=([],))
         st.button("Delete", icon=":material/delete:", on_click=ask, args=(picked,))
         if len(picked) == 1:
@@ -304,15 +314,19 @@ def labels_form(summary: Summary, known_tags: list[str]) -> None:
 
 # --- Deleting: asked twice, and undone until the page is left ---
 
+QUESTION, DELETED = ".st-key-question", ".st-key-deleted"
+
 
 def ask(picked: list[Entry]) -> None:
     _state.ASKED_ABOUT.set([entry.run.id for entry in picked])
+    if picked:
+        _in_view.ask(QUESTION)
 
 
 def question(picked: list[Entry]) -> None:
     live = [entry for entry in picked if is_live(entry)]
     over = [entry for entry in picked if not is_live(entry)]
-    with st.container(border=True):
+    with st.container(border=True, key="question"):
         if live:
             st.warning(
                 f"{names(live)}: stop it on the page Train first.",
@@ -334,6 +348,7 @@ def question(picked: list[Entry]) -> None:
                     args=([entry.run for entry in over],),
                 )
             st.button("Keep" if over else "Close", on_click=ask, args=([],))
+    _in_view.show(QUESTION)
 
 
 def names(entries: list[Entry], most: int = 10) -> str:
@@ -349,6 +364,7 @@ def delete(runs: list[Run]) -> None:
             _state.discarded().append(trash.discard(run))
         except (RunError, OSError) as error:
             refuse(error)
+    _in_view.ask(DELETED)
     gone = {run.id for run in _state.discarded()}
     COMPARED.choose([run_id for run_id in COMPARED.last() if run_id not in gone])
 
@@ -372,13 +388,14 @@ def outcome() -> None:
     _state.show_notices("deleting")
     discarded = _state.discarded()
     if discarded:
-        with st.container(horizontal=True, vertical_alignment="center", border=True):
+        with st.container(horizontal=True, vertical_alignment="center", border=True, key="deleted"):
             st.markdown(
                 f":material/delete: {counted(len(discarded), 'run')} deleted, for good once you "
                 "leave this page or load it again.",
                 width="content",
             )
             st.button("Undo", icon=":material/undo:", on_click=undo)
+        _in_view.show(DELETED)
 
 
 # --- The page ---
@@ -416,6 +433,7 @@ _export.uploader()
 if entries:
     if 2 <= len(readable(picked)) <= COMPARED.most:
         _comparison.show(readable(picked), beside)
+        _in_view.show(COMPARISON)
     elif len(readable(picked)) > COMPARED.most:
         st.info(f"At most {COMPARED.most} runs can be compared.", icon=":material/compare:")
     boards = leaderboards(entries, seeds)

@@ -238,7 +238,9 @@ class History:
         """What repeating the settings would leave out, in words and in order."""
         done = [mark.words for mark in self.marks()]
         if self.ended and self.ended.state == State.STOPPED:
-            done.append(f"stopped in epoch {len(self.epochs)}")
+            last, steps = self.epochs[-1].step if self.epochs else 0, self.fitting
+            whole = steps is not None and last == steps.steps_per_epoch
+            done.append(f"stopped {'after' if whole else 'in'} epoch {len(self.epochs)}")
         return done
 
     def about_losses(self, smoothing: float) -> str:

@@ -87,7 +87,7 @@ def test_rows_are_chosen_by_mouse_and_keyboard_and_a_link_brings_them_back(
     page.reload()
     expect(page.get_by_text("2 runs chosen")).to_be_visible()
     expect(page.get_by_role("heading", name="Comparison")).to_be_visible()
-    page.get_by_role("link", name="See them side by side").click()
+    page.get_by_role("button", name="See them side by side").click()
     expect(page.get_by_role("heading", name="Comparison")).to_be_in_viewport()
 
     tick(page, 0)
@@ -136,12 +136,17 @@ def test_deleted_runs_come_back_until_the_page_is_left(server: Server, page: Pag
     trash = server.runs / TRASH
     open_runs(server, page, f"?compare={run.id}")
 
-    for button in ("Delete", "Yes, delete 1 run", "Undo", "Clear selection"):
-        page.get_by_role("button", name=button, exact=True).click()
-        if button == "Undo":
+    page.set_viewport_size({"width": 1280, "height": 480})
+    for name in ("Delete", "Yes, delete 1 run", "Undo", "Clear selection"):
+        button = page.get_by_role("button", name=name, exact=True)
+        if name in ("Yes, delete 1 run", "Undo"):
+            expect(button).to_be_in_viewport(ratio=1)
+        button.click()
+        if name == "Undo":
             expect(page.get_by_text("1 of 1 run", exact=True)).to_be_visible()
             tick(page, 0)
     assert run.folder.is_dir()
+    page.set_viewport_size({"width": 1400, "height": 900})
 
     # Until then, its box is still ticked, and a click would take the tick away.
     expect(page.get_by_role("button", name="Clear selection", exact=True)).to_be_hidden()

@@ -76,7 +76,7 @@ def test_it_says_what_was_done_by_hand(store: RunStore) -> None:
         Started(),
         fitting(),
         LearningRate(epoch=1, step=32, learning_rate=0.02),
-        epoch(),
+        epoch(step=40),
         Ended(state=State.STOPPED),
     ):
         append_event(run.folder, event)

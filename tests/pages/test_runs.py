@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -668,10 +669,23 @@ def take(app: AppTest) -> Any:
     return button
 
 
-def test_a_baseline_that_there_is_not_is_named_once(store: RunStore) -> None:
-    base, other = trained(store, "Base"), trained(store, "Other")
+def test_a_baseline_that_is_deleted_comes_back_with_the_run(store: RunStore) -> None:
+    base, _ = trained(store, "Base"), trained(store, "Other")
     app = press(page(base), "Take as baseline")
     press(press(app, "Delete"), "Yes, delete 1 run")
+    assert "The baseline is among the runs that were just deleted." in words(app)
+    assert not app.warning
+
+    press(app, "Undo")
+    assert "Baseline: **Base**" in words(app)
+
+
+def test_a_baseline_that_there_is_not_is_named_once(store: RunStore) -> None:
+    base, other = trained(store, "Base"), trained(store, "Other")
+    shutil.rmtree(base.folder)
+    app = AppTest.from_file(APP, default_timeout=30)
+    app.query_params["baseline"] = base.id
+    checked(app.switch_page("pages/runs.py").run())
     assert f"{base.id} can't be the baseline" in words(app)
 
     assert "baseline" not in words(checked(app.run()))

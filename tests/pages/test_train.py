@@ -558,8 +558,8 @@ def test_what_was_done_by_hand_stands_with_the_settings(store: RunStore) -> None
     )
 
     assert (
-        "What its settings do not say: learning rate set to 0.02 in epoch 1; stopped in epoch 1."
-        in captions(app)
+        "What its settings do not say: learning rate set to 0.02 in epoch 1; "
+        "stopped after epoch 1." in captions(app)
     )
 
 
