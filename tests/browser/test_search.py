@@ -84,7 +84,7 @@ def test_a_newcomer_begins_a_search_sees_it_go_on_and_takes_its_best(
     tick(page, 0)
     expect(page.get_by_text(f"Trial {best.number}", exact=True)).to_be_visible()
     page.get_by_role("link", name="Use its settings").click()
-    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_in_viewport()
     width = page.get_by_role("spinbutton", name="Units in 1")
     expect(width).to_have_value(str(best.config.widths[0]))
     page.get_by_text("Share: command and link").click()

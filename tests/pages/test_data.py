@@ -455,6 +455,8 @@ def test_removing_is_asked_once_more(empty_machine: Path) -> None:
     assert not places.available("pets")
     assert app.segmented_control(key="images").value == "mnist-sample"
     assert "pets" not in app.segmented_control(key="images").options
+    assert "pets is removed." in app.success[0].value
+    assert not app.warning  # as if the address asked for what is not here
 
 
 def test_another_dataset_under_the_same_name_is_shown_anew(empty_machine: Path) -> None:
