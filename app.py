@@ -14,7 +14,7 @@ if __name__ != "__main__":  # the server, which imports this file, and runs it i
         lifespan=_server.open_browser,
     )
 else:
-    from pages import _cached, _compat, _ends, _page
+    from pages import _browser, _cached, _compat, _ends, _page
 
     # A file of ours: icons by name come from the network, which may not be there.
     icon = Path(__file__).parent / "docs" / "icon.png"
@@ -76,7 +76,7 @@ else:
     ]
     page = st.navigation(pages, position="top")
     st.set_page_config(page_title=f"{page.title} · Digit Lab")
-    _compat.mend_browser([page.url_path for page in pages])
+    _browser.mend([page.url_path for page in pages])
     _page.run(page.run)
     _ends.tell(page.title)
     _cached.load_ahead()

@@ -48,7 +48,6 @@ ONE_MORE_EVERY = 10.0  # seconds
 GIVEN_BACK_AFTER = 60.0  # seconds after the last session was closed
 MOST_SECONDS = 60.0  # that anything may take
 OVER = "Use its settings"  # a button that the page of a run has once it is over
-LARGE = 200_000  # bytes; what is larger, plotly itself, is not kept
 
 
 # --- A session, and what it does ------------------------------------------------------------------
@@ -189,8 +188,7 @@ class Session:
         elif element.HasField("bidi_component"):
             component = element.bidi_component
             self._keep(component.component_name, component.id, fragment)
-        if message.ByteSize() < LARGE:
-            self.elements[tuple(message.metadata.delta_path)] = element
+        self.elements[tuple(message.metadata.delta_path)] = element
 
     def _keep(self, name: str, widget: str, fragment: str) -> None:
         self._widgets[name] = widget, fragment

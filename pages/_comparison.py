@@ -26,6 +26,7 @@ from mnist_core.runs.history import History
 from mnist_core.runs.seeds import Group, difference_between
 from mnist_core.words import sureness
 from pages import _cached, _changes, _curves, _images, _names, _page, _run_table, _tables
+from pages._browser import in_theme
 from pages._live_chart import live_chart, load_plotly
 
 IMAGES_ON_A_PAGE = 8
@@ -285,7 +286,7 @@ def matrices(
                 st.markdown(bold(name))
                 st.plotly_chart(
                     figures.confusion_matrix(result.confusion, result.class_names),
-                    key=f"confusion_{name}",
+                    key=in_theme(f"confusion_{name}"),
                     config=figures.STATIC,
                     alt=f"How many images of each class {name} took for each class",
                 )
@@ -296,7 +297,7 @@ def matrices(
                     figures.confusion_difference(
                         results[0].confusion, results[1].confusion, results[0].class_names
                     ),
-                    key="confusion_difference",
+                    key=in_theme("confusion_difference"),
                     config=figures.STATIC,
                     alt="The second confusion matrix minus the first",
                 )

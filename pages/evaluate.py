@@ -33,6 +33,7 @@ from pages import (
     _state,
     _tables,
 )
+from pages._browser import in_theme
 from pages._live_chart import load_plotly
 
 PREDICTIONS = 10
@@ -263,7 +264,7 @@ def confusion(run: Run, images: NDArray[np.uint8] | None, result: Evaluation) ->
             label_visibility="collapsed",
         )
         # A click on the matrix of a run that knows other classes is none on this one.
-        key = f"confusion_{zlib.crc32(repr(names).encode())}"
+        key = in_theme(f"confusion_{zlib.crc32(repr(names).encode())}")
         row, column = (None if name == ANY else names.index(name) for name in (true, predicted))
         st.plotly_chart(
             figures.confusion_matrix(result.confusion, names, numbers != "Images", row, column),

@@ -97,6 +97,13 @@ def test_axe_finds_no_fault_that_is_ours(
     assert not faults, "\n\n".join(faults)
 
 
+COLOURS = """[
+    getComputedStyle(document.querySelector(".js-line")).stroke,
+    document.querySelector(".heatmaplayer image")?.href.baseVal,
+]"""
+"""Of a live chart, and of one of Streamlit's."""
+
+
 def test_the_theme_is_chosen_in_the_app_and_kept_for_every_page(
     finished: Server, page: Page
 ) -> None:
@@ -104,13 +111,16 @@ def test_the_theme_is_chosen_in_the_app_and_kept_for_every_page(
         app = page.get_by_test_id("stApp")
         return str(app.evaluate("app => getComputedStyle(app).backgroundColor"))
 
-    page.goto(f"{finished.url}/data")
-    expect(page.get_by_role("heading", name="Class balance")).to_be_visible()
-    light = background()
+    page.goto(f"{finished.url}/evaluate")
+    for chart in (".js-line", ".heatmaplayer image"):
+        expect(page.locator(chart).first).to_be_visible()
+    light, in_light = background(), page.evaluate(COLOURS)
     page.get_by_test_id("stMainMenuButton").click()
     page.get_by_role("menuitemradio", name="Dark").click()
     expect(page.get_by_test_id("stApp")).not_to_have_css("background-color", light)
     dark = background()
+    differs = f"before => {COLOURS}.every((colour, i) => colour !== before[i])"
+    page.wait_for_function(differs, arg=in_light)
     page.wait_for_function("localStorage.getItem('stActiveTheme-/runs-v2') === '\"Dark\"'")
 
     for address in PAGES:

@@ -361,14 +361,14 @@ def test_while_it_learns_the_network_of_its_newest_epoch_answers(
     assert checked(app.run()).info[0].value == "This run has no network to ask."
 
 
-def test_a_trial_that_kept_no_network_says_why(store: RunStore, run: Run) -> None:
+def test_a_trial_that_can_not_be_drawn_for_says_why(store: RunStore, run: Run) -> None:
     tried = store.create(SMALL, Trial(study="20260101-000000-aaaa", number=1))
     append_event(tried.folder, Ended(state=State.FINISHED))
     app = AppTest.from_file(APP, default_timeout=60)
     app.query_params["run"] = tried.id
     checked(app.switch_page("pages/draw.py").run())
 
-    assert "none keeps its network" in app.info[0].value
+    assert "none of them is tested, or asked what it makes of a drawing" in app.info[0].value
     assert "Use its settings" in [link.value for link in app.page_link]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from pages import _plotly_file
+
 
 def script(values: list[float]) -> None:
     import numpy as np
@@ -48,7 +50,8 @@ def test_a_changed_figure_is_for_the_same_element() -> None:
 def test_the_library_is_plotlys() -> None:
     _, library = elements(AppTest.from_function(script, args=([0.0],)).run())
 
-    assert b"plotly.js" in gzip.decompress(library.bytes)[:100]
+    assert json.loads(library.json) == {"file": _plotly_file.NAME}
+    assert b"plotly.js" in gzip.decompress(_plotly_file.packed())[:100]
 
 
 def growing(points: int) -> None:
