@@ -85,7 +85,6 @@ export default function ({ data: { paths }, setTriggerValue }) {
         new MutationObserver(() => {
             if (before === ground()) return
             before = ground()
-            window.dispatchEvent(new Event("theme"))
             document.tellTheme()
         }).observe(app, { attributes: true, attributeFilter: ["class"] })
         document.addEventListener("touchstart", event => {

@@ -465,10 +465,10 @@ def mend_costs() -> None:
     """Mend what each run of each session costs the server, and what a closed session leaves."""
     app_session._populate_theme_msg = _made_once(app_session._populate_theme_msg)  # type: ignore[assignment]
     MemorySessionStorage.save = _forgetting(MemorySessionStorage.save)  # type: ignore[method-assign,assignment]
-    # Each session is sent plotly, 1.4 MB. The C library takes such blocks, once it has seen some
-    # come and go, from its arenas (eight for each core), keeps several MB free at the end of each,
-    # and malloc_trim does not get those: 100 MB in all. Not so where it is told from which size on
-    # a block comes from the system, and goes back there as it is freed.
+    # Measured when each session was sent plotly, 1.4 MB: the C library takes such blocks, once it
+    # has seen some come and go, from its arenas (eight for each core), keeps several MB free at the
+    # end of each, and malloc_trim does not get those: 100 MB in all. Not so where it is told from
+    # which size on a block comes from the system, and goes back there as it is freed.
     _c_library("mallopt", -3, 256 * 1024)  # M_MMAP_THRESHOLD, bytes
 
 

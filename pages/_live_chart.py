@@ -26,11 +26,6 @@ export default function ({ data: { file } }) {
     window.drawChart = drawChart
     const script = document.createElement("script")
     script.onload = () => window.dispatchEvent(new Event("charts"))
-    window.addEventListener("theme", () => {
-        for (const chart of document.querySelectorAll(".js-plotly-plot")) {
-            if (chart.shown) drawChart(chart)
-        }
-    })
     script.src = location.pathname.replace(/[^/]*$/, file)
     document.head.append(script)
 }
