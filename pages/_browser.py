@@ -19,8 +19,8 @@ STYLE = """
 [data-testid="stButtonGroup"] button { padding-inline: 14px; }
 /* Not one word of a heading alone in a line. */
 [data-testid="stHeading"] :is(h1, h2, h3) { text-wrap: balance; }
-/* What is in the page for its script alone leaves no gap. */
-[class*="st-key-unseen_"] { position: absolute; }
+/* What is in the page for its script alone leaves no gap, and is not seen while that is loaded. */
+[class*="st-key-unseen_"] { position: absolute; visibility: hidden; }
 /* Words beside two signs: for the navigation on a narrow screen, and for the theme. */
 [data-testid="stExpandSidebarButton"]::after { content: "Menu"; }
 [data-testid="stMainMenuButton"]::after { content: "Theme"; margin-left: 0.25rem; }
