@@ -444,7 +444,7 @@ FIELDS = TrainingConfig.model_fields
 """All that is to be known of each setting, by its name, in the order of tables and flags."""
 
 _ONLY = {name: only for name, field in FIELDS.items() if (only := setting(field).only)}
-# Of those that mean something beside some others alone, what makes them do so.
+"""Of the settings that mean something beside some others alone, what makes them do so."""
 
 AUGMENTATIONS = tuple(n for n, field in FIELDS.items() if setting(field).group == "augmentation")
 """The fields that alter the training images."""

@@ -301,9 +301,9 @@ def _draw_before_calling_back() -> None:
 def _tells_something_new(session: SessionState, states: Sequence[WidgetState]) -> bool:
     """Whether somebody has given a widget another value than the session has."""
     now, before = session._new_widget_state, session._old_state
-    told = WStates(widget_metadata=dict(now.widget_metadata))
+    told, told_before = WStates(widget_metadata=dict(now.widget_metadata)), _state.TOLD.get()
     for state in states:
-        if state != _state.TOLD.get().get(state.id):
+        if state != told_before.get(state.id):
             told.set_widget_from_proto(state)
     return any(told.get(id_) != now.get(id_, before.get(id_)) for id_ in told)
 

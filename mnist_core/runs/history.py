@@ -238,8 +238,8 @@ class History:
         """What repeating the settings would leave out, in words and in order."""
         done = [mark.words for mark in self.marks()]
         if self.ended and self.ended.state == State.STOPPED:
-            last, steps = self.epochs[-1].step if self.epochs else 0, self.fitting
-            whole = steps is not None and last == steps.steps_per_epoch
+            steps = self.fitting.steps_per_epoch if self.fitting else 0
+            whole = self.epochs and self.epochs[-1].step == steps
             done.append(f"stopped {'after' if whole else 'in'} epoch {len(self.epochs)}")
         return done
 
